@@ -1,0 +1,144 @@
+"""Every error that jobrunner raises on purpose.
+
+::
+
+    JobrunnerError            exit code 1
+      InputError              the input cannot be read as papers
+      SettingsError           an option or variable is missing, unknown or contradictory (2)
+      SessionError            no such session, or it is not in a state that allows this
+      StoreError              the database cannot be opened, read or written
+      FileError               a snapshot, an output or a log cannot be written or read
+      LeaseHeld               the session is running elsewhere (4)
+      LeaseLost               another run took the session over; nothing was written (4)
+      Refused                 doing it would change results, or lose data (5)
+      DamageFound             rows, counters, checksums or SQLite's own check disagree (6)
+      SourceError             a source did not answer as it should
+        TransientError        no usable answer this time; the same request may work later
+        RequestRefused        the source refuses this very request; a smaller one may work
+        AnswerMalformed       the answer is not what the protocol promises
+        SourceStopped         the source can be asked nothing more in this run
+          SourceUnavailable   no answer after all retries
+          KeyRefused          it will not serve us: key or address refused
+          QuotaSpent          the allowance is used up until a stated time
+          TooManyFailures     the share of failed papers passed the limit
+          SourceBroken        the program of the source itself failed
+
+Messages are one line and are shown to the user as they are; ``hint`` is the exact next command or
+step, shown on a line of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class JobrunnerError(Exception):
+    """Something went wrong that the user can do something about."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(JobrunnerError):
+    """The input cannot be read as papers."""
+
+
+class SettingsError(JobrunnerError):
+    """An option or variable is missing, unknown or contradictory."""
+
+    exit_code = 2
+
+
+class SessionError(JobrunnerError):
+    """There is no such session, or it is not in a state that allows this."""
+
+
+class StoreError(JobrunnerError):
+    """The database cannot be opened, read or written."""
+
+
+class FileError(JobrunnerError):
+    """A snapshot, an output or a log cannot be written or read."""
+
+
+class LeaseHeld(JobrunnerError):
+    """The session is running in another process."""
+
+    exit_code = 4
+
+
+class LeaseLost(JobrunnerError):
+    """Another run took the session over; nothing was written."""
+
+    exit_code = 4
+
+
+class Refused(JobrunnerError):
+    """Going on would change results or lose data, and was not asked for explicitly."""
+
+    exit_code = 5
+
+
+class DamageFound(JobrunnerError):
+    """Rows, counters, checksums or SQLite's own integrity check disagree."""
+
+    exit_code = 6
+
+
+class SourceError(JobrunnerError):
+    """A source did not answer as it should."""
+
+
+class TransientError(SourceError):
+    """No usable answer this time; the same request may work later.
+
+    ``retry_after``: seconds that the source asked us to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RequestRefused(SourceError):
+    """The source refuses this very request; a smaller one, or one without the culprit, may work."""
+
+
+class AnswerMalformed(SourceError):
+    """The answer is not what the source's protocol promises."""
+
+
+class SourceStopped(SourceError):
+    """The source can be asked nothing more in this run.
+
+    ``not_before``: when it can be asked again (UTC), where that is known.
+    """
+
+    def __init__(
+        self, message: str, *, not_before: datetime | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.not_before = not_before
+
+
+class SourceUnavailable(SourceStopped):
+    """The source gave no usable answer after all retries."""
+
+
+class KeyRefused(SourceStopped):
+    """The source will not serve us: the key or the address is refused."""
+
+
+class QuotaSpent(SourceStopped):
+    """The source's allowance is used up until ``not_before``."""
+
+
+class TooManyFailures(SourceStopped):
+    """So many papers failed that going on would only burn quota."""
+
+
+class SourceBroken(SourceStopped):
+    """The program of the source itself failed: a bug, in a plug-in or in ours."""
