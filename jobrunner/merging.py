@@ -1,0 +1,226 @@
+"""The consolidated view of a paper: one value for each field, each with the source it is from.
+
+The view is a pure function of the paper as given, the records of the sources and a policy. It
+depends on no order of records, and alters none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import TypeVar
+
+from msgspec import Struct
+
+from jobrunner.papers import Author, Record
+from jobrunner.unions import INPUT, View, united_identifiers, united_links
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """Whose value is taken. A known value never gives way to a blank one, or a zero.
+
+    ``priority``: sources from the most trusted to the least; those that are not in it come after
+    all others, by name. ``fields``: another order for single fields, such as
+    ``{"abstract": ("semantic_scholar", "openalex")}``; sources left out follow in the general
+    order. ``given_first``: fields in which the paper as given comes before all sources.
+    ``citations``: 'maximum', or 'priority' for the first source that counts any.
+    """
+
+    priority: tuple[str, ...] = ("openalex", "semantic_scholar", "crossref")
+    fields: dict[str, tuple[str, ...]] = {}
+    given_first: frozenset[str] = frozenset({"title", "abstract", "identifiers", "links"})
+    citations: str = "maximum"
+
+
+DEFAULT = Policy()
+
+_TEXTS = ("title", "abstract", "venue")
+_FIELDS = (
+    *_TEXTS, "year", "type", "language", "publisher", "volume", "issue", "pages", "date", "summary",
+    "influential_citations", "citations_by_year", "references", "license", "topics", "funders",
+)  # fmt: skip
+_values_of = attrgetter(*_FIELDS)
+
+_GIVEN_NAMES = {
+    "title": ("title", "Title", "paper_title"),
+    "abstract": ("abstract", "Abstract", "summary"),
+    "venue": ("venue", "journal", "booktitle", "conference"),
+}
+
+_MOST_AUTHORS = 10_000
+
+T = TypeVar("T")
+Ranked = list[tuple[str, T]]
+
+
+def consolidate(
+    given: Mapping[str, object], records: Mapping[str, Record], policy: Policy = DEFAULT
+) -> View:
+    """Return the view as JSON data: ``{"title": {"value": ..., "source": ...}, ...}``.
+
+    ``records`` are by the name of their source. Fields that nobody knows are left out. Counts come
+    with ``all``, what each source says; ``conflicts`` lists the identifiers in which the sources
+    (or the paper as given) differ, with the value that was taken and those that were not.
+    """
+    ranked = _ranked(records, policy.priority)
+    view: View = {}
+    mine = (*(_text(given, name) for name in _TEXTS), _year(given))
+    said = [(source, _values_of(record)) for source, record in ranked]
+    for index, name in enumerate(_FIELDS):
+        ordered = _order(name, said, policy) if policy.fields else said
+        own = mine[index] if index < len(mine) else None
+        _put(view, name, _first(index, ordered, own, first=name in policy.given_first))
+    _put(view, "authors", _authors(given, ranked, policy))
+    _put(view, "citations", _citations(ranked, policy))
+    _put(view, "open_access", _open_access(ranked, policy))
+    links = united_links(
+        given, _order("links", ranked, policy), given_first="links" in policy.given_first
+    )
+    if links:
+        view["links"] = links
+    identifiers, conflicts = united_identifiers(
+        given,
+        _order("identifiers", ranked, policy),
+        given_first="identifiers" in policy.given_first,
+    )
+    view["identifiers"] = identifiers
+    retracted = [source for source, record in ranked if record.is_retracted]
+    if retracted:
+        view["is_retracted"] = {"value": True, "source": retracted[0], "sources": retracted}
+    view["conflicts"] = conflicts
+    return view
+
+
+def _ranked(records: Mapping[str, Record], priority: Sequence[str]) -> Ranked[Record]:
+    ranked = [(source, records[source]) for source in dict.fromkeys(priority) if source in records]
+    if len(ranked) < len(records):
+        known = set(priority)
+        ranked += sorted((s, r) for s, r in records.items() if s not in known)
+    return ranked
+
+
+def _order(name: str, ranked: Ranked[T], policy: Policy) -> Ranked[T]:
+    """Return the records in the order that holds for one field."""
+    wanted = policy.fields.get(name)
+    if not wanted:
+        return ranked
+    place = {source: index for index, source in enumerate(wanted)}
+    return sorted(ranked, key=lambda entry: place.get(entry[0], len(place)))
+
+
+def _put(view: View, name: str, chosen: View | None) -> None:
+    if chosen is not None:
+        view[name] = chosen
+
+
+def _first(
+    index: int, said: Ranked[tuple[object, ...]], given: object, *, first: bool
+) -> View | None:
+    """Choose the first value that says anything; the one given counts first, or last."""
+    if given and first:
+        return {"value": given, "source": INPUT}
+    zero: View | None = None
+    for source, values in said:
+        value: object = values[index]
+        if value:
+            if not isinstance(value, str):
+                value = _plain(value)
+            return {"value": value, "source": source}
+        if value == 0 and zero is None and isinstance(value, int):
+            zero = {"value": 0, "source": source}
+    return {"value": given, "source": INPUT} if given else zero
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it, the years of counts in order."""
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, dict):
+        return {str(key): value[key] for key in sorted(value)}
+    return value
+
+
+def _citations(ranked: Ranked[Record], policy: Policy) -> View | None:
+    counts = {source: r.citations for source, r in ranked if r.citations is not None}
+    if not counts:
+        return None
+    if policy.citations == "maximum":
+        source = max(counts, key=counts.__getitem__)
+    else:
+        order = [s for s, _ in _order("citations", ranked, policy) if s in counts]
+        source = next((s for s in order if counts[s]), order[0])
+    return {"value": counts[source], "source": source, "all": counts}
+
+
+def _authors(given: Mapping[str, object], ranked: Ranked[Record], policy: Policy) -> View | None:
+    """Take one source's list as a whole, a complete one before one that was cut."""
+    lists = [entry for entry in _order("authors", ranked, policy) if entry[1].authors]
+    if not lists:
+        names = list(_given_authors(given))
+        return {"value": [{"name": name} for name in names], "source": INPUT} if names else None
+    source, record = next((e for e in lists if not e[1].authors_truncated), lists[0])
+    view: View = {"value": [_author(author) for author in record.authors], "source": source}
+    if record.authors_truncated:
+        view["truncated"] = True
+    return view
+
+
+def _given_authors(given: Mapping[str, object]) -> Iterator[str]:
+    """Yield the names in a list of names, or of objects with a name."""
+    authors = given.get("authors")
+    for author in authors[:_MOST_AUTHORS] if isinstance(authors, list) else ():
+        name: object = author
+        if isinstance(author, Mapping):
+            inner = author.get("author")
+            name = (inner if isinstance(inner, Mapping) else author).get("name")
+        if isinstance(name, str) and name.strip():
+            yield name.strip().encode("utf-8", "replace").decode()
+
+
+def _author(author: Author) -> View:
+    found: View = {"name": author.name}
+    if author.id:
+        found["id"] = author.id
+    if author.orcid:
+        found["orcid"] = author.orcid
+    if author.affiliations:
+        found["affiliations"] = [
+            {
+                key: value
+                for key, value in (("name", a.name), ("ror", a.ror), ("country", a.country))
+                if value
+            }
+            for a in author.affiliations
+        ]
+    return found
+
+
+def _open_access(ranked: Ranked[Record], policy: Policy) -> View | None:
+    """Choose the link to read it at, else the first statement of its status."""
+    status: View | None = None
+    for source, record in _order("open_access", ranked, policy):
+        if record.open_access_url:
+            found: View = {"value": record.open_access_url, "source": source}
+            if record.open_access:
+                found["status"] = record.open_access
+            return found
+        if record.open_access and status is None:
+            status = {"value": None, "source": source, "status": record.open_access}
+    return status
+
+
+def _text(given: Mapping[str, object], name: str) -> str:
+    for key in _GIVEN_NAMES[name]:
+        value = given.get(key)
+        if isinstance(value, str) and (text := value.strip()):
+            return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return ""
+
+
+def _year(given: Mapping[str, object]) -> int | None:
+    value = given.get("year")
+    if isinstance(value, str) and len(value) == 4 and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 2999:
+        return value
+    return None
