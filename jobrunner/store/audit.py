@@ -1,0 +1,101 @@
+"""Recounting: what the rows say against what was counted when they were committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from jobrunner.papers import Candidate, Record
+from jobrunner.store.database import Database
+
+_BATCHES = text(
+    """
+    SELECT s.name, b.number, b.papers, b.enriched, b.not_found, b.ambiguous, b.failed, b.passed_on,
+        count(CASE r.outcome WHEN 'enriched' THEN 1 END) AS has_enriched,
+        count(CASE r.outcome WHEN 'not_found' THEN 1 END) AS has_not_found,
+        count(CASE r.outcome WHEN 'ambiguous' THEN 1 END) AS has_ambiguous,
+        count(CASE r.outcome WHEN 'failed' THEN 1 END) AS has_failed,
+        count(CASE r.outcome WHEN 'passed_on' THEN 1 END) AS has_passed_on,
+        count(CASE WHEN r.source_id != b.source_id THEN 1 END) AS strangers
+    FROM source_state s CROSS JOIN batch b ON b.source_id = s.id
+    LEFT JOIN (
+        SELECT batch_id, source_id, outcome FROM record
+        UNION ALL SELECT batch_id, source_id, outcome FROM retired_record
+        UNION ALL SELECT batch_id, source_id, 'passed_on' FROM lookup_miss
+    ) r ON r.batch_id = b.id
+    WHERE s.session_id = :session
+    GROUP BY b.id
+    """
+)
+_COUNTED = ("enriched", "not_found", "ambiguous", "failed", "passed_on")
+_POSITIONS = text(
+    "SELECT count(*) AS papers, coalesce(max(position) + 1, 0) AS positions FROM paper"
+    " WHERE session_id = :session"
+)
+_STRAY = text(
+    """
+    SELECT count(*) FROM paper p CROSS JOIN record r ON r.paper_id = p.id
+    LEFT JOIN batch b ON b.id = r.batch_id LEFT JOIN source_state s ON s.id = r.source_id
+    WHERE p.session_id = :session AND (b.id IS NULL OR s.session_id IS NOT p.session_id)
+    """
+)
+_DATA = text(
+    """
+    SELECT p.position, r.outcome, r.data FROM paper p CROSS JOIN record r ON r.paper_id = p.id
+    WHERE p.session_id = :session AND (r.data IS NOT NULL OR r.outcome = 'enriched')
+    """
+)
+
+
+def check_database(database: Database) -> list[str]:
+    """Let SQLite check its pages, indexes and foreign keys; return what is wrong."""
+    with database.read() as connection:
+        said = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    found = [f"SQLite: {line}" for line in said if line != "ok"]
+    if broken:
+        found.append(f"{len(broken)} rows point at missing rows, first in {broken[0][0]}")
+    return found
+
+
+def check_session(database: Database, session_id: str) -> list[str]:
+    """Recount a session from its rows; return every disagreement in a sentence."""
+    with database.read() as connection:
+        return [
+            *_check_positions(connection, session_id),
+            *_check_batches(connection, session_id),
+            *_check_records(connection, session_id),
+        ]
+
+
+def _check_positions(connection: Connection, session_id: str) -> Iterator[str]:
+    row = connection.execute(_POSITIONS, {"session": session_id}).one()
+    if row.papers != row.positions:
+        yield f"{row.papers} papers stand at {row.positions} positions"
+    stray = connection.execute(_STRAY, {"session": session_id}).scalar_one()
+    if stray:
+        yield f"{stray} records belong to no batch or source of the session"
+
+
+def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:
+    for row in connection.execute(_BATCHES, {"session": session_id}):
+        name = f"batch {row.number} of {row.name}"
+        for outcome in _COUNTED:
+            counted, there = getattr(row, outcome), getattr(row, f"has_{outcome}")
+            if counted != there:
+                yield f"{name} counted {counted} {outcome} papers, but {there} are there"
+        if row.strangers:
+            yield f"{name} holds {row.strangers} records of another source"
+
+
+def _check_records(connection: Connection, session_id: str) -> Iterator[str]:
+    record = msgspec.json.Decoder(Record)
+    candidates = msgspec.json.Decoder(tuple[Candidate, ...])
+    for row in connection.execute(_DATA, {"session": session_id}):
+        decoder = record if row.outcome == "enriched" else candidates
+        try:
+            decoder.decode(row.data or "")
+        except msgspec.MsgspecError as error:
+            yield f"the {row.outcome} record of paper {row.position} cannot be read: {error}"

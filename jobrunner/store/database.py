@@ -1,0 +1,279 @@
+"""Open the database: pragmas, transactions, schema version, and SQLite's errors told apart.
+
+The driver's own transaction handling is switched off and SQLAlchemy's ``begin`` event says BEGIN
+IMMEDIATE for writers and BEGIN for readers: with the driver's default a SELECT stands outside the
+transaction, and two writers lose each other's updates without an error.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from jobrunner.errors import DamageFound, JobrunnerError, StoreError
+from jobrunner.store import migrate
+
+APPLICATION_ID = 0x4A52554E
+"""'JRUN': tells our databases from a stranger's (``PRAGMA application_id``)."""
+
+PAGE_SIZE = 16384
+"""Records of some 3 KB leave a third of a 4 KB page empty; this page is the better fit."""
+
+BUSY_TIMEOUT_MS = 30_000
+OLDEST_SQLITE = (3, 38, 0)
+
+
+class Database:
+    """One open database file: a single writing connection and short-lived reading ones."""
+
+    def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._turn = threading.RLock()
+        self._writing = False
+        self._has_written = False
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open the one write transaction: all of the block is committed, or nothing of it.
+
+        Threads take turns. A transaction inside another is a mistake in the program: it would
+        share the connection, and its failure would end the outer one unnoticed.
+        """
+        with self._turn:
+            if self._writing:
+                raise RuntimeError("a write transaction is open already")
+            self._writing = self._has_written = True
+            try:
+                with translated(self.path), self._writer.begin() as connection:
+                    yield connection
+            finally:
+                self._writing = False
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a read transaction: everything read in the block is from one committed moment."""
+        with translated(self.path), self._reader.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file if we wrote, and close; safe after an error.
+
+        Only writers fold: a reader that did would compete with the run for SQLite's log.
+        """
+        with self._turn:
+            if self._has_written:
+                self._fold()
+            self._writer.dispose()
+            self._reader.dispose()
+
+    def _fold(self) -> None:
+        with translated(self.path, quiet=True), self._writer.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None  # noqa: S101 - a live connection has its driver
+            driver.execute("PRAGMA busy_timeout=0")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def default_path() -> Path:
+    """Return ``JOBRUNNER_DB``, or ``.jobrunner/state.db`` under the working directory."""
+    return Path(os.environ.get("JOBRUNNER_DB") or ".jobrunner/state.db")
+
+
+def open_database(path: Path, *, create: bool = False) -> Database:
+    """Open a state database, bringing its schema up to date (after a backup copy).
+
+    With ``create`` a missing or empty file becomes a new database. Raises :class:`StoreError`
+    (missing, unreadable, not ours, disk full), :class:`~jobrunner.errors.LeaseHeld` (a run is at
+    work on a database that must be upgraded), :class:`~jobrunner.errors.Refused` (made by a newer
+    jobrunner) or :class:`DamageFound`.
+    """
+    _check_sqlite()
+    path = _locate(path, create=create)
+    with translated(path):
+        migrate.prepare(path, partial(connect, create=create))
+    writer = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)
+    reader = create_engine("sqlite://", creator=lambda: _connect_ro(path), poolclass=NullPool)
+    event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return Database(path, writer, reader)
+
+
+def _check_sqlite() -> None:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or later is needed",
+            hint="use a Python that is built with a newer SQLite",
+        )
+
+
+def _locate(path: Path, *, create: bool) -> Path:
+    """Return the real path of a database file; with ``create`` its directory is there."""
+    try:
+        real = path.resolve()
+        mode = real.stat().st_mode
+    except FileNotFoundError:
+        if not create:
+            raise _nothing_at(path) from None
+        _make_directory(real.parent)
+        return real
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        raise StoreError(
+            f"cannot open the database {path}: {getattr(error, 'strerror', error)}",
+            hint="check the path and its permissions, or name another with --db",
+        ) from error
+    if not stat.S_ISREG(mode):
+        kind = "directory" if stat.S_ISDIR(mode) else "special file"
+        raise StoreError(f"{path} is a {kind}, not a database", hint="name a file with --db")
+    return real
+
+
+def _nothing_at(path: Path) -> StoreError:
+    return StoreError(
+        f"there is no jobrunner database at {path}",
+        hint="start a session with `jobrunner run INPUT`, or name a database with --db",
+    )
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the directory {directory}: {error.strerror}",
+            hint="name another place with --db",
+        ) from error
+
+
+def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
+    """Open a writing driver connection with our pragmas. Raises sqlite3.Error, StoreError.
+
+    Without ``create`` a missing or empty file is refused and left as it is.
+    """
+    return _connect(
+        path,
+        "rwc" if create else "rw",
+        lambda connection: _configure(connection, path, create=create),
+    )
+
+
+def _connect_ro(path: Path) -> sqlite3.Connection:
+    def configure(connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA query_only=ON")
+
+    return _connect(path, "ro", configure)
+
+
+def _connect(
+    path: Path, mode: str, configure: Callable[[sqlite3.Connection], None]
+) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file://{quote(os.fsencode(path.absolute()))}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        configure(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    empty = connection.execute("PRAGMA schema_version").fetchone()[0] == 0
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    if owner != APPLICATION_ID and not (empty and owner == 0):
+        raise StoreError(f"{path} is not a jobrunner database", hint="name another with --db")
+    if empty and not create:
+        raise _nothing_at(path)
+    if empty:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+    if _use_wal(connection) != "wal":
+        raise StoreError(
+            f"the file system of {path} does not support SQLite's write-ahead log",
+            hint="put the database on a local disk with --db",
+        )
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _use_wal(connection: sqlite3.Connection) -> str:
+    """Switch to the write-ahead log; return the journal mode that is in force then.
+
+    SQLite's busy timeout does not cover the switch of a new file, which two first launches may
+    both be making.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+
+
+_ADVICE = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space, then resume; nothing was lost"),
+    sqlite3.SQLITE_IOERR: (
+        "the disk reports an error",
+        "check the disk and its free space, then resume",
+    ),
+    sqlite3.SQLITE_READONLY: ("it is read-only", "make the file and its directory writable"),
+    sqlite3.SQLITE_BUSY: ("another process holds it", "end that process, or wait, and try again"),
+    sqlite3.SQLITE_LOCKED: ("another process holds it", "end that process, or wait, and try again"),
+    sqlite3.SQLITE_PROTOCOL: ("another process holds it", "wait, and try again"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the path and its permissions"),
+    sqlite3.SQLITE_NOTADB: ("it is not a SQLite database", "name another with --db"),
+    sqlite3.SQLITE_PERM: ("permission denied", "check the file's permissions"),
+    sqlite3.SQLITE_NOMEM: ("memory ran out", "free some memory, then resume"),
+}
+
+
+@contextmanager
+def translated(path: Path, *, quiet: bool = False) -> Iterator[None]:
+    """Turn SQLite's errors into ours, told apart by code and never by text.
+
+    ``quiet``: swallow them instead, for clean-up that must not hide an earlier error.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        if not quiet:
+            raise _translate(path, error.orig) from error
+    except sqlite3.Error as error:
+        if not quiet:
+            raise _translate(path, error) from error
+
+
+def _translate(path: Path, error: BaseException | None) -> JobrunnerError:
+    code = _code(error)
+    if code == sqlite3.SQLITE_CORRUPT:
+        return DamageFound(
+            f"the database {path} is damaged: {error}",
+            hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
+        )
+    reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
+    return StoreError(f"cannot use the database {path}: {reason}", hint=hint)
+
+
+def _code(error: BaseException | None) -> int:
+    """Return SQLite's primary result code; 0 for an error that is not SQLite's own."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

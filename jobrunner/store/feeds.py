@@ -1,0 +1,181 @@
+"""What is pending for a source, found in the rows: papers without a record of that source.
+
+A lane of a source reads its papers from one or more feeds. A feed walks once along something that
+only grows (positions of papers, committed batches), one bounded window at a time, so that no
+question takes long however large the session is, and nothing about pending work is kept in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from sqlalchemy import Connection, TextClause, bindparam, text
+
+from jobrunner.papers import Identifiers, Paper
+from jobrunner.store.database import Database
+
+POSITIONS = 2000
+"""Papers that one window of positions covers."""
+
+BATCHES = 20
+"""Batches that one window of batches covers."""
+
+LOAD = 500
+"""Papers that are read in one query; SQLite takes at least 999 parameters."""
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """Which papers a lane takes.
+
+    ``schemes``: those by which the source looks up; a paper that has one (from one of ``origins``)
+    and was not missed by a lookup belongs to the lookup lane, every other to the search lane.
+    ``waits``: ids of the source states that must have a record of the paper first.
+    """
+
+    session_id: str
+    source_id: int
+    kind: str
+    schemes: tuple[str, ...]
+    origins: tuple[str, ...]
+    waits: tuple[int, ...] = ()
+
+
+class Feed:
+    """One walk along the papers of a lane.
+
+    ``pending`` selects the papers of a window, ``last`` the last place that there is by now.
+    """
+
+    def __init__(
+        self, lane: Lane, *, pending: TextClause, last: TextClause, window: int, of: int = 0
+    ) -> None:
+        self._pending = pending
+        self._last = last
+        self._window = window
+        self._cursor = -1
+        self._of = {"session": lane.session_id, "of": of}
+        self._parameters = {
+            **self._of,
+            "source": lane.source_id,
+            "schemes": lane.schemes or ("",),
+            "origins": lane.origins,
+            "waits": lane.waits or (0,),
+            "all": len(lane.waits),
+        }
+
+    def step(self, connection: Connection) -> list[int] | None:
+        """Return the ids of the next window's pending papers, None at the present end."""
+        last = connection.execute(self._last, self._of).scalar()
+        if last is None or self._cursor >= last:
+            return None
+        window = {"after": self._cursor, "upto": min(self._cursor + self._window, last)}
+        rows = connection.execute(self._pending, {**self._parameters, **window})
+        found = [int(row.id) for row in rows]
+        self._cursor = window["upto"]
+        return found
+
+
+def _position_feed(lane: Lane) -> Feed:
+    """Walk along the papers of a session by position."""
+    pending = _pending(
+        "FROM paper p WHERE p.session_id = :session AND p.position > :after"
+        " AND p.position <= :upto",
+        lane,
+        "ORDER BY p.position",
+    )
+    last = text("SELECT max(position) FROM paper WHERE session_id = :session")
+    return Feed(lane, pending=pending, last=last, window=POSITIONS)
+
+
+def _batch_feed(lane: Lane, of: int, table: str) -> Feed:
+    """Walk along a source's committed batches: the papers that it answered, or those it missed."""
+    pending = _pending(
+        f"FROM batch b CROSS JOIN {table} t ON t.batch_id = b.id"
+        " CROSS JOIN paper p ON p.id = t.paper_id WHERE b.source_id = :of"
+        " AND b.number > :after AND b.number <= :upto AND p.session_id = :session",
+        lane,
+        "ORDER BY b.number, p.position",
+    )
+    last = text("SELECT max(number) FROM batch WHERE source_id = :of")
+    return Feed(lane, pending=pending, last=last, window=BATCHES, of=of)
+
+
+def feeds_of(lane: Lane) -> list[Feed]:
+    """Return the feeds that together bring every paper of a lane, whenever it becomes ready."""
+    feeds = [_batch_feed(lane, of, "record") for of in lane.waits] or [_position_feed(lane)]
+    if lane.kind == "search":
+        feeds.append(_batch_feed(lane, lane.source_id, "lookup_miss"))
+    return feeds
+
+
+_HAS_RECORD = "EXISTS (SELECT 1 FROM record r WHERE r.paper_id = p.id AND r.source_id = :source)"
+_HAS_IDENTIFIER = (
+    "EXISTS (SELECT 1 FROM identifier i WHERE i.paper_id = p.id"
+    " AND i.scheme IN :schemes AND i.origin IN :origins)"
+)
+_WAS_MISSED = (
+    "EXISTS (SELECT 1 FROM lookup_miss m WHERE m.paper_id = p.id AND m.source_id = :source)"
+)
+_IS_READY = (
+    " AND :all = (SELECT count(*) FROM record w WHERE w.paper_id = p.id AND w.source_id IN :waits)"
+)
+
+
+def _pending(origin: str, lane: Lane, order: str) -> TextClause:
+    by_lookup = f"({_HAS_IDENTIFIER} AND NOT {_WAS_MISSED})"
+    kind = by_lookup if lane.kind == "lookup" else f"NOT {by_lookup}"
+    ready = _IS_READY if lane.waits else ""
+    query = f"SELECT p.id {origin} AND NOT {_HAS_RECORD} AND p.unusable IS NULL AND {kind}{ready}"
+    lists = ("schemes", "origins", "waits") if lane.waits else ("schemes", "origins")
+    found = text(f"{query} {order}")
+    for name in lists:
+        found = found.bindparams(bindparam(name, expanding=True))
+    return found
+
+
+_PAPERS = text(
+    "SELECT id, position, key, title, authors, year, venue FROM paper WHERE id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
+_IDENTIFIERS = text(
+    "SELECT paper_id, scheme, value, origin FROM identifier"
+    " WHERE paper_id IN :ids AND origin IN :origins ORDER BY paper_id, scheme, ordinal, value"
+).bindparams(bindparam("ids", expanding=True), bindparam("origins", expanding=True))
+
+
+def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]) -> list[Paper]:
+    """Return papers in the order of ``ids``, with the identifiers that came from ``origins``.
+
+    Of several values of a scheme those of the first origin come first.
+    """
+    papers: dict[int, Paper] = {}
+    with database.read() as connection:
+        for start in range(0, len(ids), LOAD):
+            chunk = list(ids[start : start + LOAD])
+            known = _identifiers(connection, chunk, origins)
+            for row in connection.execute(_PAPERS, {"ids": chunk}):
+                papers[row.id] = Paper(
+                    id=row.id,
+                    position=row.position,
+                    key=row.key,
+                    title=row.title,
+                    authors=tuple(msgspec.json.decode(row.authors)),
+                    year=row.year,
+                    venue=row.venue,
+                    identifiers=known.get(row.id, {}),
+                )
+    return [papers[paper_id] for paper_id in ids]
+
+
+def _identifiers(
+    connection: Connection, ids: Collection[int], origins: tuple[str, ...]
+) -> dict[int, Identifiers]:
+    rows = connection.execute(_IDENTIFIERS, {"ids": ids, "origins": origins}).all()
+    place = {origin: index for index, origin in enumerate(origins)}
+    found: dict[int, dict[str, tuple[str, ...]]] = {}
+    for row in sorted(rows, key=lambda row: place[row.origin]):
+        of_paper = found.setdefault(row.paper_id, {})
+        have = of_paper.get(row.scheme, ())
+        if row.value not in have:
+            of_paper[row.scheme] = (*have, row.value)
+    return found

@@ -1,0 +1,121 @@
+"""The right of one process to run a session: an operating-system lock that dies with it.
+
+``flock``, not POSIX ``lockf``: the latter is lost as soon as the holder opens and closes the file
+again. The lock file is never deleted, and there is nothing to unlock by hand.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Self
+
+from jobrunner.errors import StoreError
+
+PATIENCE_S = 0.5
+"""A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
+
+_PAUSE_S = 0.02
+
+
+class FileLock:
+    """An advisory lock on a file, shared or exclusive; released by :meth:`release` or death."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, *, exclusive: bool, patience: float = PATIENCE_S) -> bool:
+        """Take the lock; return False if another process holds it for longer than ``patience``.
+
+        Raises :class:`StoreError` if the file or its directory cannot be made.
+        """
+        if self._descriptor is not None:
+            raise RuntimeError(f"{self.path} is locked already")
+        descriptor = _make(self.path)
+        try:
+            if _lock(descriptor, self.path, exclusive=exclusive, patience=patience):
+                self._descriptor = descriptor
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
+        return self._descriptor is not None
+
+    def release(self) -> None:
+        """Give the lock back; without effect if it is not held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _make(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the lock file {path}: {error.strerror}",
+            hint="check the directory's permissions, or name another place with --db",
+        ) from error
+
+
+def _lock(descriptor: int, path: Path, *, exclusive: bool, patience: float) -> bool:
+    mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    deadline = time.monotonic() + patience
+    while not _try_lock(descriptor, mode, path):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
+
+
+def _try_lock(descriptor: int, mode: int, path: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"the file system of {path} does not support locks: {error.strerror}",
+            hint="put the database on a local disk with --db",
+        ) from error
+    return True
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds the exclusive lock on a file, without disturbing it.
+
+    The file is neither made nor written, so that whoever may read it may ask. Raises
+    :class:`StoreError` if it cannot be read: that is not known to be free.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"cannot read the lock file {path}: {error.strerror}",
+            hint="check the permissions of the file and its directory",
+        ) from error
+    try:
+        return not _try_lock(descriptor, fcntl.LOCK_SH, path)
+    finally:
+        os.close(descriptor)
+
+
+def session_directory(database: Path, session_id: str) -> Path:
+    """Return the directory of a session's files, beside the database."""
+    return database.parent / session_id
+
+
+def session_lock(database: Path, session_id: str) -> Path:
+    """Return the lock file of a session."""
+    return session_directory(database, session_id) / "run.lock"

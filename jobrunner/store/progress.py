@@ -1,0 +1,151 @@
+"""How far a session is: sums over committed rows, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, text
+
+from jobrunner import clock
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SourceRow
+from jobrunner.store.sources import find_sources
+
+RATE_BATCHES = 50
+"""The last batches of the latest run from which the present rate is taken."""
+
+
+class SourceProgress(Struct, frozen=True, kw_only=True):
+    """What the rows say of one source.
+
+    ``done`` is the papers with an outcome, ``pending`` those without. Cost is in micro-USD.
+    ``rate`` is papers a second over the last batches of the latest run, None before its first;
+    ``eta_seconds`` follows from it. ``fields`` counts records in which a field has a value.
+    """
+
+    name: str
+    status: str
+    error: str | None
+    not_before: str | None
+    papers: int
+    done: int
+    pending: int
+    enriched: int
+    not_found: int
+    ambiguous: int
+    failed: int
+    batches: int
+    requests: int
+    retries: int
+    cost_micros: int
+    fields: dict[str, int]
+    last_commit_at: str | None
+    rate: float | None
+    eta_seconds: float | None
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """What the rows say of a session at one committed moment."""
+
+    papers: int
+    unusable: int
+    sources: tuple[SourceProgress, ...]
+
+
+def read_progress(database: Database, session_id: str, *, fields: bool = False) -> Progress:
+    """Sum up a session. ``fields``: also count the fields of its records, batch by batch."""
+    with database.read() as connection:
+        sources = find_sources(connection, session_id)
+        papers = _scalar(connection, _PAPERS, {"session": session_id})
+        unusable = _scalar(connection, _UNUSABLE, {"session": session_id})
+        return Progress(
+            papers=papers,
+            unusable=unusable,
+            sources=tuple(
+                _source(connection, source, papers - unusable, fields=fields) for source in sources
+            ),
+        )
+
+
+# Positions have no gaps; `verify` counts the rows themselves.
+_PAPERS = text("SELECT coalesce(max(position) + 1, 0) FROM paper WHERE session_id = :session")
+_UNUSABLE = text("SELECT count(*) FROM paper WHERE session_id = :session AND unusable IS NOT NULL")
+_SUMS = text(
+    """
+    SELECT count(*) AS batches, coalesce(sum(enriched), 0) AS enriched,
+        coalesce(sum(not_found), 0) AS not_found, coalesce(sum(ambiguous), 0) AS ambiguous,
+        coalesce(sum(failed), 0) AS failed,
+        coalesce(sum(requests), 0) AS requests, coalesce(sum(retries), 0) AS retries,
+        coalesce(sum(cost_micros), 0) AS cost_micros, max(committed_at) AS last_commit_at
+    FROM batch WHERE source_id = :source
+    """
+)
+_RETIRED = text(
+    "SELECT outcome, count(*) AS papers FROM retired_record WHERE source_id = :source"
+    " GROUP BY outcome"
+)
+_LAST = text(
+    """
+    SELECT papers - passed_on AS done, started_at, committed_at FROM batch
+    WHERE source_id = :source
+        AND run_id =
+            (SELECT run_id FROM batch WHERE source_id = :source ORDER BY number DESC LIMIT 1)
+    ORDER BY number DESC LIMIT :most
+    """
+)
+_FIELDS = text("SELECT fields FROM batch WHERE source_id = :source")
+
+_OUTCOMES = ("enriched", "not_found", "ambiguous", "failed")
+
+
+def _scalar(connection: Connection, query: object, parameters: Mapping[str, object]) -> int:
+    return int(connection.execute(query, parameters).scalar_one())  # type: ignore[call-overload]
+
+
+def _source(
+    connection: Connection, source: SourceRow, papers: int, *, fields: bool
+) -> SourceProgress:
+    sums = connection.execute(_SUMS, {"source": source.id}).one()
+    retired = {
+        row.outcome: row.papers for row in connection.execute(_RETIRED, {"source": source.id})
+    }
+    outcomes = {name: getattr(sums, name) - retired.get(name, 0) for name in _OUTCOMES}
+    done = sum(outcomes.values())
+    rate = _rate(connection, source)
+    return SourceProgress(
+        name=source.name,
+        status=source.status,
+        error=source.error,
+        not_before=source.not_before,
+        papers=papers,
+        done=done,
+        pending=papers - done,
+        **outcomes,
+        batches=sums.batches,
+        requests=sums.requests,
+        retries=sums.retries,
+        cost_micros=sums.cost_micros,
+        fields=_fields(connection, source) if fields else {},
+        last_commit_at=sums.last_commit_at,
+        rate=rate,
+        eta_seconds=(papers - done) / rate if rate else None,
+    )
+
+
+def _rate(connection: Connection, source: SourceRow) -> float | None:
+    rows = connection.execute(_LAST, {"source": source.id, "most": RATE_BATCHES}).all()
+    if not rows:
+        return None
+    began = min(row.started_at for row in rows)
+    seconds = clock.seconds_between(began, rows[0].committed_at)
+    return sum(row.done for row in rows) / seconds if seconds > 0 else None
+
+
+def _fields(connection: Connection, source: SourceRow) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for row in connection.execute(_FIELDS, {"source": source.id}):
+        for name, count in msgspec.json.decode(row.fields, type=dict[str, int]).items():
+            found[name] = found.get(name, 0) + count
+    return dict(sorted(found.items()))

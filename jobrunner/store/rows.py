@@ -1,0 +1,86 @@
+"""What the rows of the state say, as plain values; times are UTC text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a session remembers of how it was asked for; never a key.
+
+    ``sources`` and ``rules`` (the version of the matching rules) decide results; the others only
+    pace and place. ``checkpoint_interval`` is in minutes, 0 for none but the last snapshot.
+    """
+
+    sources: tuple[str, ...]
+    rules: int
+    base_urls: dict[str, str] = {}
+    batch_size: int | None = None
+    checkpoint_interval: float = 5.0
+
+
+class SessionRow(Struct, frozen=True, kw_only=True):
+    """A session as its row says."""
+
+    id: str
+    input_path: str | None
+    input_format: str
+    input_sha256: str
+    input_other: dict[str, Any]
+    options: Options
+    output: str | None
+    status: str
+    revision: int
+    run_id: int | None
+    created_at: str
+    updated_at: str
+    version: str
+
+
+class RunRow(Struct, frozen=True, kw_only=True):
+    """One process that worked, or works, on a session."""
+
+    id: int
+    pid: int
+    host: str
+    version: str
+    started_at: str
+    ended_at: str | None
+    ending: str | None
+    reason: str | None
+
+
+class SourceRow(Struct, frozen=True, kw_only=True):
+    """One source of a session; ``status`` is active, stopped or dropped."""
+
+    id: int
+    name: str
+    ordinal: int
+    status: str
+    error: str | None
+    not_before: str | None
+
+
+class SnapshotRow(Struct, frozen=True, kw_only=True):
+    """A snapshot that was written whole; ``seconds`` is how long that took."""
+
+    number: int
+    path: str
+    sha256: str
+    bytes: int
+    papers: int
+    revision: int
+    reason: str
+    seconds: float
+    created_at: str
+
+
+class EventRow(Struct, frozen=True, kw_only=True):
+    """One line of a session's history."""
+
+    at: str
+    kind: str
+    message: str
+    run_id: int | None

@@ -1,0 +1,161 @@
+"""Runs and their lease: who works on a session, since when, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Self
+
+from sqlalchemy import Connection, insert, select, update
+
+from jobrunner import __version__, clock
+from jobrunner.errors import LeaseHeld
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+from jobrunner.store.lease import FileLock, is_held, session_lock
+from jobrunner.store.migrate import lock_path
+from jobrunner.store.rows import RunRow
+from jobrunner.store.writing import fence, set_session, write_event
+
+_COLUMNS = tuple(schema.run.c[name] for name in RunRow.__struct_fields__)
+
+
+class Lease:
+    """The exclusive right to work on one session, until :meth:`release` or the process's end.
+
+    ``run_id`` is None for a command that changes a session without running it.
+    """
+
+    def __init__(self, session_id: str, locks: tuple[FileLock, ...]) -> None:
+        self.session_id = session_id
+        self.run_id: int | None = None
+        self._locks = locks
+
+    def release(self) -> None:
+        """Give the session back."""
+        for lock in self._locks:
+            lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def take_lease(database: Database, session_id: str) -> Lease:
+    """Lease a session, or raise :class:`LeaseHeld` naming who holds it.
+
+    Whoever gets it knows that an earlier run without an end has crashed, and writes that down.
+    """
+    shared = FileLock(lock_path(database.path))
+    if not shared.acquire(exclusive=False):
+        raise LeaseHeld(f"{database.path} is being upgraded", hint="try again in a moment")
+    own = FileLock(session_lock(database.path, session_id))
+    if not own.acquire(exclusive=True):
+        shared.release()
+        raise LeaseHeld(
+            f"session {session_id} is running elsewhere{_holder(database, session_id)}",
+            hint=f"look at it with `jobrunner status {session_id}`",
+        )
+    lease = Lease(session_id, (own, shared))
+    try:
+        _note_crashes(database, session_id)
+    except BaseException:
+        lease.release()
+        raise
+    return lease
+
+
+def _holder(database: Database, session_id: str) -> str:
+    runs = list_runs(database, session_id)
+    if not runs or runs[-1].ended_at is not None:
+        return ""
+    last = runs[-1]
+    return f": host {last.host}, pid {last.pid}, since {last.started_at}"
+
+
+def _note_crashes(database: Database, session_id: str) -> None:
+    if all(run.ended_at is not None for run in list_runs(database, session_id)):
+        return
+    with database.write() as connection:
+        crashed = connection.execute(
+            update(schema.run)
+            .where(schema.run.c.session_id == session_id, schema.run.c.ended_at.is_(None))
+            .values(ended_at=clock.now(), ending="crashed", reason="ended without saying so")
+            .returning(schema.run.c.id, schema.run.c.pid)
+        ).all()
+        for row in crashed:
+            message = f"the run of pid {row.pid} had ended without saying so"
+            write_event(connection, session_id, row.id, "crashed", message)
+        set_session(connection, session_id, status="interrupted", run_id=None)
+
+
+def is_running(database: Database, session_id: str) -> bool:
+    """Tell whether a live process holds the session's lease."""
+    return is_held(session_lock(database.path, session_id))
+
+
+def list_runs(database: Database, session_id: str) -> list[RunRow]:
+    """Return the runs of a session, the oldest first."""
+    with database.read() as connection:
+        return find_runs(connection, session_id)
+
+
+def find_runs(connection: Connection, session_id: str) -> list[RunRow]:
+    """Return the runs of a session as a transaction sees them."""
+    rows = connection.execute(
+        select(*_COLUMNS).where(schema.run.c.session_id == session_id).order_by(schema.run.c.id)
+    ).all()
+    return [RunRow(**row._asdict()) for row in rows]
+
+
+def start_run(database: Database, lease: Lease) -> None:
+    """Register this process as the runner; sources that had stopped are tried again."""
+    session_id, moment = lease.session_id, clock.now()
+    with database.write() as connection:
+        fence(connection, session_id, None, changes=0)
+        earlier = find_runs(connection, session_id)
+        run_id = connection.execute(
+            insert(schema.run)
+            .values(
+                session_id=session_id,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                version=__version__,
+                started_at=moment,
+            )
+            .returning(schema.run.c.id)
+        ).scalar_one()
+        kind, done = ("resumed", "went on") if earlier else ("started", "began")
+        write_event(connection, session_id, run_id, kind, f"pid {os.getpid()} {done}")
+        set_session(connection, session_id, status="running", run_id=run_id)
+        table = schema.source_state
+        connection.execute(
+            update(table)
+            .where(table.c.session_id == session_id, table.c.status == "stopped")
+            .values(status="active", error=None, not_before=None, updated_at=moment)
+        )
+    lease.run_id = int(run_id)
+
+
+def end_run(database: Database, lease: Lease, *, status: str, reason: str) -> None:
+    """Say how this run ended; ``status`` is completed, interrupted or failed."""
+    with database.write() as connection:
+        fence(connection, lease.session_id, lease.run_id, changes=0)
+        connection.execute(
+            update(schema.run)
+            .where(schema.run.c.id == lease.run_id)
+            .values(ended_at=clock.now(), ending=status, reason=reason)
+        )
+        set_session(connection, lease.session_id, status=status, run_id=None)
+        write_event(connection, lease.session_id, lease.run_id, status, reason)
+    lease.run_id = None
+
+
+def reopen(database: Database, lease: Lease, *, kind: str, message: str) -> None:
+    """Mark a leased session as having work again, and say why."""
+    with database.write() as connection:
+        fence(connection, lease.session_id, lease.run_id, changes=0)
+        set_session(connection, lease.session_id, status="pending")
+        write_event(connection, lease.session_id, lease.run_id, kind, message)

@@ -1,0 +1,252 @@
+"""Sessions and their papers: made in one piece, listed, deleted."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, text
+
+from jobrunner import __version__, clock, faults
+from jobrunner.errors import SessionError
+from jobrunner.inputs.base import InputPaper
+from jobrunner.papers import Identifiers
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+from jobrunner.store.rows import EventRow, Options, SessionRow
+from jobrunner.store.runs import Lease
+from jobrunner.store.sources import insert_source
+from jobrunner.store.writing import fence, next_id, set_session, to_json, write_event
+
+LOAD_CHUNK = 1000
+"""Papers of one transaction while a session is loaded; it stays invisible until all are in."""
+
+UNFINISHED = ("pending", "running", "interrupted", "failed")
+
+INPUT = "input"
+"""The origin of identifiers that the paper as given holds."""
+
+
+def new_id() -> str:
+    """Return a session id that sorts by time, such as ``20261124-013000-3f9a``."""
+    moment = clock.now()[:19].replace("-", "").replace(":", "").replace("T", "-")
+    return f"{moment}-{secrets.token_hex(2)}"
+
+
+def create_session(
+    database: Database,
+    session_id: str,
+    *,
+    input_path: str | None,
+    options: Options,
+    output: str | None,
+) -> None:
+    """Insert a session that is still loading: no other command sees it until it is sealed."""
+    moment = clock.now()
+    with database.write() as connection:
+        connection.execute(
+            insert(schema.session).values(
+                id=session_id,
+                input_path=input_path,
+                input_format="",
+                input_sha256="",
+                input_other="{}",
+                options=to_json(options),
+                output=output,
+                status="loading",
+                revision=0,
+                created_at=moment,
+                updated_at=moment,
+                version=__version__,
+            )
+        )
+        for ordinal, name in enumerate(options.sources):
+            insert_source(connection, session_id, name, ordinal)
+
+
+def add_papers(
+    database: Database, session_id: str, papers: Iterable[InputPaper], *, first: int = 0
+) -> int:
+    """Insert papers from position ``first`` on, in chunks; return how many."""
+    count = 0
+    iterator = iter(papers)
+    while chunk := list(islice(iterator, LOAD_CHUNK)):
+        _insert_papers(database, session_id, chunk, first + count)
+        count += len(chunk)
+    return count
+
+
+def _insert_papers(
+    database: Database, session_id: str, chunk: list[InputPaper], position: int
+) -> None:
+    with database.write() as connection:
+        first_id = next_id(connection, schema.paper)
+        rows = [
+            paper_row(paper, session_id, first_id + index, position + index)
+            for index, paper in enumerate(chunk)
+        ]
+        connection.execute(insert(schema.paper), rows)
+        identifiers = [
+            row
+            for index, paper in enumerate(chunk)
+            for row in identifier_rows(first_id + index, paper.identifiers, INPUT)
+        ]
+        if identifiers:
+            connection.execute(insert(schema.identifier), identifiers)
+        faults.point("load.inside")
+
+
+def identifier_rows(
+    paper_id: int, identifiers: Identifiers, origin: str
+) -> list[dict[str, object]]:
+    """Return the rows of one origin's identifiers of a paper."""
+    return [
+        {
+            "paper_id": paper_id,
+            "scheme": scheme,
+            "value": value,
+            "origin": origin,
+            "ordinal": ordinal,
+        }
+        for scheme, values in identifiers.items()
+        for ordinal, value in enumerate(dict.fromkeys(values))
+    ]
+
+
+def paper_row(paper: InputPaper, session_id: str, row_id: int, position: int) -> dict[str, object]:
+    """Return the row of a paper at a position of a session."""
+    return {
+        "id": row_id,
+        "session_id": session_id,
+        "position": position,
+        "key": paper.key,
+        "title": paper.title,
+        "authors": to_json(paper.authors),
+        "year": paper.year,
+        "venue": paper.venue,
+        "unusable": paper.unusable,
+        "given": paper.given,
+    }
+
+
+def seal_session(
+    database: Database, session_id: str, *, input_format: str, sha256: str, other: dict[str, Any]
+) -> None:
+    """Make a loaded session visible: from here on the input file is not needed any more."""
+    with database.write() as connection:
+        set_session(
+            connection,
+            session_id,
+            input_format=input_format,
+            input_sha256=sha256,
+            input_other=to_json(other),
+            status="pending",
+        )
+
+
+def update_input(database: Database, lease: Lease, *, path: str, sha256: str, added: int) -> None:
+    """Take over the checksum of an input whose new papers have been added."""
+    session_id = lease.session_id
+    with database.write() as connection:
+        fence(connection, session_id, lease.run_id)
+        set_session(connection, session_id, input_path=path, input_sha256=sha256, status="pending")
+        write_event(connection, session_id, None, "input", f"{added} papers added from {path}")
+
+
+def get_session(database: Database, session_id: str) -> SessionRow:
+    """Return a session by its id or the unmistakable beginning of one. Raises SessionError."""
+    with database.read() as connection:
+        found = find_sessions(connection, session_id)
+    if len(found) == 1:
+        return found[0]
+    what = f"{len(found)} sessions begin with" if found else "there is no session"
+    raise SessionError(
+        f"{what} {session_id} in {database.path}",
+        hint="list the sessions with `jobrunner sessions list`",
+    )
+
+
+def find_sessions(connection: Connection, session_id: str) -> list[SessionRow]:
+    """Return the session of that id, or else those whose ids begin with it."""
+    table = schema.session
+    rows = connection.execute(
+        select(table)
+        .where(table.c.id.startswith(session_id, autoescape=True), table.c.status != "loading")
+        .order_by(table.c.id)
+    ).all()
+    exact = [row for row in rows if row.id == session_id]
+    return [_session(row) for row in exact or rows]
+
+
+def list_sessions(database: Database) -> list[SessionRow]:
+    """Return all sessions, the oldest first."""
+    table = schema.session
+    with database.read() as connection:
+        rows = connection.execute(
+            select(table).where(table.c.status != "loading").order_by(table.c.id)
+        ).all()
+    return [_session(row) for row in rows]
+
+
+def loading_sessions(database: Database) -> list[str]:
+    """Return the ids of sessions that were never loaded whole; nothing was asked for them."""
+    with database.read() as connection:
+        rows = connection.execute(
+            select(schema.session.c.id).where(schema.session.c.status == "loading")
+        )
+        return [row.id for row in rows]
+
+
+def _session(row: Row[Any]) -> SessionRow:
+    values = row._asdict()
+    values["input_other"] = msgspec.json.decode(values["input_other"])
+    values["options"] = msgspec.json.decode(values["options"], type=Options)
+    return SessionRow(**values)
+
+
+def set_options(database: Database, session_id: str, options: Options, output: str | None) -> None:
+    """Replace the remembered options of a session."""
+    with database.write() as connection:
+        set_session(connection, session_id, options=to_json(options), output=output)
+
+
+def list_events(database: Database, session_id: str, *, last: int = 1000) -> list[EventRow]:
+    """Return the last events of a session, the oldest first."""
+    table = schema.event
+    with database.read() as connection:
+        rows = connection.execute(
+            select(table.c.at, table.c.kind, table.c.message, table.c.run_id)
+            .where(table.c.session_id == session_id)
+            .order_by(table.c.id.desc())
+            .limit(last)
+        ).all()
+    return [EventRow(**row._asdict()) for row in reversed(rows)]
+
+
+_BATCHES = (
+    "(SELECT id FROM batch WHERE source_id IN (SELECT id FROM source_state WHERE session_id = :id))"
+)
+_PAPERS = "(SELECT id FROM paper WHERE session_id = :id)"
+_DELETIONS = (
+    f"DELETE FROM retired_record WHERE batch_id IN {_BATCHES}",  # noqa: S608 - constants
+    f"DELETE FROM lookup_miss WHERE batch_id IN {_BATCHES}",  # noqa: S608
+    f"DELETE FROM record WHERE batch_id IN {_BATCHES}",  # noqa: S608
+    "DELETE FROM batch WHERE source_id IN (SELECT id FROM source_state WHERE session_id = :id)",
+    f"DELETE FROM identifier WHERE paper_id IN {_PAPERS}",  # noqa: S608
+    "DELETE FROM paper WHERE session_id = :id",
+    "DELETE FROM source_state WHERE session_id = :id",
+    "DELETE FROM snapshot WHERE session_id = :id",
+    "DELETE FROM event WHERE session_id = :id",
+    "DELETE FROM run WHERE session_id = :id",
+    "DELETE FROM session WHERE id = :id",
+)
+
+
+def delete_session(database: Database, session_id: str) -> None:
+    """Delete all rows of a session, children first, in one transaction."""
+    with database.write() as connection:
+        for statement in _DELETIONS:
+            connection.execute(text(statement), {"id": session_id})

@@ -1,0 +1,58 @@
+"""Rows of snapshots, and whether one is owed: a question to the rows, never a remembered task."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, func, insert, select
+
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SnapshotRow
+from jobrunner.store.runs import Lease
+from jobrunner.store.writing import fence, write_event
+
+_COLUMNS = tuple(schema.snapshot.c[name] for name in SnapshotRow.__struct_fields__)
+
+
+def list_snapshots(database: Database, session_id: str) -> list[SnapshotRow]:
+    """Return the snapshots of a session, the oldest first."""
+    table = schema.snapshot
+    with database.read() as connection:
+        rows = connection.execute(
+            select(*_COLUMNS).where(table.c.session_id == session_id).order_by(table.c.number)
+        ).all()
+    return [SnapshotRow(**row._asdict()) for row in rows]
+
+
+def is_snapshot_owed(database: Database, session_id: str) -> bool:
+    """Tell whether something is committed that no snapshot shows yet."""
+    table = schema.snapshot
+    with database.read() as connection:
+        shown = connection.execute(
+            select(func.max(table.c.revision)).where(table.c.session_id == session_id)
+        ).scalar()
+        revision = connection.execute(
+            select(schema.session.c.revision).where(schema.session.c.id == session_id)
+        ).scalar_one()
+    return shown is None or revision > shown
+
+
+def record_snapshot(database: Database, lease: Lease, row: SnapshotRow, *, keep: int) -> list[str]:
+    """Record a written snapshot, forget all but the last ``keep``; return the forgotten paths."""
+    table = schema.snapshot
+    with database.write() as connection:
+        fence(connection, lease.session_id, lease.run_id, changes=0)
+        values = {name: getattr(row, name) for name in SnapshotRow.__struct_fields__}
+        connection.execute(insert(table).values(session_id=lease.session_id, **values))
+        write_event(
+            connection,
+            lease.session_id,
+            lease.run_id,
+            "snapshot",
+            f"{row.path} ({row.papers} papers, {row.reason})",
+        )
+        forgotten = connection.execute(
+            delete(table)
+            .where(table.c.session_id == lease.session_id, table.c.number <= row.number - keep)
+            .returning(table.c.path)
+        ).all()
+    return [old.path for old in forgotten]

@@ -1,0 +1,37 @@
+"""The schema revision of a database: read without touching it, or brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from jobrunner.errors import StoreError
+from jobrunner.store.database import connect, translated
+from jobrunner.store.migrate import current_revision, upgrade
+from jobrunner.store.schema import HEAD
+
+
+def read_revision(path: Path) -> str | None:
+    """Return the revision of a database, None if it is empty. Raises :class:`StoreError`."""
+    if not path.is_file():
+        raise StoreError(f"there is no database at {path}", hint="name one with --db")
+    with translated(path):
+        address = f"file:{quote(str(path.resolve()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            return current_revision(connection)
+
+
+def upgrade_database(path: Path) -> tuple[str | None, str, Path | None]:
+    """Upgrade a database; return its revision before and after, and the backup that was made.
+
+    Raises StoreError, Refused (made by a newer jobrunner) or LeaseHeld (a run is at work).
+    """
+    before = read_revision(path)
+    path = path.resolve()
+    if before == HEAD:
+        return before, before, None
+    with translated(path):
+        backup = upgrade(path, connect, before)
+    return before, HEAD, backup

@@ -1,0 +1,68 @@
+"""What every write to a session shares: the fence, the time of the change, and the history."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, Table, func, insert, select, text, update
+
+from jobrunner import clock
+from jobrunner.errors import LeaseLost
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+
+
+def fence(connection: Connection, session_id: str, run_id: int | None, *, changes: int = 1) -> None:
+    """Prove inside a write transaction that the session is ours, and count the change.
+
+    Raises :class:`LeaseLost`, which rolls the transaction back.
+    """
+    touched = connection.execute(
+        text(
+            "UPDATE session SET revision = revision + :changes, updated_at = :now"
+            " WHERE id = :id AND run_id IS :run"
+        ),
+        {"changes": changes, "now": clock.now(), "id": session_id, "run": run_id},
+    )
+    if touched.rowcount != 1:
+        raise LeaseLost(
+            f"session {session_id} was taken over by another run; this one stops",
+            hint=f"look at it with `jobrunner status {session_id}`",
+        )
+
+
+def set_session(connection: Connection, session_id: str, **values: object) -> None:
+    """Change columns of a session's row."""
+    connection.execute(
+        update(schema.session)
+        .where(schema.session.c.id == session_id)
+        .values(updated_at=clock.now(), **values)
+    )
+
+
+def write_event(
+    connection: Connection, session_id: str, run_id: int | None, kind: str, message: str
+) -> None:
+    """Append one line to a session's history, in the transaction of what it tells."""
+    connection.execute(
+        insert(schema.event).values(
+            session_id=session_id, run_id=run_id, at=clock.now(), kind=kind, message=message
+        )
+    )
+
+
+def add_event(
+    database: Database, session_id: str, kind: str, message: str, run_id: int | None = None
+) -> None:
+    """Append one line to a session's history."""
+    with database.write() as connection:
+        write_event(connection, session_id, run_id, kind, message)
+
+
+def next_id(connection: Connection, table: Table) -> int:
+    """Return the id of the next row, inside a write transaction."""
+    return (connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
+
+
+def to_json(value: object) -> str:
+    """Return a value as the JSON text that columns hold."""
+    return msgspec.json.encode(value).decode()

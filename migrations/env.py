@@ -1,0 +1,33 @@
+"""Run the migrations inside one IMMEDIATE transaction, on jobrunner's own kind of connection."""
+
+from functools import partial
+
+from alembic import context
+from sqlalchemy import Connection
+
+from jobrunner.store import migrate
+from jobrunner.store.database import connect, default_path
+from jobrunner.store.schema import metadata
+
+
+def upgrade(connection: Connection) -> None:
+    # The transaction has begun before Alembic reads the revision: two first launches at once would
+    # otherwise both find an empty database.
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        transactional_ddl=True,
+        render_as_batch=True,
+    )
+    context.run_migrations()
+    migrate.check_foreign_keys(connection)
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    upgrade(given)
+else:
+    path = default_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with migrate.engine(path.resolve(), partial(connect, create=True)).begin() as own:
+        upgrade(own)
