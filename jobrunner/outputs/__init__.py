@@ -1,0 +1,1 @@
+"""Outputs: how enriched papers are written."""

@@ -1,0 +1,150 @@
+"""Restoring: a session made again from a snapshot alone, with all that the snapshot holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import structs
+
+from jobrunner.errors import DamageFound, Refused
+from jobrunner.inputs.fields import paper_of_text
+from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
+from jobrunner.papers import Record
+from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
+from jobrunner.store.database import Database
+from jobrunner.store.restored import Restoration, Restored
+from jobrunner.store.rows import Options, SessionRow
+from jobrunner.store.runs import take_lease
+from jobrunner.store.sessions import delete_session, get_session, list_sessions
+from jobrunner.verifying import verify_file
+
+CHUNK = 500
+
+T = TypeVar("T")
+
+
+def restore(database: Database, path: Path) -> SessionRow:
+    """Make the session of a snapshot again; what was committed after it is pending again.
+
+    Raises DamageFound for a file that is not as it was written, Refused if the session is there
+    already, FileError or StoreError; then the database is as it was.
+    """
+    problems, _ = verify_file(path)
+    if problems:
+        raise DamageFound(
+            "; ".join(problems), hint="use an older snapshot, from the same directory"
+        )
+    with Document(path) as document:
+        head = document.head
+    if any(session.id == head.session for session in list_sessions(database)):
+        raise Refused(
+            f"{database.path} holds the session {head.session} already",
+            hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
+        )
+    with take_lease(database, head.session):
+        try:
+            _restore(database, path, head)
+        except BaseException:
+            delete_session(database, head.session)
+            raise
+    return get_session(database, head.session)
+
+
+def _restore(database: Database, path: Path, head: Head) -> None:
+    sources = [(n, "dropped" if n in head.dropped else "active") for n in head.sources]
+    runs = [structs.asdict(run) for run in head.runs]
+    for run in runs:
+        if run["ended_at"] is None:  # it was at work when the snapshot was written
+            run |= {"ended_at": head.written_at, "ending": "crashed", "reason": "not in snapshot"}
+    session = Restoration(database, _session(head), sources, runs)
+    with Document(path) as document:
+        for _ in document.papers():
+            pass
+        for batches in _chunks(_batch(entry) for entry in document.batches()):
+            session.add_batches(batches)
+    with Document(path) as document:
+        for papers in _chunks(_paper(entry) for entry in document.papers()):
+            session.add_papers(papers)
+    session.seal("interrupted", f"from {path}, written {head.written_at}")
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk
+
+
+def _session(head: Head) -> SessionRow:
+    given: dict[str, Any] = head.input
+    return SessionRow(
+        id=head.session,
+        input_path=given["path"],
+        input_format=given["format"],
+        input_sha256=given["sha256"],
+        input_other=given["other"],
+        options=msgspec.json.decode(head.options, type=Options),
+        output=head.output,
+        status="loading",
+        revision=head.revision,
+        run_id=None,
+        created_at=head.created_at,
+        updated_at=head.written_at,
+        version=head.made_by,
+    )
+
+
+def _batch(entry: BatchEntry) -> StoredBatch:
+    return StoredBatch(**{**structs.asdict(entry), "fields": bytes(entry.fields).decode()})
+
+
+def _paper(entry: PaperEntry) -> Restored:
+    given = bytes(entry.given).decode()
+    try:
+        paper = paper_of_text(entry.position, given)
+    except json.JSONDecodeError as error:
+        raise DamageFound(f"paper {entry.position} of the snapshot is no JSON: {error}") from error
+    return Restored(
+        paper=structs.replace(paper, unusable=entry.unusable),
+        stored=StoredPaper(
+            position=entry.position,
+            key=entry.key,
+            given=given,
+            unusable=entry.unusable,
+            records=[_record(record, source) for source, record in entry.records.items()],
+            retired=[_record(old, old.source or "") for old in entry.retired],
+            missed=entry.missed,
+        ),
+        found={
+            source: {
+                scheme: (value,)
+                for scheme, value in msgspec.json.decode(
+                    record.record, type=Record
+                ).identifiers.items()
+            }
+            for source, record in entry.records.items()
+            if bytes(record.record)
+        },
+    )
+
+
+def _record(entry: RecordEntry, source: str) -> StoredRecord:
+    data = entry.record if bytes(entry.record) else entry.candidates
+    return StoredRecord(
+        source=source,
+        batch=entry.batch,
+        outcome=entry.outcome,
+        match=_text(entry.match),
+        retrieved_at=entry.retrieved_at,
+        error=entry.error,
+        data=_text(data),
+        retired_at=entry.retired_at,
+    )
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    return bytes(raw).decode() or None

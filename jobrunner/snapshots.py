@@ -1,0 +1,268 @@
+"""Snapshots: all enriched papers at one committed moment, in an immutable file with a checksum."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Raw, structs
+from sqlalchemy import Connection
+
+from jobrunner import __version__, clock, faults
+from jobrunner.errors import JobrunnerError
+from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
+from jobrunner.merging import DEFAULT, Policy, consolidate
+from jobrunner.outputs import document
+from jobrunner.papers import Outcome, Record
+from jobrunner.store.contents import (
+    StoredBatch,
+    StoredPaper,
+    StoredRecord,
+    iter_batches,
+    iter_papers,
+)
+from jobrunner.store.database import Database
+from jobrunner.store.lease import session_directory
+from jobrunner.store.rows import RunRow, SnapshotRow
+from jobrunner.store.runs import Lease, find_runs
+from jobrunner.store.sessions import find_sessions
+from jobrunner.store.snapshots import list_snapshots, record_snapshot
+from jobrunner.store.sources import find_sources
+from jobrunner.store.writing import to_json
+from jobrunner.unions import View
+
+KEEP = 3
+"""Snapshots that are kept; older ones are deleted when a new one is recorded."""
+
+NEWEST = "papers_enriched.json"
+
+
+class Cancelled(JobrunnerError):
+    """The snapshot was given up halfway; the earlier ones are as they were."""
+
+
+def snapshot_directory(database: Database, session_id: str) -> Path:
+    """Return where the snapshots of a session are."""
+    return session_directory(database.path, session_id) / "snapshots"
+
+
+def newest_path(database: Database, session_id: str) -> Path:
+    """Return where the newest snapshot of a session can always be read."""
+    return session_directory(database.path, session_id) / NEWEST
+
+
+def take_snapshot(database: Database, lease: Lease, reason: str) -> SnapshotRow:
+    """Write a snapshot of a leased session and record it. Raises FileError, StoreError."""
+    row = write_snapshot(database, lease.session_id, reason)
+    return finish_snapshot(database, lease, row)
+
+
+def write_snapshot(
+    database: Database,
+    session_id: str,
+    reason: str,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> SnapshotRow:
+    """Write the file of the next snapshot; it counts once :func:`finish_snapshot` recorded it.
+
+    May run in another thread than the run's: it only reads the database. Raises
+    :class:`Cancelled` if ``cancelled`` says so meanwhile.
+    """
+    faults.point("snapshot.begin")
+    began = time.monotonic()
+    directory = snapshot_directory(database, session_id)
+    number = _next_number(database, session_id, directory)
+    path = directory / f"{number:06d}.json"
+    counted = Counted(cancelled)
+    written = write_whole(
+        path, counted.count(_pieces(database, session_id, counted)), mode=READ_ONLY
+    )
+    faults.point("snapshot.renamed")
+    write_sidecar(path, written.sha256)
+    return SnapshotRow(
+        number=number,
+        path=f"{session_id}/snapshots/{path.name}",
+        sha256=written.sha256,
+        bytes=written.bytes,
+        papers=counted.papers,
+        revision=counted.revision,
+        reason=reason,
+        seconds=time.monotonic() - began,
+        created_at=clock.now(),
+    )
+
+
+def write_copy(database: Database, session_id: str, path: Path) -> int:
+    """Write what is committed now to a file of the user's; return the number of papers."""
+    counted = Counted(lambda: False)
+    written = write_whole(path, counted.count(_pieces(database, session_id, counted)))
+    write_sidecar(path, written.sha256)
+    return counted.papers
+
+
+class Counted:
+    """What a document turned out to hold, known when it is written."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self.papers = 0
+        self.revision = 0
+        self._cancelled = cancelled
+
+    def count(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass the pieces on, unless the snapshot was cancelled meanwhile."""
+        for piece in pieces:
+            if self._cancelled():
+                raise Cancelled("the snapshot was given up")
+            if self.papers == 1:
+                faults.point("snapshot.half")
+            yield piece
+
+    def see(self, papers: Iterable[document.PaperEntry]) -> Iterator[document.PaperEntry]:
+        """Pass the papers on and count them."""
+        for paper in papers:
+            self.papers += 1
+            yield paper
+
+
+def _pieces(database: Database, session_id: str, counted: Counted) -> Iterator[bytes]:
+    """Yield the document of one committed moment."""
+    with database.read() as connection:
+        runs = find_runs(connection, session_id)
+        head = _head(connection, session_id, runs)
+        counted.revision = head.revision
+        papers = (_paper_entry(paper) for paper in iter_papers(connection, session_id))
+        batches = iter_batches(connection, session_id, [run.id for run in runs])
+        entries = (_batch_entry(batch) for batch in batches)
+        yield from document.write_document(head, counted.see(papers), entries)
+
+
+def _head(connection: Connection, session_id: str, runs: list[RunRow]) -> document.Head:
+    session = find_sessions(connection, session_id)[0]
+    sources = find_sources(connection, session_id)
+    return document.Head(
+        format=document.FORMAT,
+        version=document.VERSION,
+        session=session.id,
+        revision=session.revision,
+        created_at=session.created_at,
+        written_at=clock.now(),
+        made_by=__version__,
+        input={
+            "path": session.input_path,
+            "format": session.input_format,
+            "sha256": session.input_sha256,
+            "other": session.input_other,
+        },
+        output=session.output,
+        options=Raw(to_json(session.options).encode()),
+        sources=[source.name for source in sources],
+        dropped=[source.name for source in sources if source.status == "dropped"],
+        runs=[_run_entry(run) for run in runs],
+    )
+
+
+def _run_entry(run: RunRow) -> document.RunEntry:
+    names = document.RunEntry.__struct_fields__
+    return document.RunEntry(**{name: getattr(run, name) for name in names})
+
+
+def _batch_entry(batch: StoredBatch) -> document.BatchEntry:
+    return document.BatchEntry(**{**structs.asdict(batch), "fields": _raw(batch.fields)})
+
+
+def _paper_entry(paper: StoredPaper) -> document.PaperEntry:
+    return document.PaperEntry(
+        position=paper.position,
+        key=paper.key,
+        given=Raw(paper.given.encode()),
+        unusable=paper.unusable,
+        consolidated=None if paper.unusable else _consolidated(paper),
+        records={record.source: _record_entry(record) for record in paper.records},
+        retired=[_record_entry(record, named=True) for record in paper.retired],
+        missed=paper.missed,
+    )
+
+
+def _record_entry(record: StoredRecord, *, named: bool = False) -> document.RecordEntry:
+    found = record.outcome == Outcome.ENRICHED
+    return document.RecordEntry(
+        outcome=record.outcome,
+        batch=record.batch,
+        retrieved_at=record.retrieved_at,
+        match=_raw(record.match),
+        error=record.error,
+        record=_raw(record.data if found else None),
+        candidates=_raw(None if found else record.data),
+        source=record.source if named else None,
+        retired_at=record.retired_at,
+    )
+
+
+def _raw(text: str | None) -> Raw:
+    return document.ABSENT if text is None else Raw(text.encode())
+
+
+_RECORD = msgspec.json.Decoder(Record)
+
+
+def _consolidated(paper: StoredPaper, policy: Policy = DEFAULT) -> View:
+    records = {
+        record.source: _RECORD.decode(record.data)
+        for record in paper.records
+        if record.outcome == Outcome.ENRICHED and record.data
+    }
+    return consolidate(_given(paper.given), records, policy)
+
+
+def _given(text: str) -> Mapping[str, object]:
+    try:
+        value: object = msgspec.json.decode(text)
+    except msgspec.MsgspecError:  # such as a lone surrogate, which Python's own decoder takes
+        value = json.loads(text)
+    return value if isinstance(value, dict) else {}
+
+
+def _next_number(database: Database, session_id: str, directory: Path) -> int:
+    """Return a number that no snapshot and no file left by a crash has."""
+    recorded = [row.number for row in list_snapshots(database, session_id)]
+    files = [int(path.stem) for path in directory.glob("[0-9]*.json") if path.stem.isdigit()]
+    return max([0, *recorded, *files]) + 1
+
+
+def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> SnapshotRow:
+    """Record a written snapshot, make it the newest, and delete what is not kept."""
+    faults.point("snapshot.recording")
+    record_snapshot(database, lease, row, keep=KEEP)
+    faults.point("snapshot.recorded")
+    publish_newest(database, lease.session_id)
+    _delete_unrecorded(database, lease.session_id)
+    return row
+
+
+def publish_newest(database: Database, session_id: str, output: Path | None = None) -> None:
+    """Bring the newest recorded snapshot to its fixed place, and to ``output``, if it is not there.
+
+    Asked at each start and after each snapshot, so that a crash in between heals itself.
+    """
+    rows = list_snapshots(database, session_id)
+    if not rows:
+        return
+    newest = rows[-1]
+    source = database.path.parent / newest.path
+    target = newest_path(database, session_id)
+    if not is_published(target, newest.sha256):
+        publish(source, target, newest.sha256, link=True)
+    if output is not None and not is_published(output, newest.sha256):
+        publish(source, output, newest.sha256, link=False)
+
+
+def _delete_unrecorded(database: Database, session_id: str) -> None:
+    """Delete snapshot files that no row names: old ones, and what crashes left."""
+    kept = {Path(row.path).name for row in list_snapshots(database, session_id)}
+    for path in snapshot_directory(database, session_id).iterdir():
+        if path.name.removesuffix(".sha256") not in kept:
+            path.unlink(missing_ok=True)

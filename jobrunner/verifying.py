@@ -1,0 +1,87 @@
+"""Verification: rows, counters, SQLite's own check, snapshots and their checksums."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jobrunner.errors import JobrunnerError
+from jobrunner.files import read_sidecar, sha256_of, sidecar_of
+from jobrunner.outputs.document import Document
+from jobrunner.snapshots import newest_path
+from jobrunner.store.audit import check_database, check_session
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SnapshotRow
+from jobrunner.store.runs import is_running
+from jobrunner.store.snapshots import list_snapshots
+
+
+def verify_session(database: Database, session_id: str) -> list[str]:
+    """Return everything that is wrong with a session, [] if it is as it should be.
+
+    Beside a run that goes on the snapshots' files are left out: they may change meanwhile.
+    """
+    found = check_database(database) + check_session(database, session_id)
+    if is_running(database, session_id):
+        return found
+    rows = list_snapshots(database, session_id)
+    for row in rows:
+        found += _verify_snapshot(database, row)
+    newest = newest_path(database, session_id)
+    if rows and newest.exists() and sha256_of(newest) != rows[-1].sha256:
+        found.append(f"{newest} is not the newest snapshot (its checksum differs)")
+    return found
+
+
+def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
+    path = database.path.parent / row.path
+    if not path.exists():
+        return [f"snapshot {path} is missing"]
+    found, papers = verify_file(path)
+    digest = sha256_of(path)
+    if digest != row.sha256:
+        found.append(f"snapshot {path} has not the checksum that was recorded: {digest}")
+    elif papers != row.papers:
+        found.append(f"snapshot {path} holds {papers} papers, {row.papers} were recorded")
+    return found
+
+
+def verify_file(path: Path) -> tuple[list[str], int]:
+    """Return what is wrong with a snapshot file, and the number of papers in it.
+
+    Raises FileError if it cannot be read at all.
+    """
+    found = []
+    digest, written = sha256_of(path), read_sidecar(path)
+    if written is None:
+        found.append(f"{sidecar_of(path)} is missing or holds no checksum of it")
+    elif written != digest:
+        found.append(f"{path} does not have the checksum in {sidecar_of(path).name}")
+    try:
+        papers = _recount(path)
+    except JobrunnerError as error:
+        return [*found, str(error)], 0
+    return found, papers
+
+
+def _recount(path: Path) -> int:
+    """Read a document whole; every record's batch must be there with as many as it counted."""
+    counts: dict[tuple[str, int], int] = {}
+    papers = 0
+    with Document(path) as document:
+        for paper in document.papers():
+            papers += 1
+            entries = [(name, entry.batch) for name, entry in paper.records.items()]
+            entries += [(entry.source or "", entry.batch) for entry in paper.retired]
+            entries += paper.missed.items()
+            for entry in entries:
+                counts[entry] = counts.get(entry, 0) + 1
+        for batch in document.batches():
+            there = counts.pop((batch.source, batch.number), 0)
+            if there != batch.papers:
+                raise document.damaged(
+                    f"batch {batch.number} of {batch.source} counted {batch.papers} papers,"
+                    f" but {there} are there"
+                )
+        if counts:
+            raise document.damaged(f"{len(counts)} batches are missing in it")
+    return papers
