@@ -1,0 +1,83 @@
+"""Asking a source about the papers of one batch, so that one bad paper never spoils the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from jobrunner.errors import AnswerMalformed, JobrunnerError, RequestRefused, SourceBroken
+from jobrunner.http import Requests
+from jobrunner.papers import Answer, Outcome, Paper
+from jobrunner.sources.base import Source
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Answers = dict[int, Answer | None]
+"""By paper id; None is a paper that the lookup did not find and that can be searched."""
+
+
+async def ask_lookup(source: Source, papers: Sequence[Paper], requests: Requests) -> Answers:
+    """Look papers up; a batch that is refused as a whole is halved until the culprit is alone.
+
+    Raises :class:`~jobrunner.errors.SourceStopped`.
+    """
+    try:
+        found = await _guarded(source, lambda: source.lookup(papers, requests))
+    except (RequestRefused, AnswerMalformed) as error:
+        if len(papers) == 1:
+            return {papers[0].id: Answer.failed(str(error))}
+        middle = len(papers) // 2
+        log.info("%s: a batch of %d is halved: %s", source.name, len(papers), error)
+        first = await ask_lookup(source, papers[:middle], requests)
+        return first | await ask_lookup(source, papers[middle:], requests)
+    return {paper.id: _answer(paper, found.get(paper.id)) for paper in papers}
+
+
+def _answer(paper: Paper, answer: Answer | None) -> Answer | None:
+    if answer is not None and answer.outcome is not Outcome.NOT_FOUND:
+        return answer
+    return None if paper.title else Answer.not_found()
+
+
+async def ask_search(
+    source: Source, papers: Sequence[Paper], requests: Requests, answers: Answers
+) -> None:
+    """Search papers at once, each by itself, putting each answer into ``answers`` as it comes.
+
+    Raises :class:`~jobrunner.errors.SourceStopped` once no search is under way any more; what was
+    answered until then, or until a cancellation, is in ``answers``.
+    """
+
+    async def ask(paper: Paper) -> None:
+        answers[paper.id] = await _search_one(source, paper, requests)
+
+    results = await asyncio.gather(*(ask(paper) for paper in papers), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answer:
+    if not paper.title:
+        return Answer.failed(f"{source.name}: no title to search by, and no identifier it knows")
+    try:
+        return await _guarded(source, lambda: source.search(paper, requests))
+    except (RequestRefused, AnswerMalformed) as error:
+        return Answer.failed(str(error))
+
+
+async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
+    """Await a call into a source; whatever is wrong with the source's program stops it alone."""
+    try:
+        return await ask()
+    except JobrunnerError:
+        raise
+    except Exception as error:
+        log.exception("%s: unexpected error", source.name)
+        raise SourceBroken(
+            f"{source.name}: unexpected {type(error).__name__}: {str(error)[:200]}",
+            hint="this is a bug: run.log of the session has its traceback",
+        ) from error

@@ -1,0 +1,172 @@
+"""What can go wrong on this machine, looked at before it does."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from jobrunner.errors import JobrunnerError
+from jobrunner.settings import EMAIL, variable
+from jobrunner.store.audit import check_database
+from jobrunner.store.database import OLDEST_SQLITE, open_database
+from jobrunner.store.lease import FileLock
+from jobrunner.store.schema import HEAD
+from jobrunner.store.versions import read_revision
+
+WAL_RESET_FIXED = (3, 51, 3)
+"""SQLite before it can corrupt a database when two connections write and checkpoint at the same
+instant after a reset of the write-ahead log (https://www.sqlite.org/wal.html, "WAL-reset bug")."""
+
+NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre"))
+"""File systems on which SQLite's write-ahead log or locks are known not to be safe."""
+
+LITTLE_SPACE = 1 << 30
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One thing looked at; ``verdict`` is ok, warning or problem."""
+
+    name: str
+    verdict: str
+    message: str
+
+
+def examine(database: Path, sources: list[str], environment: Mapping[str, str]) -> list[Check]:
+    """Look at everything; ``database`` need not exist."""
+    directory = _existing(database.resolve().parent)
+    checks: tuple[Callable[[], tuple[str, str]], ...] = (
+        _python,
+        _sqlite,
+        lambda: _file_system(directory),
+        lambda: _locks(directory),
+        lambda: _space(directory),
+        lambda: _migrations(database),
+        lambda: _integrity(database),
+    )
+    names = ("python", "sqlite", "file system", "locks", "disk space", "migrations", "database")
+    found = [_check(name, look) for name, look in zip(names, checks, strict=True)]
+    return [*found, *_keys(sources, environment)]
+
+
+def _check(name: str, look: Callable[[], tuple[str, str]]) -> Check:
+    try:
+        verdict, message = look()
+    except (JobrunnerError, OSError) as error:
+        verdict, message = "problem", str(error)
+    return Check(name=name, verdict=verdict, message=message)
+
+
+def _existing(directory: Path) -> Path:
+    while not directory.exists():
+        directory = directory.parent
+    return directory
+
+
+def _python() -> tuple[str, str]:
+    return "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _sqlite() -> tuple[str, str]:
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        return "problem", f"{version}: 3.38 or later is needed"
+    if sqlite3.sqlite_version_info < WAL_RESET_FIXED:
+        return "ok", (
+            f"{version}; it has the WAL-reset bug (fixed in 3.51.3), which jobrunner avoids: only"
+            " one connection writes and checkpoints. Do not write to the database beside it"
+        )
+    return "ok", version
+
+
+def _file_system(directory: Path) -> tuple[str, str]:
+    kind = file_system_of(directory)
+    if kind in NETWORK:
+        return "problem", (
+            f"{directory} is on {kind}, a network file system: put the database on a local disk"
+        )
+    return "ok", f"{directory} is on {kind or 'a file system of unknown kind'}"
+
+
+def file_system_of(directory: Path) -> str:
+    """Return the type of the file system that a directory is on, '' where that is not told."""
+    best, kind = "", ""
+    for mount_point, type_ in _mounts():
+        inside = directory == Path(mount_point) or Path(mount_point) in directory.parents
+        if inside and len(mount_point) >= len(best):
+            best, kind = mount_point, type_
+    return kind
+
+
+def _mounts() -> Iterator[tuple[str, str]]:
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in lines.splitlines():
+        fields = line.split(" ")
+        yield fields[1].replace("\\040", " "), fields[2]
+
+
+def _locks(directory: Path) -> tuple[str, str]:
+    with tempfile.TemporaryDirectory(prefix=".jobrunner-doctor-", dir=directory) as own:
+        path = Path(own) / "lock"
+        with FileLock(path) as first, FileLock(path) as second:
+            first.acquire(exclusive=True)
+            if second.acquire(exclusive=True, patience=0):
+                return "problem", f"{directory}: two holders of one lock; use a local disk"
+        connection = sqlite3.connect(Path(own) / "wal.db", isolation_level=None)
+        try:
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        finally:
+            connection.close()
+    if mode != "wal":
+        return "problem", f"{directory}: SQLite's write-ahead log does not work; use a local disk"
+    return "ok", "locks exclude each other, the write-ahead log works"
+
+
+def _space(directory: Path) -> tuple[str, str]:
+    free = shutil.disk_usage(directory).free
+    verdict = "ok" if free >= LITTLE_SPACE else "warning"
+    return verdict, f"{free / (1 << 30):.1f} GiB free in {directory}"
+
+
+def _migrations(database: Path) -> tuple[str, str]:
+    if not database.exists():
+        return "ok", f"{database} does not exist yet; it will be made at {HEAD}"
+    revision = read_revision(database)
+    if revision == HEAD:
+        return "ok", f"the schema is at {HEAD}"
+    return "warning", f"the schema is at {revision}; it is upgraded to {HEAD} when it is opened"
+
+
+def _integrity(database: Path) -> tuple[str, str]:
+    if not database.exists():
+        return "ok", "nothing to check"
+    if read_revision(database) != HEAD:
+        return "warning", "not checked before it is upgraded"
+    opened = open_database(database)
+    try:
+        found = check_database(opened)
+    finally:
+        opened.close()
+    return ("problem", "; ".join(found)) if found else ("ok", "its pages and references are whole")
+
+
+def _keys(sources: list[str], environment: Mapping[str, str]) -> list[Check]:
+    found = [
+        Check(
+            name=f"key {source}",
+            verdict="ok",
+            message=f"{variable(source, 'API_KEY')} is"
+            f" {'set' if environment.get(variable(source, 'API_KEY')) else 'not set'}",
+        )
+        for source in sources
+    ]
+    email = "set" if environment.get(EMAIL) else "not set: sources cannot reach you"
+    return [*found, Check(name="e-mail", verdict="ok", message=f"{EMAIL} is {email}")]

@@ -1,0 +1,105 @@
+"""From an input to a session: all papers of a list stored, before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobrunner.errors import InputError, Refused
+from jobrunner.inputs import Input, InputPaper, open_input
+from jobrunner.store.database import Database
+from jobrunner.store.rows import Options, SessionRow
+from jobrunner.store.runs import Lease, is_running, take_lease
+from jobrunner.store.sessions import (
+    UNFINISHED,
+    add_papers,
+    create_session,
+    delete_session,
+    get_session,
+    list_sessions,
+    loading_sessions,
+    new_id,
+    seal_session,
+)
+
+
+def unfinished_sessions(database: Database, sha256: str | None = None) -> list[SessionRow]:
+    """Return the sessions that have work left; with ``sha256`` only those of that input."""
+    return [
+        session
+        for session in list_sessions(database)
+        if session.status in UNFINISHED and sha256 in (None, session.input_sha256)
+    ]
+
+
+def load_session(
+    database: Database,
+    path: Path | None,
+    options: Options,
+    *,
+    output: Path | None = None,
+    strict: bool = False,
+    new: bool = False,
+) -> tuple[SessionRow, Lease]:
+    """Store a paper list as a new session; ``path`` None is standard input.
+
+    Returns the session with its lease. ``strict`` refuses a list with an unusable paper; without
+    ``new`` a list of which there is an unfinished session is refused. Raises InputError, StoreError
+    or Refused; then nothing of the session is left.
+    """
+    session_id = new_id()
+    with open_input(path) as papers:
+        lease = take_lease(database, session_id)
+        try:
+            create_session(
+                database,
+                session_id,
+                input_path=str(path.resolve()) if path else None,
+                options=options,
+                output=str(output.resolve()) if output else None,
+            )
+            count = add_papers(database, session_id, _checked(papers, strict=strict))
+            if not count:
+                raise InputError(f"{path or 'standard input'}: holds no papers")
+            if not new:
+                check_unfinished(unfinished_sessions(database, papers.sha256))
+            seal_session(
+                database,
+                session_id,
+                input_format=papers.format,
+                sha256=papers.sha256,
+                other=papers.other,
+            )
+        except BaseException:
+            delete_session(database, session_id)
+            lease.release()
+            raise
+    return get_session(database, session_id), lease
+
+
+def check_unfinished(sessions: list[SessionRow]) -> None:
+    """Raise Refused if an input has unfinished sessions: nothing is resumed silently."""
+    if sessions:
+        last = sessions[-1]
+        raise Refused(
+            f"there is an unfinished session of this input: {last.id} ({last.status})",
+            hint=f"go on with `jobrunner resume {last.id}`, or start afresh with `run --new`",
+        )
+
+
+def _checked(papers: Input, *, strict: bool) -> Iterator[InputPaper]:
+    for paper in papers.papers():
+        if strict and paper.unusable:
+            raise InputError(
+                f"paper {paper.position} cannot be used: {paper.unusable}",
+                hint="correct it, or leave out --strict to go on with the others",
+            )
+        yield paper
+
+
+def delete_abandoned(database: Database) -> int:
+    """Delete sessions whose loading was cut off; return how many."""
+    abandoned = [name for name in loading_sessions(database) if not is_running(database, name)]
+    for session_id in abandoned:
+        delete_session(database, session_id)
+    return len(abandoned)

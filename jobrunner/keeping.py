@@ -1,0 +1,123 @@
+"""Snapshots while a run goes on: when one is due, and that writing them never takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from jobrunner.errors import FileError
+from jobrunner.snapshots import Cancelled, finish_snapshot, publish_newest, write_snapshot
+from jobrunner.stopping import Stop
+from jobrunner.store.database import Database
+from jobrunner.store.runs import Lease
+from jobrunner.store.snapshots import is_snapshot_owed
+from jobrunner.store.writing import add_event
+
+log = logging.getLogger(__name__)
+
+INTERVAL = "interval"
+
+REST = 19
+"""A snapshot that took a second is followed by this many without one: a twentieth of the time."""
+
+
+class Keeper:
+    """Takes the snapshots of a run. ``interval`` is in seconds, 0 for none but the last."""
+
+    def __init__(
+        self, database: Database, lease: Lease, stop: Stop, *, interval: float, output: Path | None
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._stop = stop
+        self._interval = interval
+        self._output = output
+        self._asked = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._reason = INTERVAL
+        self._rest = 0.0
+
+    def ask(self, reason: str) -> None:
+        """Ask for a snapshot before the interval is over; it still keeps its rest."""
+        self._reason = reason
+        self._asked.set()
+
+    def close(self) -> None:
+        """Let :meth:`run` end, giving up a snapshot that is being written."""
+        self._closed.set()
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Take a snapshot whenever one is due, until :meth:`close`.
+
+        One that fails is told in the history, and the run goes on: the next one owes all of it.
+        Raises StoreError or LeaseLost.
+        """
+        await self._publish()
+        while await self._is_due():
+            reason, self._reason = self._reason, INTERVAL
+            self._asked.clear()
+            try:
+                await self._take(reason, lambda: self._stop.now or self._closed.is_set())
+            except Cancelled:
+                continue
+            except (FileError, OSError) as error:
+                self._note(error)
+
+    async def _is_due(self) -> bool:
+        """Wait until a snapshot is due; False if none will be."""
+        if not self._interval:
+            await self._closed.wait()
+        elif not await _within(self._rest, self._closed):
+            await _within(max(0.0, self._interval - self._rest), self._asked)
+        return not self._closed.is_set()
+
+    def _note(self, error: Exception) -> None:
+        log.warning("snapshot failed: %s", error)
+        message = f"snapshot failed: {error}"
+        add_event(self._database, self._lease.session_id, "warning", message, self._lease.run_id)
+
+    async def take_last(self, reason: str) -> None:
+        """Take the last snapshot of a run, unless the user will not wait for it.
+
+        Raises FileError, StoreError or LeaseLost.
+        """
+        with contextlib.suppress(Cancelled):
+            await self._take(reason, lambda: self._stop.now)
+            await self._publish()
+
+    async def _take(self, reason: str, cancelled: Callable[[], bool]) -> None:
+        """Take a snapshot if something is committed that none shows yet."""
+        began = time.monotonic()
+        session_id = self._lease.session_id
+        if cancelled() or not is_snapshot_owed(self._database, session_id):
+            return
+        try:
+            row = await asyncio.to_thread(
+                write_snapshot, self._database, session_id, reason, cancelled=cancelled
+            )
+            finish_snapshot(self._database, self._lease, row)
+            log.info("snapshot %d: %d papers (%s)", row.number, row.papers, reason)
+            await self._publish()
+        finally:
+            self._rest = REST * (time.monotonic() - began)
+
+    async def _publish(self) -> None:
+        """Bring the newest snapshot to where users look for it."""
+        await asyncio.to_thread(
+            publish_newest, self._database, self._lease.session_id, self._output
+        )
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for an event; return whether it came in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,255 @@
+"""Before a resume: which session, whether its results would stay the same, what is new."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct, structs
+
+from jobrunner.errors import Refused, SessionError
+from jobrunner.files import sha256_of
+from jobrunner.inputs import InputPaper, open_input
+from jobrunner.intake import unfinished_sessions
+from jobrunner.matching import RULES
+from jobrunner.papers import Outcome
+from jobrunner.store.batches import retire_records
+from jobrunner.store.contents import iter_given
+from jobrunner.store.database import Database
+from jobrunner.store.progress import SourceProgress, read_progress
+from jobrunner.store.rows import SessionRow, SourceRow
+from jobrunner.store.runs import Lease, is_running, list_runs, reopen
+from jobrunner.store.sessions import (
+    add_papers,
+    get_session,
+    list_sessions,
+    set_options,
+    update_input,
+)
+from jobrunner.store.snapshots import is_snapshot_owed
+from jobrunner.store.sources import choose_sources, list_sources
+from jobrunner.store.writing import add_event
+
+Named = TypeVar("Named", SourceRow, SourceProgress)
+
+
+class InputState(StrEnum):
+    """How the input file compares with what the session holds."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    MISSING = "missing"
+    NO_FILE = "read from standard input"
+
+
+def choose_session(
+    database: Database, session_id: str | None, *, unfinished: bool = False
+) -> SessionRow:
+    """Return the session of that id, or else the only one there is (with work left).
+
+    Raises :class:`SessionError` if there is none, or several to choose from.
+    """
+    if session_id is not None:
+        return get_session(database, session_id)
+    found = unfinished_sessions(database) if unfinished else list_sessions(database)
+    if len(found) == 1:
+        return found[0]
+    kind = "unfinished session" if unfinished else "session"
+    if not found:
+        raise SessionError(
+            f"there is no {kind} in {database.path}",
+            hint="start one with `jobrunner run INPUT`; see `jobrunner sessions list`",
+        )
+    ids = ", ".join(session.id for session in found)
+    raise SessionError(
+        f"there are {len(found)} {kind}s: {ids}", hint="name one of them, as the argument"
+    )
+
+
+def latest_session(database: Database, session_id: str | None) -> SessionRow:
+    """Return the session of that id, or else the newest one. Raises SessionError."""
+    found = list_sessions(database) if session_id is None else []
+    return found[-1] if found else choose_session(database, session_id)
+
+
+def check_fingerprint(session: SessionRow, *, allow_changes: bool) -> str | None:
+    """Return what would change the session's results, if that is allowed; None if nothing would.
+
+    Raises :class:`Refused` with the difference if it is not allowed.
+    """
+    if session.options.rules == RULES:
+        return None
+    change = f"matching rules {session.options.rules} (made by {session.version}) became {RULES}"
+    if not allow_changes:
+        raise Refused(
+            f"going on with {session.id} would change results: {change}",
+            hint=f"start afresh with `jobrunner run INPUT --new`, or mix both with"
+            f" `jobrunner resume {session.id} --allow-changes`",
+        )
+    return change
+
+
+def input_state(session: SessionRow) -> InputState:
+    """Compare the input file with what the session was made from."""
+    if session.input_path is None:
+        return InputState.NO_FILE
+    path = Path(session.input_path)
+    if not path.is_file():
+        return InputState.MISSING
+    same = sha256_of(path) == session.input_sha256
+    return InputState.SAME if same else InputState.CHANGED
+
+
+def add_new_papers(database: Database, lease: Lease, session: SessionRow, path: Path) -> int:
+    """Add the papers of a changed input that the session does not hold; return how many.
+
+    Papers are the same if their text is. None is removed. Cut off, it can be done again.
+    """
+    with database.read() as connection:
+        known = Counter(_digest(given) for given in iter_given(connection, session.id))
+    first = known.total()
+    with open_input(path) as papers:
+        added = add_papers(database, session.id, _new(papers.papers(), known), first=first)
+        update_input(database, lease, path=str(path.resolve()), sha256=papers.sha256, added=added)
+    return added
+
+
+def _new(papers: Iterator[InputPaper], known: Counter[bytes]) -> Iterator[InputPaper]:
+    for paper in papers:
+        digest = _digest(paper.given)
+        if known[digest] > 0:
+            known[digest] -= 1
+        else:
+            yield paper
+
+
+def _digest(given: str) -> bytes:
+    return hashlib.blake2b(given.encode(), digest_size=16).digest()
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """What a resume changes of a session; None leaves a thing as it is.
+
+    ``accepted`` is a change of results that the user allowed, to be kept in the history.
+    """
+
+    sources: tuple[str, ...] | None = None
+    output: Path | None = None
+    batch_size: int | None = None
+    checkpoint_interval: float | None = None
+    base_urls: dict[str, str] = {}
+    accepted: str | None = None
+
+
+def apply_changes(
+    database: Database, lease: Lease, session: SessionRow, changes: Changes
+) -> SessionRow:
+    """Change a leased session as asked; return it as it is now."""
+    old = session.options
+    interval = changes.checkpoint_interval
+    options = structs.replace(
+        old,
+        sources=changes.sources or old.sources,
+        rules=RULES,
+        base_urls={**old.base_urls, **changes.base_urls},
+        batch_size=changes.batch_size or old.batch_size,
+        checkpoint_interval=old.checkpoint_interval if interval is None else interval,
+    )
+    output = str(changes.output.resolve()) if changes.output else session.output
+    if changes.sources is not None:
+        choose_sources(database, lease, changes.sources)
+    if changes.accepted:
+        add_event(database, session.id, "warning", f"allowed: {changes.accepted}")
+    if options != old or output != session.output:
+        set_options(database, session.id, options, output)
+    return get_session(database, session.id)
+
+
+def explain(database: Database, session: SessionRow, sources: tuple[str, ...] = ()) -> list[str]:
+    """Say in sentences what a resume would do, and why; ``sources`` as given to it."""
+    said = [_last_run(database, session)]
+    state = input_state(session)
+    if state is InputState.CHANGED:
+        said.append(
+            f"the input {session.input_path} has changed: the papers that the session holds are"
+            " used, --update-input adds the new ones"
+        )
+    else:
+        said.append(f"the input is not read again ({state.value})")
+    progress = {source.name: source for source in read_progress(database, session.id).sources}
+    names = sources or tuple(n for n, s in progress.items() if s.status != "dropped")
+    said += [_source_plan(name, progress.get(name)) for name in names]
+    said += [f"{name} is dropped, what it found stays" for name in progress if name not in names]
+    if is_snapshot_owed(database, session.id):
+        said.append("a snapshot is owed: something is committed that none shows yet")
+    if session.options.rules != RULES:
+        said.append(
+            f"REFUSED without --allow-changes: matching rules {session.options.rules} are now"
+            f" {RULES}"
+        )
+    return said
+
+
+def _last_run(database: Database, session: SessionRow) -> str:
+    runs = list_runs(database, session.id)
+    if not runs:
+        return f"session {session.id} has not been run yet"
+    last = runs[-1]
+    if last.ended_at is not None:
+        return f"the last run (pid {last.pid}) ended {last.ending}: {last.reason}"
+    if is_running(database, session.id):
+        return f"REFUSED: it is running (host {last.host}, pid {last.pid}, {last.started_at})"
+    return f"the last run (pid {last.pid}) was killed; only its batches in flight are asked again"
+
+
+def _source_plan(name: str, source: SourceProgress | None) -> str:
+    if source is None:
+        return f"{name} is new in this session and is asked about all papers"
+    if not source.pending:
+        return f"{name} has answered all {source.papers} papers and is not asked again"
+    said = f"{name} is asked about {source.pending} of {source.papers} papers that have no record"
+    if source.error:
+        said += f"; it had stopped: {source.error}"
+    if source.not_before:
+        said += f"; it can go on at {source.not_before}"
+    return said
+
+
+class Retries(Struct, frozen=True, kw_only=True):
+    """Which papers are to be asked about again; ``sources`` empty for all."""
+
+    outcomes: tuple[Outcome, ...]
+    sources: tuple[str, ...] = ()
+
+
+def retire(database: Database, lease: Lease, retries: Retries) -> int:
+    """Make papers of a leased session pending again; return how many answers that concerned."""
+    count = 0
+    for source in _chosen(list_sources(database, lease.session_id), retries.sources):
+        for outcome in retries.outcomes:
+            count += retire_records(database, lease, source, outcome)
+    said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
+    reopen(database, lease, kind="retry", message=f"{count} answers ({said}) asked for again")
+    return count
+
+
+def explain_retry(database: Database, session: SessionRow, retries: Retries) -> list[str]:
+    """Say in sentences what a retry would ask again."""
+    sources = read_progress(database, session.id).sources
+    return [
+        f"{source.name}: {getattr(source, outcome.value)} papers"
+        f" ({outcome.value.replace('_', ' ')}) would be asked about again"
+        for source in _chosen(sources, retries.sources)
+        for outcome in retries.outcomes
+    ]
+
+
+def _chosen(sources: Sequence[Named], names: tuple[str, ...]) -> list[Named]:
+    unknown = set(names) - {source.name for source in sources}
+    if unknown:
+        raise SessionError(f"the session has no source {', '.join(sorted(unknown))}")
+    return [source for source in sources if not names or source.name in names]

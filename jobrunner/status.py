@@ -1,0 +1,99 @@
+"""What a session's rows and its lock say of it, gathered for people and programs."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from jobrunner.snapshots import newest_path
+from jobrunner.store.database import Database
+from jobrunner.store.progress import Progress, SourceProgress, read_progress
+from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
+from jobrunner.store.runs import is_running, list_runs
+from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """A session as it stands. Times are UTC.
+
+    ``state`` is pending, running, crashed, interrupted, failed or completed. ``last_run`` is the
+    run at work, or the last one. ``last_error`` is why it or one of its sources ended early.
+    ``output`` is where the newest snapshot can be read, None before the first. ``next`` is the
+    command to type now, None if there is nothing to do.
+    """
+
+    session: str
+    state: str
+    input_path: str | None
+    created_at: str
+    papers: int
+    unusable: int
+    sources: tuple[SourceProgress, ...]
+    runs: int
+    last_run: RunRow | None
+    last_error: str | None
+    snapshot: SnapshotRow | None
+    snapshot_owed: bool
+    output: str | None
+    next: str | None
+
+
+def read_status(database: Database, session: SessionRow, *, fields: bool = False) -> Status:
+    """Gather the status of a session, whether or not a run is at work on it."""
+    alive = is_running(database, session.id)
+    runs = list_runs(database, session.id)
+    progress = read_progress(database, session.id, fields=fields)
+    snapshots = list_snapshots(database, session.id)
+    newest = newest_path(database, session.id)
+    last = runs[-1] if runs else None
+    state = _state(session, last, alive=alive)
+    return Status(
+        session=session.id,
+        state=state,
+        input_path=session.input_path,
+        created_at=session.created_at,
+        papers=progress.papers,
+        unusable=progress.unusable,
+        sources=progress.sources,
+        runs=len(runs),
+        last_run=last,
+        last_error=_last_error(progress, last, state),
+        snapshot=snapshots[-1] if snapshots else None,
+        snapshot_owed=is_snapshot_owed(database, session.id),
+        output=session.output or (str(newest) if newest.exists() else None),
+        next=_next(session.id, state, progress),
+    )
+
+
+def _state(session: SessionRow, last: RunRow | None, *, alive: bool) -> str:
+    """Return the state; a run without an end whose lease is free has crashed."""
+    if last is None or last.ended_at is not None:
+        return session.status
+    return "running" if alive else "crashed"
+
+
+def _last_error(progress: Progress, last: RunRow | None, state: str) -> str | None:
+    errors = [source.error for source in progress.sources if source.error]
+    if errors:
+        return "; ".join(errors)
+    if last is not None and state in ("failed", "interrupted"):
+        return last.reason
+    return None
+
+
+def _next(session_id: str, state: str, progress: Progress) -> str | None:
+    active = [source for source in progress.sources if source.status != "dropped"]
+    if state == "running":
+        return None
+    if state != "completed" or any(source.pending for source in active):
+        return f"jobrunner resume {session_id}"
+    if any(source.failed for source in active):
+        return f"jobrunner retry {session_id} --failed"
+    return None
+
+
+def resumable_at(status: Status) -> str | None:
+    """Return the earliest time at which a stopped source can go on, None if at once."""
+    waits = [s.not_before for s in status.sources if s.status == "stopped"]
+    if not waits or any(moment is None for moment in waits):
+        return None
+    return min(moment for moment in waits if moment is not None)

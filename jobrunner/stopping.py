@@ -1,0 +1,60 @@
+"""Stopping before the end: signals and a time limit, gently first and at once if asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+GRACE_S = 20.0
+"""Seconds that requests in flight get after the first signal; cluster schedulers wait some 30."""
+
+
+class Stop:
+    """Whether, and why, a run is to stop before its end; ``now`` if without any grace."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self.now = False
+        self._asked = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def asked(self) -> bool:
+        """Whether no new work is to be taken."""
+        return self.reason is not None
+
+    def ask(self, reason: str) -> None:
+        """Ask to stop; the second time at once."""
+        self.now = self.asked
+        self.reason = self.reason or reason
+        self._asked.set()
+        for listener in self._listeners:
+            listener()
+
+    def on_ask(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` each time that the stop is asked for."""
+        self._listeners.append(listener)
+
+    async def wait(self) -> None:
+        """Wait until the stop is asked for."""
+        await self._asked.wait()
+
+
+@contextmanager
+def stop_signals(stop: Stop, max_seconds: float | None) -> Iterator[None]:
+    """Let signals and the time limit ask for the stop while the block runs."""
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.ask, f"signal {signal.Signals(number).name}")
+    timer = loop.call_later(max_seconds, stop.ask, "time limit") if max_seconds else None
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
