@@ -1,0 +1,124 @@
+"""``sources``, ``db`` and ``doctor``: what jobrunner finds around it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from jobrunner.cli.options import AsJson, BaseUrls, Db, Email
+from jobrunner.cli.printing import console, fact, print_json, table
+from jobrunner.errors import DamageFound, JobrunnerError
+
+if TYPE_CHECKING:
+    from jobrunner.sources.base import Source
+
+db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(epilog="Example: jobrunner sources --json")(sources)
+    app.add_typer(db_app, name="db", epilog="Example: jobrunner db current")
+    app.command(epilog="Example: jobrunner doctor")(doctor)
+
+
+def sources(
+    email: Email = None,
+    base_url: BaseUrls = [],
+    as_json: AsJson = False,
+) -> None:
+    """List sources, limits and keys."""
+    from jobrunner.settings import read_settings, variable
+    from jobrunner.sources.registry import available, open_source
+
+    names = list(available())
+    settings = read_settings(os.environ, names, email=email, base_urls=base_url)
+    opened = [open_source(name, settings.of(name)) for name in names]
+    if as_json:
+        print_json([_described(source, key_set=source.name in settings.keys) for source in opened])
+        return
+    columns = [("source", "left"), ("limits", "left"), ("lookup by", "left"), ("key", "left")]
+    rows = []
+    for source in opened:
+        limits = source.service.limits
+        key = "is set" if source.name in settings.keys else "is not set"
+        rows.append(
+            [
+                source.name,
+                f"{limits.requests_per_second:g}/s, {limits.concurrency} at once",
+                f"{', '.join(source.schemes)}; {source.lookup_size} a request",
+                f"{variable(source.name, 'API_KEY')} {key}",
+                source.service.base_url,
+            ]
+        )
+    console().print(table([*columns, ("address", "left")], rows))
+
+
+def _described(source: Source, *, key_set: bool) -> dict[str, object]:
+    from jobrunner.settings import variable
+
+    return {
+        "name": source.name,
+        "base_url": source.service.base_url,
+        "key_variable": variable(source.name, "API_KEY"),
+        "key_set": key_set,
+        "requests_per_second": source.service.limits.requests_per_second,
+        "concurrency": source.service.limits.concurrency,
+        "schemes": source.schemes,
+        "lookup_size": source.lookup_size,
+        "after": source.after,
+    }
+
+
+@db_app.command(epilog="Example: jobrunner db current --db state.db")
+def current(db: Db = None) -> None:
+    """Print the schema revision of the database, and the one that this jobrunner works with."""
+    from jobrunner.store.database import default_path
+    from jobrunner.store.schema import HEAD
+    from jobrunner.store.versions import read_revision
+
+    path = db or default_path()
+    fact(f"{path}: {read_revision(path) or 'empty'} (this jobrunner works with {HEAD})")
+
+
+@db_app.command(epilog="Example: jobrunner db upgrade --db state.db")
+def upgrade(db: Db = None) -> None:
+    """Bring the database to the schema that this jobrunner works with, after a backup copy.
+
+    Every command does this by itself when it opens an older database.
+    """
+    from jobrunner.store.database import default_path
+    from jobrunner.store.versions import upgrade_database
+
+    path = db or default_path()
+    before, after, backup = upgrade_database(path)
+    fact(f"{path}: {after}" + (f", was {before}" if before != after else ", nothing to do"))
+    if backup:
+        fact(f"backup {backup}")
+
+
+def doctor(as_json: AsJson = False, db: Db = None) -> None:
+    """Look for trouble on this machine.
+
+    SQLite, file system, locks, disk space, the database, which keys are set.
+    """
+    from jobrunner.doctor import examine
+    from jobrunner.sources.registry import available
+    from jobrunner.store.database import default_path
+
+    checks = examine(db or default_path(), list(available()), os.environ)
+    problems = [check for check in checks if check.verdict == "problem"]
+    if as_json:
+        print_json(checks)
+    else:
+        for check in checks:
+            fact(f"{check.verdict:<8} {check.name:<16} {check.message}")
+    if any(check.name == "database" for check in problems):
+        raise DamageFound(
+            "the database is damaged",
+            hint="get back the newest snapshot: `jobrunner restore SNAPSHOT --db NEW.db`",
+        )
+    if problems:
+        raise JobrunnerError(f"{len(problems)} problems found", hint="see the lines above")

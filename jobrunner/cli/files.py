@@ -1,0 +1,123 @@
+"""``snapshot``, ``verify`` and ``restore``: the files that a run leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
+from jobrunner.cli.printing import command, fact, print_json, say
+from jobrunner.errors import DamageFound, JobrunnerError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(epilog="Example: jobrunner snapshot 20261124-013000-3f9a")(snapshot)
+    app.command(epilog="Example: jobrunner verify enriched.json")(verify)
+    app.command(
+        epilog="Example: jobrunner restore .jobrunner/SESSION/snapshots/000042.json --db new.db"
+    )(restore)
+
+
+def snapshot(
+    session: SessionArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Write it here, also beside a run."),
+    ] = None,
+    db: Db = None,
+) -> None:
+    """Write the enriched papers as of now.
+
+    Without --output it becomes the session's newest snapshot, which needs that no run is at work.
+    """
+    from jobrunner import snapshots
+    from jobrunner.resuming import choose_session
+    from jobrunner.store.runs import take_lease
+
+    database = open_db(db)
+    chosen = choose_session(database, session)
+    if output is not None:
+        count = snapshots.write_copy(database, chosen.id, output)
+        say(f"{count} papers written")
+        fact(str(output))
+        return
+    with take_lease(database, chosen.id) as lease:
+        row = snapshots.take_snapshot(database, lease, "asked for")
+    say(f"{row.papers} papers written")
+    fact(str(database.path.parent / row.path))
+
+
+def verify(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SESSION|FILE]",
+            help="A session's id, or a snapshot file [default: all sessions].",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Recount and check everything.
+
+    Rows against counters, snapshots against checksums, the database by SQLite's own check. Exit
+    code 6 if anything is wrong.
+    """
+    from jobrunner.verifying import verify_file
+
+    if what is not None and Path(what).is_file():
+        problems, papers = verify_file(Path(what))
+        _conclude({what: problems}, f"{papers} papers", "use another snapshot", as_json=as_json)
+    else:
+        _verify_sessions(what, db, as_json=as_json)
+
+
+def _verify_sessions(session: str | None, db: Path | None, *, as_json: bool) -> None:
+    from jobrunner.store.sessions import get_session, list_sessions
+    from jobrunner.verifying import verify_session
+
+    database = open_db(db)
+    chosen = [get_session(database, session)] if session else list_sessions(database)
+    found = {one.id: verify_session(database, one.id) for one in chosen}
+    hint = "get back the newest good snapshot: `jobrunner restore SNAPSHOT --db NEW.db`"
+    _conclude(found, "rows, counters and snapshots agree", hint, as_json=as_json)
+
+
+def _conclude(found: dict[str, list[str]], fine: str, hint: str, *, as_json: bool) -> None:
+    wrong = sum(len(problems) for problems in found.values())
+    if as_json:
+        print_json({"ok": not wrong, "problems": found})
+    else:
+        for name, problems in found.items():
+            for line in problems or [f"ok, {fine}"]:
+                fact(f"{name}: {line}")
+    if wrong:
+        count = "1 problem" if wrong == 1 else f"{wrong} problems"
+        raise DamageFound(f"{count} found", hint=hint)
+
+
+def restore(
+    snapshot_: Annotated[
+        Path, typer.Argument(metavar="SNAPSHOT", help="A snapshot file, with its .sha256 beside it")
+    ],
+    db: Db = None,
+) -> None:
+    """Make a session from a snapshot.
+
+    The snapshot alone suffices. What was committed after the snapshot is pending again.
+    """
+    from jobrunner.restoring import restore as restore_session
+    from jobrunner.store.progress import read_progress
+
+    if not snapshot_.is_file():
+        raise JobrunnerError(f"{snapshot_}: no such file", hint="name a snapshot's .json file")
+    database = open_db(db, create=True)
+    session = restore_session(database, snapshot_)
+    papers = read_progress(database, session.id).papers
+    say(f"session {session.id} is back, with {papers} papers")
+    say(f"next: {command(f'jobrunner resume {session.id}')}")
+    fact(session.id)

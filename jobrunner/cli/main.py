@@ -1,0 +1,73 @@
+"""The command ``jobrunner``: its commands, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from jobrunner import __version__
+from jobrunner.cli import demo, environment, files, manage, run, status
+from jobrunner.cli.printing import print_error
+from jobrunner.errors import JobrunnerError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="jobrunner",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Enrich lists of scholarly papers from bibliographic sources, resumably.\n\n"
+    "A run can be killed at any moment: `jobrunner resume` goes on from the last committed batch.",
+    epilog="Begin with: jobrunner demo",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"jobrunner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Hold the options of the program itself."""
+
+
+run.register(app)
+status.register(app)
+files.register(app)
+manage.register(app)
+environment.register(app)
+demo.register(app)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can act on are one line and an exit code."""
+    try:
+        app(prog_name="jobrunner")
+    except JobrunnerError as error:
+        print_error(str(error), error.hint)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print_error("interrupted", None)
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        if os.environ.get("JOBRUNNER_DEBUG"):
+            raise
+        print_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), None)
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("JOBRUNNER_DEBUG"):
+            raise
+        hint = "this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows"
+        print_error(f"unexpected {type(error).__name__}: {error}", hint)
+        sys.exit(1)

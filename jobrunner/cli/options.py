@@ -1,0 +1,94 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobrunner.errors import SettingsError
+
+if TYPE_CHECKING:
+    from jobrunner.store.database import Database
+
+Db = Annotated[
+    Path | None,
+    typer.Option(
+        "--db",
+        metavar="PATH",
+        help="The state database [default: JOBRUNNER_DB, or .jobrunner/state.db].",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, do nothing.")]
+SessionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SESSION]",
+        help="A session's id, or its beginning [default: the only one].",
+        show_default=False,
+    ),
+]
+Email = Annotated[
+    str | None,
+    typer.Option(
+        "--email",
+        metavar="ADDRESS",
+        help="Told to the sources, so that they can reach you [default: JOBRUNNER_EMAIL].",
+        show_default=False,
+    ),
+]
+BaseUrls = Annotated[
+    list[str],
+    typer.Option(
+        "--base-url",
+        metavar="NAME=URL",
+        help="Ask a source at another address [default: JOBRUNNER_<NAME>_BASE_URL]. Repeatable.",
+        show_default=False,
+    ),
+]
+Sources = Annotated[
+    list[str],
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="A source to ask; repeatable. `jobrunner sources` lists them.",
+        show_default=False,
+    ),
+]
+MaxTime = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time",
+        metavar="TIME",
+        help="Stop gracefully after this time, such as 90s, 30m or 1h30m.",
+        show_default=False,
+    ),
+]
+
+_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def seconds_of(time: str | None) -> float | None:
+    """Return the seconds of a time such as 90, 90s, 30m or 1h30m; None for None."""
+    if time is None:
+        return None
+    match = _TIME.fullmatch(time.strip().lower())
+    parts = [float(part or 0) for part in match.groups()] if match else []
+    if not any(parts):
+        raise SettingsError(f"{time!r} is not a time", hint="write it as 90s, 30m or 1h30m")
+    hours, minutes, seconds = parts
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def open_db(path: Path | None, *, create: bool = False) -> Database:
+    """Open the state database that is named, or the default one."""
+    from jobrunner.cli import printing
+    from jobrunner.store.database import default_path, open_database
+
+    printing.database = path
+    return open_database(path or default_path(), create=create)

@@ -1,0 +1,87 @@
+"""What users see: facts on standard output, talk on standard error; no colour when piped."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+database: Path | None = None
+"""The database named with --db: commands that are shown name it too."""
+
+_COMMAND = re.compile(r"`(jobrunner [^`]+)`")
+
+
+def say(text: str) -> None:
+    """Print a line of talk on standard error."""
+    typer.echo(plain(text), err=True)
+
+
+def fact(text: str) -> None:
+    """Print a line of data on standard output."""
+    typer.echo(plain(text))
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON on standard output."""
+    import msgspec
+
+    encoded = msgspec.json.encode(value)
+    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def print_error(message: str, hint: str | None) -> None:
+    """Print one line that says what is wrong, and one that says what to do next."""
+    typer.secho(f"error: {plain(message)}", fg="red", err=True)
+    if hint:
+        say(f"  {with_database(hint)}")
+
+
+def command(line: str) -> str:
+    """Return a command to be typed, with --db if this one was given it."""
+    if database is None or "--db" in line:
+        return line
+    return f"{line} --db {shlex.quote(str(database))}"
+
+
+def with_database(text: str) -> str:
+    """Complete the commands in a text."""
+    return _COMMAND.sub(lambda found: f"`{command(found[1])}`", text)
+
+
+def plain(text: str) -> str:
+    """Return one printable line: nothing in data may steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that takes no text for markup and breaks no lines when piped."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 200
+    return Console(
+        file=stream, markup=False, highlight=False, emoji=False, width=width, soft_wrap=False
+    )
+
+
+def table(columns: list[tuple[str, str]], rows: list[list[Any]]) -> RenderableType:
+    """Return a table; ``columns`` are (heading, 'left' or 'right')."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, side in columns:
+        shown.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
+    for row in rows:
+        shown.add_row(*(Text(plain(str(cell))) for cell in row))
+    return shown

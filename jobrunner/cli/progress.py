@@ -1,0 +1,93 @@
+"""Showing how far a session is: one line a source."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from jobrunner.cli.printing import console, say, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from jobrunner.store.progress import Progress, SourceProgress
+
+REFRESH_S = 0.5
+LINE_S = 30.0
+"""Seconds between lines where there is no terminal to draw on."""
+
+COLUMNS = [
+    ("source", "left"),
+    ("state", "left"),
+    ("done", "right"),
+    ("enriched", "right"),
+    ("not found", "right"),
+    ("ambiguous", "right"),
+    ("failed", "right"),
+    ("requests", "right"),
+    ("cost", "right"),
+    ("rate", "right"),
+    ("ETA", "right"),
+]
+
+
+def source_table(sources: tuple[SourceProgress, ...], *, live: bool) -> RenderableType:
+    """Return a line a source; rate and ETA only while it is ``live``."""
+    return table(COLUMNS, [_cells(source, live=live) for source in sources])
+
+
+def _cells(source: SourceProgress, *, live: bool) -> list[str]:
+    at_work = live and source.status == "active" and source.pending
+    return [
+        source.name,
+        "done" if source.status == "active" and not source.pending else source.status,
+        f"{source.done}/{source.papers}",
+        str(source.enriched),
+        str(source.not_found),
+        str(source.ambiguous),
+        str(source.failed),
+        str(source.requests),
+        money(source.cost_micros),
+        f"{source.rate:.1f}/s" if at_work and source.rate else "",
+        duration(source.eta_seconds) if at_work else "",
+    ]
+
+
+def money(micros: int) -> str:
+    """Return micro-USD as a price."""
+    return f"${micros / 1e6:.4f}" if micros else "$0"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as h:mm:ss."""
+    if seconds is None:
+        return "?"
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def line(source: SourceProgress) -> str:
+    """Return one source's progress as a line for a log."""
+    rate = f", {source.rate:.1f}/s" if source.rate else ""
+    return (
+        f"{source.name}: {source.done}/{source.papers} done, {source.enriched} enriched, "
+        f"{source.not_found} not found, {source.failed} failed, {source.requests} requests, "
+        f"{money(source.cost_micros)}{rate}, ETA {duration(source.eta_seconds)}"
+    )
+
+
+async def show(read: Callable[[], Progress]) -> None:
+    """Show progress on standard error until cancelled: live on a terminal, else line by line."""
+    if not sys.stderr.isatty():
+        while True:
+            await asyncio.sleep(LINE_S)
+            for source in read().sources:
+                say(line(source))
+    from rich.live import Live
+
+    with Live(console=console(stderr=True), transient=True, auto_refresh=False) as live:
+        while True:
+            live.update(source_table(read().sources, live=True), refresh=True)
+            await asyncio.sleep(REFRESH_S)

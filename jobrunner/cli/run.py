@@ -1,0 +1,241 @@
+"""``run``, ``resume`` and ``retry``: the commands that work on a session."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobrunner.cli.options import (
+    AsJson,
+    BaseUrls,
+    Db,
+    DryRun,
+    Email,
+    MaxTime,
+    SessionArgument,
+    Sources,
+    open_db,
+)
+from jobrunner.cli.printing import fact, print_json, say
+from jobrunner.cli.working import Start, go_on, tell_loaded
+from jobrunner.errors import SettingsError
+
+if TYPE_CHECKING:
+    from jobrunner.store.database import Database
+    from jobrunner.store.rows import SessionRow
+
+DEFAULT_SOURCES = ("openalex",)
+
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        "--checkpoint-interval",
+        metavar="MINUTES",
+        min=0,
+        help="Minutes between snapshots, 0 for none but the last [default: 5].",
+        show_default=False,
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        help="Most papers of one batch [default: each source's own].",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="Also keep the newest snapshot here [default: only under the database].",
+        show_default=False,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(epilog="Example: jobrunner run papers.json -o enriched.json --max-time 2h")(run)
+    app.command(epilog="Example: jobrunner resume --explain")(resume)
+    app.command(epilog="Example: jobrunner retry 20261124-013000-3f9a --failed")(retry)
+
+
+def run(
+    input_: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="A paper list: JSON, an object with `papers`, or JSON Lines; - is standard input.",
+            show_default=False,
+        ),
+    ],
+    source: Sources = [],
+    output: Output = None,
+    resume_: Annotated[
+        bool, typer.Option("--resume", help="Go on with this input's unfinished session, if any.")
+    ] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Start afresh, even if a session is unfinished.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a paper that cannot be used.")
+    ] = False,
+    batch_size: BatchSize = None,
+    checkpoint_interval: Interval = None,
+    max_time: MaxTime = None,
+    email: Email = None,
+    base_url: BaseUrls = [],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Enrich a paper list from the sources.
+
+    Every batch is committed at once: however the run ends, `jobrunner resume` goes on with the
+    next one.
+    """
+    from jobrunner.intake import delete_abandoned, load_session
+    from jobrunner.matching import RULES
+    from jobrunner.resuming import Changes
+    from jobrunner.store.rows import Options
+
+    if new and resume_:
+        raise SettingsError("--new and --resume exclude each other", hint="give one of them")
+    path = None if input_ == "-" else Path(input_)
+    names = tuple(dict.fromkeys(source)) or DEFAULT_SOURCES
+    start = Start(email, base_url, max_time, as_json=as_json)
+    start.check(names, output)
+    database = open_db(db, create=True)
+    delete_abandoned(database)
+    unfinished = None if new or path is None else _unfinished(database, path, resume=resume_)
+    if unfinished is not None:
+        go_on(database, unfinished, start, Changes(output=output))
+    options = Options(
+        sources=names,
+        rules=RULES,
+        base_urls=start.settings.base_urls,
+        batch_size=batch_size,
+        checkpoint_interval=5.0 if checkpoint_interval is None else checkpoint_interval,
+    )
+    session, lease = load_session(
+        database, path, options, output=output, strict=strict, new=new or path is not None
+    )
+    with lease:
+        tell_loaded(database, session, input_)
+        start.work(database, lease, session)
+
+
+def _unfinished(database: Database, path: Path, *, resume: bool) -> SessionRow | None:
+    """Return the unfinished session of an input that the user wants to go on with, if any."""
+    from jobrunner.files import sha256_of
+    from jobrunner.intake import check_unfinished, unfinished_sessions
+
+    sessions = unfinished_sessions(database, sha256_of(path)) if path.is_file() else []
+    if not sessions or resume:
+        return sessions[-1] if sessions else None
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        check_unfinished(sessions)
+    last = sessions[-1]
+    say(f"there is an unfinished session of this input: {last.id} ({last.status})")
+    if typer.confirm("Go on with it? (no starts afresh)", default=True, err=True):
+        return last
+    return None
+
+
+def resume(
+    session: SessionArgument = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what would be done and why; do nothing.")
+    ] = False,
+    update_input: Annotated[
+        bool, typer.Option("--update-input", help="Add papers that are new in the input file.")
+    ] = False,
+    source: Sources = [],
+    output: Output = None,
+    batch_size: BatchSize = None,
+    checkpoint_interval: Interval = None,
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="Go on even if results would change.")
+    ] = False,
+    max_time: MaxTime = None,
+    email: Email = None,
+    base_url: BaseUrls = [],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Go on with an unfinished session.
+
+    It goes on after the last committed batch. The input file is not needed any more. With --source
+    the session's sources become those named: new ones are added, others dropped (what they found
+    stays).
+    """
+    from jobrunner import resuming
+
+    start = Start(email, base_url, max_time, as_json=as_json)
+    database = open_db(db)
+    chosen = resuming.choose_session(database, session, unfinished=True)
+    names = tuple(dict.fromkeys(source))
+    if explain:
+        said = resuming.explain(database, chosen, names)
+        if as_json:
+            print_json(said)
+        for line in () if as_json else said:
+            fact(line)
+        return
+    start.check(names or chosen.options.sources, output)
+    accepted = resuming.check_fingerprint(chosen, allow_changes=allow_changes)
+    changes = resuming.Changes(
+        sources=names or None,
+        output=output,
+        batch_size=batch_size,
+        checkpoint_interval=checkpoint_interval,
+        base_urls=start.settings.base_urls,
+        accepted=accepted,
+    )
+    go_on(database, chosen, start, changes, update_input=update_input)
+
+
+def retry(
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="A session's id.")],
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Ask again about failed papers.")
+    ] = False,
+    not_found: Annotated[
+        bool, typer.Option("--not-found", help="Ask again about papers that were not found.")
+    ] = False,
+    source: Sources = [],
+    dry_run: DryRun = False,
+    max_time: MaxTime = None,
+    email: Email = None,
+    base_url: BaseUrls = [],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Ask again about papers that failed.
+
+    Or, with --not-found, about those that were not found. What the sources had said of them is
+    kept in the database.
+    """
+    from jobrunner import resuming
+    from jobrunner.papers import Outcome
+
+    start = Start(email, base_url, max_time, as_json=as_json)
+    database = open_db(db)
+    chosen = resuming.choose_session(database, session)
+    outcomes = [Outcome.NOT_FOUND] if not_found else []
+    if failed or not not_found:
+        outcomes.append(Outcome.FAILED)
+    retries = resuming.Retries(outcomes=tuple(outcomes), sources=tuple(source))
+    if dry_run:
+        for line in resuming.explain_retry(database, chosen, retries):
+            fact(line)
+        return
+    start.check(chosen.options.sources, None)
+    changes = resuming.Changes(base_urls=start.settings.base_urls)
+    go_on(database, chosen, start, changes, retries=retries)

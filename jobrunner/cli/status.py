@@ -1,0 +1,142 @@
+"""``status``: how a session stands, asked from any other process."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
+from jobrunner.cli.printing import command, console, fact, print_json, say
+from jobrunner.cli.progress import source_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from jobrunner.status import Status
+    from jobrunner.store.database import Database
+    from jobrunner.store.rows import SessionRow
+
+EVERY_S = 1.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(epilog="Example: jobrunner status --watch")(status)
+
+
+def status(
+    session: SessionArgument = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it again and again until the run ends.")
+    ] = False,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Show how far a session is.
+
+    Also whether a run is at work on it, and what to do next. Everything shown is counted from
+    committed rows. Without SESSION it is the latest one.
+    """
+    from jobrunner.resuming import latest_session
+    from jobrunner.status import read_status
+
+    database = open_db(db)
+    chosen = latest_session(database, session)
+    if watch and not as_json:
+        _watch(database, chosen)
+        return
+    found = read_status(database, chosen, fields=True)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def _show(found: Status) -> None:
+    for line in headline(found):
+        fact(line)
+    console().print(source_table(found.sources, live=found.state == "running"))
+    for line in details(found):
+        fact(line)
+
+
+def headline(found: Status) -> list[str]:
+    """Return who works on what."""
+    origin = found.input_path or "standard input"
+    unusable = f" ({found.unusable} unusable)" if found.unusable else ""
+    return [
+        f"session {found.session}: {_state(found)}",
+        f"input   {origin}, {found.papers} papers{unusable}",
+    ]
+
+
+def _state(found: Status) -> str:
+    last = found.last_run
+    if last is None:
+        return found.state
+    if found.state == "running":
+        return f"running (host {last.host}, pid {last.pid}, since {last.started_at})"
+    if found.state == "crashed":
+        return f"crashed: its runner (host {last.host}, pid {last.pid}) is dead"
+    return f"{found.state} at {last.ended_at}"
+
+
+def details(found: Status) -> list[str]:
+    """Return what else is to be known, and what to type next."""
+    lines = []
+    if found.last_error:
+        lines.append(f"reason  {found.last_error}")
+    if found.snapshot:
+        owed = ", more is committed since" if found.snapshot_owed else ""
+        lines.append(
+            f"newest  snapshot {found.snapshot.number}, {found.snapshot.created_at},"
+            f" {found.snapshot.papers} papers{owed}"
+        )
+    if found.output:
+        lines.append(f"output  {found.output}")
+    if found.next:
+        lines.append(f"next    {next_step(found)}")
+    return lines
+
+
+def next_step(found: Status) -> str:
+    """Return the command to type, and from when on it helps."""
+    from jobrunner.status import resumable_at
+
+    moment = resumable_at(found)
+    return command(found.next or "") + (f"   (from {moment} on)" if moment else "")
+
+
+def tell_next(found: Status) -> None:
+    """Say what to type next, if anything."""
+    if found.next:
+        say(f"next: {next_step(found)}")
+
+
+def _watch(database: Database, session: SessionRow) -> None:
+    from rich.live import Live
+
+    from jobrunner.status import read_status
+
+    with Live(console=console(), auto_refresh=False) as live:
+        while True:
+            found = read_status(database, session)
+            live.update(_picture(found), refresh=True)
+            if found.state != "running":
+                return
+            time.sleep(EVERY_S)
+
+
+def _picture(found: Status) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from jobrunner.cli.printing import plain
+
+    return Group(
+        *(Text(plain(line)) for line in headline(found)),
+        source_table(found.sources, live=found.state == "running"),
+        *(Text(plain(line)) for line in details(found)),
+    )

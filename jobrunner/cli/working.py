@@ -1,0 +1,149 @@
+"""Working on a session from the command line: checked before, shown meanwhile, reported after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from jobrunner.cli.options import seconds_of
+from jobrunner.cli.printing import command, console, fact, print_json, say
+from jobrunner.cli.progress import show, source_table
+from jobrunner.cli.status import tell_next
+from jobrunner.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from jobrunner.resuming import Changes, Retries
+    from jobrunner.runner import Ending
+    from jobrunner.sources.base import Source
+    from jobrunner.store.database import Database
+    from jobrunner.store.rows import SessionRow
+    from jobrunner.store.runs import Lease
+
+SHOWN_UNUSABLE = 10
+
+
+class Start:
+    """How a run is to be started: settings of the sources, a time limit, the form of its report."""
+
+    def __init__(
+        self, email: str | None, base_urls: Sequence[str], max_time: str | None, *, as_json: bool
+    ) -> None:
+        from jobrunner.settings import read_settings
+        from jobrunner.sources.registry import available
+
+        self.settings = read_settings(os.environ, available(), email=email, base_urls=base_urls)
+        self.max_seconds = seconds_of(max_time)
+        self.as_json = as_json
+
+    def check(self, names: Sequence[str], output: Path | None) -> None:
+        """Raise SettingsError now for what would only fail when all papers are read."""
+        self._open(names, {})
+        if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
+            raise SettingsError(
+                f"cannot write {output}: it is a directory, or its directory does not exist",
+                hint="name a file in an existing directory with --output",
+            )
+
+    def _open(self, names: Sequence[str], remembered: dict[str, str]) -> list[Source]:
+        from jobrunner.sources.registry import open_source
+
+        return [open_source(name, self.settings.of(name, remembered)) for name in names]
+
+    def work(self, database: Database, lease: Lease, session: SessionRow) -> NoReturn:
+        """Run a leased session, report, and exit with its code."""
+        from jobrunner.runner import Job, run_session
+        from jobrunner.store.progress import read_progress
+
+        options = session.options
+        job = Job(
+            database=database,
+            lease=lease,
+            session=session,
+            sources=self._open(options.sources, options.base_urls),
+            email=self.settings.email,
+            max_seconds=self.max_seconds,
+            companion=lambda: show(lambda: read_progress(database, session.id)),
+        )
+        ending = run_session(job)
+        lease.release()
+        report(database, session, ending, as_json=self.as_json)
+        raise typer.Exit(ending.exit_code)
+
+
+def go_on(
+    database: Database,
+    session: SessionRow,
+    start: Start,
+    changes: Changes,
+    *,
+    update_input: bool = False,
+    retries: Retries | None = None,
+) -> NoReturn:
+    """Take up a session that exists, changed as asked."""
+    from jobrunner import resuming
+    from jobrunner.store.runs import take_lease
+
+    with take_lease(database, session.id) as lease:
+        _tell_input(database, lease, session, update=update_input)
+        session = resuming.apply_changes(database, lease, session, changes)
+        if retries is not None:
+            count = resuming.retire(database, lease, retries)
+            say(f"{count} papers are asked about again")
+        say(f"session {session.id} goes on")
+        start.work(database, lease, session)
+
+
+def tell_loaded(database: Database, session: SessionRow, name: str) -> None:
+    from jobrunner.store.contents import list_unusable
+    from jobrunner.store.progress import read_progress
+
+    progress = read_progress(database, session.id)
+    say(f"session {session.id}: {progress.papers} papers from {name}")
+    if progress.unusable:
+        say(f"{progress.unusable} of them cannot be used and are left as they are:")
+        for position, reason in list_unusable(database, session.id, SHOWN_UNUSABLE):
+            say(f"  paper {position}: {reason}")
+        if progress.unusable > SHOWN_UNUSABLE:
+            say(f"  ... all of them: {command(f'jobrunner sessions show {session.id} --unusable')}")
+
+
+def _tell_input(database: Database, lease: Lease, session: SessionRow, *, update: bool) -> None:
+    from jobrunner import resuming
+
+    state = resuming.input_state(session)
+    if session.input_path is None or state is resuming.InputState.SAME:
+        return
+    if state is resuming.InputState.MISSING:
+        if update:
+            raise InputError(f"{session.input_path} is gone", hint="leave out --update-input")
+        return
+    if update:
+        added = resuming.add_new_papers(database, lease, session, Path(session.input_path))
+        say(f"{session.input_path} has changed: {added} new papers were added")
+    else:
+        say(
+            f"{session.input_path} has changed since; going on with the papers that the session"
+            " holds (--update-input adds the new ones)"
+        )
+
+
+def report(database: Database, session: SessionRow, ending: Ending, *, as_json: bool) -> None:
+    """Say how a run ended, and what to type next."""
+    from jobrunner.status import read_status
+
+    status = read_status(database, session)
+    if as_json:
+        print_json(status)
+        return
+    console(stderr=True).print(source_table(status.sources, live=False))
+    say(f"{ending.status}: {ending.reason}")
+    for error in ending.stopped.values():
+        if error.hint:
+            say(f"  {error.hint}")
+    tell_next(status)
+    if status.output:
+        fact(status.output)
