@@ -56,6 +56,9 @@ REQUEST_SECONDS = 120.0
 """Longest time one request may take, however slowly its bytes trickle."""
 
 TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
+TELLING_ATTEMPTS = 3
+"""Failed attempts at one request after which it is a warning, and no longer daily business."""
+
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 MOST_REDIRECTS = 5
 
@@ -274,7 +277,8 @@ class Requests:
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         self.usage.retries += 1
-        log.info(
+        log.log(
+            logging.WARNING if state.attempt_number >= TELLING_ATTEMPTS else logging.INFO,
             "%s: attempt %d failed, next in %.1f s (%s)",
             self._service.name,
             state.attempt_number,

@@ -40,10 +40,10 @@ Named = TypeVar("Named", SourceRow, SourceProgress)
 class InputState(StrEnum):
     """How the input file compares with what the session holds."""
 
-    SAME = "same"
-    CHANGED = "changed"
-    MISSING = "missing"
-    NO_FILE = "read from standard input"
+    SAME = "the file is as it was"
+    CHANGED = "the file has changed"
+    MISSING = "the file is gone"
+    NO_FILE = "it came from standard input"
 
 
 def choose_session(

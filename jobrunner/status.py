@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from jobrunner.snapshots import newest_path
@@ -43,7 +45,10 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
     runs = list_runs(database, session.id)
     progress = read_progress(database, session.id, fields=fields)
     snapshots = list_snapshots(database, session.id)
-    newest = newest_path(database, session.id)
+    places = [
+        *([Path(session.output)] if session.output else []),
+        newest_path(database, session.id),
+    ]
     last = runs[-1] if runs else None
     state = _state(session, last, alive=alive)
     return Status(
@@ -59,7 +64,7 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
         last_error=_last_error(progress, last, state),
         snapshot=snapshots[-1] if snapshots else None,
         snapshot_owed=is_snapshot_owed(database, session.id),
-        output=session.output or (str(newest) if newest.exists() else None),
+        output=next((str(path) for path in places if path.exists()), None),
         next=_next(session.id, state, progress),
     )
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,6 +34,8 @@ class Stop:
         """Ask to stop; the second time at once."""
         self.now = self.asked
         self.reason = self.reason or reason
+        if not self.now:
+            log.warning("stopping (%s): requests in flight may end; asked again, at once", reason)
         self._asked.set()
         for listener in self._listeners:
             listener()

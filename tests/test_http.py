@@ -126,7 +126,8 @@ def test_what_is_sent() -> None:
 
 
 def test_values_come_back_as_they_are() -> None:
-    for value in ({"a": [1, None]}, [], 0, "x", False):
+    values: tuple[object, ...] = ({"a": [1, None]}, [], 0, "x", False)
+    for value in values:
         found, requests = ask([answer(body=value if value != "x" else '"x"')])
         assert found == value
     assert (requests.usage.requests, requests.usage.retries) == (1, 0)

@@ -54,7 +54,7 @@ def verify(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SESSION|FILE]",
+            metavar="SESSION|FILE",
             help="A session's id, or a snapshot file [default: all sessions].",
             show_default=False,
         ),

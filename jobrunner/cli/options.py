@@ -28,7 +28,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done
 SessionArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SESSION]",
+        metavar="SESSION",
         help="A session's id, or its beginning [default: the only one].",
         show_default=False,
     ),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jobrunner.cli.printing import console, say, table
@@ -76,6 +79,33 @@ def line(source: SourceProgress) -> str:
         f"{source.not_found} not found, {source.failed} failed, {source.requests} requests, "
         f"{money(source.cost_micros)}{rate}, ETA {duration(source.eta_seconds)}"
     )
+
+
+class Talk(logging.Handler):
+    """Says warnings on standard error, those about one source not more often than it helps."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say a warning, unless one about the same source was just said."""
+        message = record.getMessage()
+        about = message.partition(":")[0]
+        if time.monotonic() - self._said.get(about, -LINE_S) >= LINE_S:
+            self._said[about] = time.monotonic()
+            say(message)
+
+
+@contextmanager
+def talking() -> Iterator[None]:
+    """Say warnings during the block."""
+    logger, talk = logging.getLogger("jobrunner"), Talk()
+    logger.addHandler(talk)
+    try:
+        yield
+    finally:
+        logger.removeHandler(talk)
 
 
 async def show(read: Callable[[], Progress]) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from jobrunner.cli.options import seconds_of
 from jobrunner.cli.printing import command, console, fact, print_json, say
-from jobrunner.cli.progress import show, source_table
+from jobrunner.cli.progress import show, source_table, talking
 from jobrunner.cli.status import tell_next
 from jobrunner.errors import InputError, SettingsError
 
@@ -68,7 +68,8 @@ class Start:
             max_seconds=self.max_seconds,
             companion=lambda: show(lambda: read_progress(database, session.id)),
         )
-        ending = run_session(job)
+        with talking():
+            ending = run_session(job)
         lease.release()
         report(database, session, ending, as_json=self.as_json)
         raise typer.Exit(ending.exit_code)
@@ -134,8 +135,9 @@ def _tell_input(database: Database, lease: Lease, session: SessionRow, *, update
 def report(database: Database, session: SessionRow, ending: Ending, *, as_json: bool) -> None:
     """Say how a run ended, and what to type next."""
     from jobrunner.status import read_status
+    from jobrunner.store.sessions import get_session
 
-    status = read_status(database, session)
+    status = read_status(database, get_session(database, session.id))
     if as_json:
         print_json(status)
         return

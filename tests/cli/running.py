@@ -1,0 +1,200 @@
+"""Running the program in a process of its own, and looking at what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobrunner.intake import load_session
+from jobrunner.matching import RULES
+from jobrunner.store.database import open_database
+from jobrunner.store.rows import Options
+
+KEY = "planted-key-4711-abcdef"
+CHANGING = ("retrieved_at", "retired_at", "batch")
+
+
+class Program:
+    """The command ``jobrunner``, started in a directory, talking to one server."""
+
+    def __init__(self, directory: Path, base_url: str = "http://127.0.0.1:9") -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("JOBRUNNER_")},
+            "JOBRUNNER_OPENALEX_BASE_URL": base_url,
+            "JOBRUNNER_OPENALEX_API_KEY": KEY,
+            "JOBRUNNER_DEBUG": "",
+        }
+
+    def start(self, *arguments: object, fault: str = "") -> subprocess.Popen[str]:
+        """Start the program; ``fault`` is a named moment at which it is killed."""
+        environment = {**self.environment, **({"JOBRUNNER_FAULT": fault} if fault else {})}
+        return subprocess.Popen(
+            [sys.executable, "-m", "jobrunner", *map(str, arguments)],
+            cwd=self.directory,
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(
+        self, *arguments: object, fault: str = "", code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the program to its end and demand its exit code (None: any)."""
+        child = self.start(*arguments, fault=fault)
+        out, err = child.communicate(timeout=120)
+        assert "Traceback" not in err, err
+        assert code is None or child.returncode == code, f"{child.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+    def json(self, *arguments: object) -> Any:
+        """Run a command with --json and return what it prints."""
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def input(self, papers: object, name: str = "papers.json") -> Path:
+        """Write an input file."""
+        path = self.directory / name
+        path.write_text(json.dumps(papers), encoding="utf-8")
+        return path
+
+    @property
+    def database(self) -> Path:
+        """The state database at its default place."""
+        return self.directory / ".jobrunner" / "state.db"
+
+    def has_started(self) -> bool:
+        """Whether there is a session that was run: a kill may come before."""
+        if not self.database.exists() or not self.query("SELECT 1 FROM sqlite_schema"):
+            return False
+        return bool(self.query("SELECT 1 FROM run"))
+
+    def query(self, sql: str, *values: object) -> list[Any]:
+        """Ask the database, reading only."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql, values).fetchall()
+
+
+def was_killed(code: int) -> bool:
+    return code == -signal.SIGKILL
+
+
+def papers_of(path: Path) -> list[dict[str, Any]]:
+    """Return the enriched papers of an output, without times and batches: runs differ in them."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    papers: list[dict[str, Any]] = document["papers"]
+    for paper in papers:
+        paper.pop("missed", None)
+        for record in paper.get("records", {}).values():
+            for name in CHANGING:
+                record.pop(name, None)
+    return papers
+
+
+def adopt(program: Program, template: Program) -> None:
+    """Give a program a copy of everything that another one has left in its directory."""
+    shutil.copytree(template.directory, program.directory, dirs_exist_ok=True)
+
+
+def load(program: Program, papers: object, name: str = "papers.json") -> str:
+    """Make a session that has not been run yet; return its id."""
+    program.database.parent.mkdir(exist_ok=True)
+    with closing(open_database(program.database, create=True)) as database:
+        options = Options(sources=("openalex",), rules=RULES, batch_size=10)
+        session, lease = load_session(database, program.input(papers, name), options)
+        lease.release()
+    return session.id
+
+
+def rows_of(program: Program) -> list[str]:
+    """Return every row of the database as SQL."""
+    with closing(sqlite3.connect(f"file:{program.database}?mode=ro", uri=True)) as connection:
+        return list(connection.iterdump())
+
+
+def change(program: Program, sql: str, *values: object) -> None:
+    """Change the database behind the program's back."""
+    with closing(sqlite3.connect(program.database)) as connection, connection:
+        connection.execute(sql, values)
+
+
+def eventually(happens: Callable[[], object], *, within: float = 30.0) -> None:
+    """Wait until something is so, and fail if it is not in time."""
+    deadline = time.monotonic() + within
+    while not happens():
+        assert time.monotonic() < deadline, "it has not happened"
+        time.sleep(0.02)
+
+
+@contextmanager
+def protected(path: Path) -> Iterator[None]:
+    """Make a directory or file read-only during the block, for root too."""
+    if os.geteuid() == 0:
+        command = ["chattr", "+i", str(path)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("root may write everywhere, and the file system has no +i attribute")
+        try:
+            yield
+        finally:
+            subprocess.run(["chattr", "-i", str(path)], check=True)  # noqa: S607
+        return
+    mode = path.stat().st_mode
+    path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        path.chmod(mode)
+
+
+SOURCE = """
+from jobrunner.papers import Answer, Match, Record
+from jobrunner.service import Limits, Service
+
+
+class Source:
+    name = {name!r}
+    schemes = ("doi",)
+    after = ()
+    lookup_size = 50
+    search_size = 10
+    service = Service(name={name!r}, base_url="http://127.0.0.1:9", limits=Limits(100, 2))
+
+    def __init__(self, settings):
+        pass
+
+    async def lookup(self, papers, requests):
+        match = Match(by="doi", score=1.0)
+        return {{
+            paper.id: Answer.found(Record(id=f"{name}-{{paper.position}}"), match)
+            for paper in papers
+        }}
+
+    async def search(self, paper, requests):
+        return Answer.not_found()
+"""
+
+
+def install_source(program: Program, name: str) -> None:
+    """Install a package with a source that has every paper of a DOI, for this program alone."""
+    place = program.directory / "packages"
+    information = place / f"{name}-1.0.dist-info"
+    information.mkdir(parents=True)
+    (place / f"{name}.py").write_text(SOURCE.format(name=name), encoding="utf-8")
+    (information / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n", encoding="utf-8")
+    points = f"[jobrunner.sources]\n{name} = {name}:Source\n"
+    (information / "entry_points.txt").write_text(points, encoding="utf-8")
+    program.environment["PYTHONPATH"] = str(place)

@@ -1,0 +1,123 @@
+"""Killed at any moment and resumed, a session ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from jobrunner import faults
+from jobrunner.sample import LocalServer, OpenAlex
+
+from . import library
+from .running import Program, papers_of, was_killed
+
+RUN = ("--batch-size", 10, "--checkpoint-interval", 0.002)
+MOMENTS = [
+    "load.inside",
+    *(f"batch.answered:{count}" for count in (1, 2, 5)),
+    *(f"commit.inside:{count}" for count in (1, 3, 6)),
+    *(f"commit.before:{count}" for count in (1, 2, 4, 7)),
+    *(f"commit.after:{count}" for count in (1, 3, 5, 8)),
+    *(f"snapshot.{name}" for name in ("begin", "half", "written", "renamed")),
+    *(f"snapshot.{name}:2" for name in ("begin", "half", "written", "renamed")),
+    "snapshot.recording",
+    "snapshot.recorded",
+    "run.ending",
+]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    with LocalServer(OpenAlex(library.works())) as server:
+        program = Program(tmp_path_factory.mktemp("uninterrupted"), server.base_url)
+        program.input(library.papers())
+        program.run("run", "papers.json", "-o", "out.json", *RUN)
+        return papers_of(program.directory / "out.json")
+
+
+def test_every_named_moment_is_killed_at() -> None:
+    assert {moment.partition(":")[0] for moment in MOMENTS} == set(faults.POINTS)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_kill_loses_and_repeats_no_committed_batch(
+    moment: str, program: Program, server: LocalServer, uninterrupted: list[dict[str, object]]
+) -> None:
+    program.input(library.papers())
+    killed = program.run("run", "papers.json", "-o", "out.json", *RUN, fault=moment, code=None)
+    assert was_killed(killed.returncode), f"{moment} was never passed\n{killed.stderr}"
+    asked_before = len(server.requests)
+    if moment == "load.inside":
+        assert program.json("sessions", "list") == []
+        program.run("run", "papers.json", "-o", "out.json", *RUN)
+    else:
+        assert_counters_are_the_rows(program)
+        committed = committed_questions(program)
+        program.run("resume", "-o", "out.json")
+        asked_again = {name for one in server.requests[asked_before:] for name in one.ids}
+        assert committed.isdisjoint(asked_again)
+    program.run("verify")
+    assert papers_of(program.directory / "out.json") == uninterrupted
+
+
+def test_kills_at_random_moments_until_done(
+    program: Program, server: LocalServer, uninterrupted: list[dict[str, object]]
+) -> None:
+    chance = random.Random(20261124)
+    server.latency = 0.03
+    program.input(library.papers())
+    command: tuple[object, ...] = ("run", "papers.json", "-o", "out.json", *RUN)
+    kills = 0
+    for _ in range(30):
+        child = program.start(*command)
+        time.sleep(chance.uniform(0.5, 1.6))
+        child.kill()
+        child.communicate()
+        kills += was_killed(child.returncode)
+        if not program.has_started():
+            continue
+        assert_counters_are_the_rows(program)
+        command = ("resume",)
+        if program.json("status")["state"] == "completed":
+            break
+    assert kills > 0
+    program.run(*command) if program.json("status")["state"] != "completed" else None
+    program.run("verify")
+    assert papers_of(program.directory / "out.json") == uninterrupted
+
+
+def assert_counters_are_the_rows(program: Program) -> None:
+    """Counted by hand from the rows, as the program shows it, and by SQLite's own check."""
+    with closing(sqlite3.connect(program.database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        rows = dict(connection.execute("SELECT outcome, count(*) FROM record GROUP BY outcome"))
+        counted = connection.execute(
+            "SELECT sum(enriched), sum(not_found), sum(failed), sum(passed_on) FROM batch"
+        ).fetchone()
+        missed = connection.execute("SELECT count(*) FROM lookup_miss").fetchone()[0]
+    names = ("enriched", "not_found", "failed")
+    assert [rows.get(name, 0) for name in names] == [count or 0 for count in counted[:3]]
+    assert missed == (counted[3] or 0)
+    source = program.json("status")["sources"][0]
+    assert {name: source[name] for name in names} == {name: rows.get(name, 0) for name in names}
+    assert source["done"] == sum(rows.values())
+
+
+def committed_questions(program: Program) -> set[str]:
+    """What the server was asked for papers whose answer is committed, as its log writes it."""
+    looked_up = program.query(
+        "SELECT i.value FROM identifier i WHERE i.scheme = 'doi' AND i.origin = 'input' AND ("
+        " EXISTS (SELECT 1 FROM record r WHERE r.paper_id = i.paper_id) OR"
+        " EXISTS (SELECT 1 FROM lookup_miss m WHERE m.paper_id = i.paper_id))"
+    )
+    pending = program.query(
+        "SELECT i.value FROM identifier i WHERE i.scheme = 'doi' AND i.origin = 'input' AND"
+        " NOT EXISTS (SELECT 1 FROM record r WHERE r.paper_id = i.paper_id) AND"
+        " NOT EXISTS (SELECT 1 FROM lookup_miss m WHERE m.paper_id = i.paper_id)"
+    )
+    # A duplicate in the input is asked for by itself, under the same DOI.
+    return {f"doi:{value}" for (value,) in looked_up} - {f"doi:{value}" for (value,) in pending}
