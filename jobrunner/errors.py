@@ -20,6 +20,7 @@
           SourceUnavailable   no answer after all retries
           KeyRefused          it will not serve us: key or address refused
           QuotaSpent          the allowance is used up until a stated time
+          BudgetSpent         what the user lets the source use is used up
           TooManyFailures     the share of failed papers passed the limit
           SourceBroken        the program of the source itself failed
 
@@ -134,6 +135,10 @@ class KeyRefused(SourceStopped):
 
 class QuotaSpent(SourceStopped):
     """The source's allowance is used up until ``not_before``."""
+
+
+class BudgetSpent(SourceStopped):
+    """What the user lets the source use, in requests or money, is used up."""
 
 
 class TooManyFailures(SourceStopped):

@@ -17,6 +17,7 @@ from typing import Self
 import httpx2
 import tenacity
 
+from jobrunner.allowance import Allowance
 from jobrunner.errors import (
     AnswerMalformed,
     QuotaSpent,
@@ -72,12 +73,14 @@ class Client:
         *,
         user_agent: str,
         retry: RetryBudget | None = None,
+        allowance: Allowance | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
         self.retry = retry or RetryBudget()
+        self.allowance = allowance or Allowance(service.name)
         self.sleep = sleep
         limits = service.limits
         self.pace = Pace(limits.requests_per_second, limits.concurrency, clock=clock, sleep=sleep)
@@ -126,7 +129,12 @@ class Client:
         return self._http.build_request("GET", target)
 
     async def send(self, request: httpx2.Request, usage: Usage) -> httpx2.Response:
-        """Send one request in its turn and read its answer whole, within all bounds."""
+        """Send one request in its turn and read its answer whole, within all bounds.
+
+        Raises BudgetSpent if the user's allowance does not cover it, TransientError.
+        """
+        price = self.service.price(request)
+        self.allowance.reserve(price)
         async with self.pace as start:
             usage.requests += 1
             request.extensions["trace"] = self._trace(start)
@@ -136,7 +144,9 @@ class Client:
             except (httpx2.RequestError, TimeoutError) as exc:
                 raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
         usage.bytes += len(response.content)
-        usage.cost_micros += self.service.cost(response)
+        cost = self.service.cost(response)
+        self.allowance.settle(price, cost)
+        usage.cost_micros += cost
         if response.status_code == 429:
             self.pace.slow_down()
         self.service.learn(response, self.pace)

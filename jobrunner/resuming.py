@@ -142,6 +142,8 @@ class Changes(Struct, frozen=True, kw_only=True):
     batch_size: int | None = None
     checkpoint_interval: float | None = None
     base_urls: dict[str, str] = {}
+    budgets: dict[str, int] = {}
+    max_requests: dict[str, int] = {}
     accepted: str | None = None
 
 
@@ -156,6 +158,8 @@ def apply_changes(
         sources=changes.sources or old.sources,
         rules=RULES,
         base_urls={**old.base_urls, **changes.base_urls},
+        budgets={**old.budgets, **changes.budgets},
+        max_requests={**old.max_requests, **changes.max_requests},
         batch_size=changes.batch_size or old.batch_size,
         checkpoint_interval=old.checkpoint_interval if interval is None else interval,
     )

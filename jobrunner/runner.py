@@ -11,7 +11,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from jobrunner import faults
+from jobrunner.allowance import Allowance
 from jobrunner.errors import (
+    BudgetSpent,
     JobrunnerError,
     KeyRefused,
     SettingsError,
@@ -25,8 +27,8 @@ from jobrunner.sources.base import Source
 from jobrunner.stopping import Stop, stop_signals
 from jobrunner.store.database import Database
 from jobrunner.store.lease import session_directory
-from jobrunner.store.progress import Progress, read_progress
-from jobrunner.store.rows import SessionRow
+from jobrunner.store.progress import Progress, SourceProgress, read_progress
+from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.runs import Lease, end_run, start_run
 from jobrunner.store.sources import list_sources
 from jobrunner.workers import Desk, Worker
@@ -36,7 +38,7 @@ Companion = Callable[[], Coroutine[None, None, None]]
 COMPLETED, WITH_FAILURES, STOPPED = 0, 3, 75
 """Exit codes; 75 (EX_TEMPFAIL of sysexits.h) tells schedulers to start it again."""
 
-_NEEDS_A_PERSON = (KeyRefused, TooManyFailures, SourceBroken)
+_NEEDS_A_PERSON = (KeyRefused, BudgetSpent, TooManyFailures, SourceBroken)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -115,7 +117,7 @@ async def _run(job: Job) -> Ending:
         interval=options.checkpoint_interval * 60,
         output=Path(job.session.output) if job.session.output else None,
     )
-    workers = _workers(desk, job.sources)
+    workers = _workers(desk, options, job.sources)
     with stop_signals(stop, job.max_seconds):
         showing = asyncio.create_task(job.companion()) if job.companion else None
         error = await _work(workers, keeper, stop)
@@ -133,9 +135,14 @@ async def _run(job: Job) -> Ending:
     return _ending(job, workers, stop)
 
 
-def _workers(desk: Desk, sources: Sequence[Source]) -> list[Worker]:
-    rows = {row.name: row for row in list_sources(desk.database, desk.lease.session_id)}
-    workers = [Worker(desk, rows[source.name], source) for source in sources]
+def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Worker]:
+    session_id = desk.lease.session_id
+    rows = {row.name: row for row in list_sources(desk.database, session_id)}
+    used = {one.name: one for one in read_progress(desk.database, session_id).sources}
+    workers = [
+        Worker(desk, rows[source.name], source, _allowance(options, used[source.name]))
+        for source in sources
+    ]
 
     def wake_all() -> None:
         for worker in workers:
@@ -146,6 +153,16 @@ def _workers(desk: Desk, sources: Sequence[Source]) -> list[Worker]:
         worker.on_progress = wake_all
     desk.stop.on_ask(wake_all)
     return workers
+
+
+def _allowance(options: Options, used: SourceProgress) -> Allowance:
+    return Allowance(
+        used.name,
+        requests=options.max_requests.get(used.name),
+        micros=options.budgets.get(used.name),
+        used_requests=used.requests,
+        used_micros=used.cost_micros,
+    )
 
 
 async def _work(workers: list[Worker], keeper: Keeper, stop: Stop) -> BaseException | None:

@@ -41,6 +41,10 @@ def _free(_response: httpx2.Response) -> int:
     return 0
 
 
+def _no_charge(_request: httpx2.Request) -> int:
+    return 0
+
+
 def _learn_nothing(_response: httpx2.Response, _pace: Pace) -> None:
     return None
 
@@ -49,8 +53,9 @@ class Service(Struct, frozen=True, kw_only=True):
     """How to reach one service.
 
     ``params`` go with every request. ``judge`` raises a ``SourceError`` for answers that mean
-    something special here, before the general rules. ``cost`` returns micro-USD. ``learn`` takes
-    announced limits over into the pace.
+    something special here, before the general rules. ``price`` returns what a request will cost
+    and ``cost`` what one has cost, in micro-USD. ``learn`` takes announced limits over into the
+    pace.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Service(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     params: Mapping[str, str] = {}
     judge: Callable[[httpx2.Response], None] = _accept
+    price: Callable[[httpx2.Request], int] = _no_charge
     cost: Callable[[httpx2.Response], int] = _free
     learn: Callable[[httpx2.Response, Pace], None] = _learn_nothing
 

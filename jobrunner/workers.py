@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from jobrunner import clock, faults
+from jobrunner.allowance import Allowance
 from jobrunner.asking import Answers, ask_lookup, ask_search
 from jobrunner.errors import SourceStopped, TooManyFailures
 from jobrunner.http import Client, Requests, user_agent
@@ -47,13 +48,14 @@ class Desk(Struct, frozen=True, kw_only=True):
 class Worker:
     """Works on one source; ``stopped`` says why it ended early, ``at_work`` whether it goes on."""
 
-    def __init__(self, desk: Desk, row: SourceRow, source: Source) -> None:
+    def __init__(self, desk: Desk, row: SourceRow, source: Source, allowance: Allowance) -> None:
         self.row = row
         self.source = source
         self.at_work = True
         self.stopped: SourceStopped | None = None
         self.on_progress: Callable[[], None] = lambda: None
         self._desk = desk
+        self._allowance = allowance
         self._wake = asyncio.Event()
         self._waits: tuple[Worker, ...] = ()
         self._units = 0
@@ -94,9 +96,13 @@ class Worker:
 
         Raises StoreError or LeaseLost, which end the whole run.
         """
-        retry_agent = user_agent(self._desk.email)
+        client = Client(
+            self.source.service,
+            user_agent=user_agent(self._desk.email),
+            allowance=self._allowance,
+        )
         try:
-            async with Client(self.source.service, user_agent=retry_agent) as client:
+            async with client:
                 await self._drive(client)
         except SourceStopped as stopped:
             self._note(stopped)
@@ -106,7 +112,7 @@ class Worker:
     def _note(self, stopped: SourceStopped) -> None:
         self.stopped = stopped
         not_before = clock.to_text(stopped.not_before) if stopped.not_before else None
-        log.warning("%s stopped: %s", self.source.name, stopped)
+        log.warning("%s", stopped)
         stop_source(self._desk.database, self._desk.lease, self.row, str(stopped), not_before)
 
     async def _drive(self, client: Client) -> None:

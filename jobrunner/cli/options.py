@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +61,24 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
+Budgets = Annotated[
+    list[str],
+    typer.Option(
+        "--budget",
+        metavar="NAME=USD",
+        help="The most that a source may cost in all, such as openalex=0.50usd. Repeatable.",
+        show_default=False,
+    ),
+]
+MaxRequests = Annotated[
+    list[str],
+    typer.Option(
+        "--max-requests",
+        metavar="NAME=N",
+        help="The most requests that a source may be sent in all. Repeatable.",
+        show_default=False,
+    ),
+]
 MaxTime = Annotated[
     str | None,
     typer.Option(
@@ -71,6 +90,28 @@ MaxTime = Annotated[
 ]
 
 _TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+_AMOUNT = re.compile(r"\$?(\d+(?:\.\d+)?)(?:usd)?", re.IGNORECASE)
+
+
+def budgets_of(options: list[str]) -> dict[str, int]:
+    """Return micro-USD by source for options such as openalex=0.50usd."""
+    return {name: round(1e6 * amount) for name, amount in _amounts("--budget", options)}
+
+
+def max_requests_of(options: list[str]) -> dict[str, int]:
+    """Return numbers of requests by source for options such as openalex=1000."""
+    return {name: int(amount) for name, amount in _amounts("--max-requests", options)}
+
+
+def _amounts(option: str, values: list[str]) -> Iterator[tuple[str, float]]:
+    for value in values:
+        name, _, amount = value.partition("=")
+        match = _AMOUNT.fullmatch(amount.strip())
+        if not name or match is None:
+            raise SettingsError(f"{option} {value!r} is not of the form NAME=NUMBER")
+        yield name, float(match[1])
 
 
 def seconds_of(time: str | None) -> float | None:

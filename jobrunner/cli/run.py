@@ -11,12 +11,16 @@ import typer
 from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
+    Budgets,
     Db,
     DryRun,
     Email,
+    MaxRequests,
     MaxTime,
     SessionArgument,
     Sources,
+    budgets_of,
+    max_requests_of,
     open_db,
 )
 from jobrunner.cli.printing import fact, print_json, say
@@ -90,6 +94,8 @@ def run(
     batch_size: BatchSize = None,
     checkpoint_interval: Interval = None,
     max_time: MaxTime = None,
+    budget: Budgets = [],
+    max_requests: MaxRequests = [],
     email: Email = None,
     base_url: BaseUrls = [],
     as_json: AsJson = False,
@@ -122,6 +128,8 @@ def run(
         base_urls=start.settings.base_urls,
         batch_size=batch_size,
         checkpoint_interval=5.0 if checkpoint_interval is None else checkpoint_interval,
+        budgets=budgets_of(budget),
+        max_requests=max_requests_of(max_requests),
     )
     session, lease = load_session(
         database, path, options, output=output, strict=strict, new=new or path is not None
@@ -164,6 +172,8 @@ def resume(
         bool, typer.Option("--allow-changes", help="Go on even if results would change.")
     ] = False,
     max_time: MaxTime = None,
+    budget: Budgets = [],
+    max_requests: MaxRequests = [],
     email: Email = None,
     base_url: BaseUrls = [],
     as_json: AsJson = False,
@@ -196,6 +206,8 @@ def resume(
         batch_size=batch_size,
         checkpoint_interval=checkpoint_interval,
         base_urls=start.settings.base_urls,
+        budgets=budgets_of(budget),
+        max_requests=max_requests_of(max_requests),
         accepted=accepted,
     )
     go_on(database, chosen, start, changes, update_input=update_input)

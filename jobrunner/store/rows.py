@@ -12,6 +12,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``sources`` and ``rules`` (the version of the matching rules) decide results; the others only
     pace and place. ``checkpoint_interval`` is in minutes, 0 for none but the last snapshot.
+    ``budgets`` (micro-USD) and ``max_requests`` are by source, for all runs together.
     """
 
     sources: tuple[str, ...]
@@ -19,6 +20,8 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     base_urls: dict[str, str] = {}
     batch_size: int | None = None
     checkpoint_interval: float = 5.0
+    budgets: dict[str, int] = {}
+    max_requests: dict[str, int] = {}
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
