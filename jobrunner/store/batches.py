@@ -24,19 +24,24 @@ COUNTED = (
 """Fields of records whose presence a batch counts."""
 
 
+REVIEW = "review"
+"""The kind of a batch that a person decided."""
+
+
 class Batch(Struct, frozen=True, kw_only=True):
     """What was learned about some papers together.
 
     ``answers`` are by paper id; None is a paper that the lookup did not find and that the search
-    lane takes next. ``kind`` is 'lookup' or 'search'; cost is in micro-USD.
+    lane takes next. ``kind`` is 'lookup', 'search' or 'review'; cost is in micro-USD. Answers of a
+    review take the place of the ambiguous ones, which are kept as retired records.
     """
 
     kind: str
     answers: Mapping[int, Answer | None]
-    requests: int
-    retries: int
-    cost_micros: int
     started_at: str
+    requests: int = 0
+    retries: int = 0
+    cost_micros: int = 0
 
 
 def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Batch) -> None:
@@ -53,6 +58,8 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
             insert(schema.batch), _batch_row(connection, lease, source, batch, batch_id, moment)
         )
         faults.point("commit.inside")
+        if batch.kind == REVIEW:
+            _retire_reviewed(connection, source, batch, moment)
         _insert_records(connection, source, batch, batch_id, moment)
         _insert_misses(connection, source, batch, batch_id)
         faults.point("commit.before")
@@ -154,6 +161,22 @@ def _insert_misses(connection: Connection, source: SourceRow, batch: Batch, batc
     if rows:
         connection.execute(insert(schema.lookup_miss), rows)
 
+
+def _retire_reviewed(connection: Connection, source: SourceRow, batch: Batch, moment: str) -> None:
+    parameters = [(moment, source.id, paper_id) for paper_id in batch.answers]
+    connection.exec_driver_sql(_RETIRE_AMBIGUOUS, parameters)
+    connection.exec_driver_sql(_DELETE_AMBIGUOUS, [pair[1:] for pair in parameters])
+
+
+_RETIRE_AMBIGUOUS = """
+    INSERT INTO retired_record
+        (source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, retired_at)
+    SELECT source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, ?
+    FROM record WHERE source_id = ? AND paper_id = ? AND outcome = 'ambiguous'
+"""
+_DELETE_AMBIGUOUS = """
+    DELETE FROM record WHERE source_id = ? AND paper_id = ? AND outcome = 'ambiguous'
+"""
 
 _RETIRE = (
     """

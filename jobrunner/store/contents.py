@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, Row, TextClause, text
 
+from jobrunner.identifiers import detect
 from jobrunner.store.database import Database
 
 WINDOW = 500
@@ -101,27 +102,54 @@ _BATCHES = text(
 def iter_papers(connection: Connection, session_id: str) -> Iterator[StoredPaper]:
     """Yield the papers of a session by position, inside a read transaction."""
     first = 0
-    while True:
-        window = {"session": session_id, "first": first, "last": first + WINDOW}
-        papers = connection.execute(_PAPERS, window).all()
-        if not papers:
-            return
-        records = _by_position(connection, _RECORDS, window)
-        retired = _by_position(connection, _RETIRED, window)
-        missed: dict[int, dict[str, int]] = {}
-        for row in connection.execute(_MISSED, window):
-            missed.setdefault(row.position, {})[row.source] = row.batch
-        for row in papers:
-            yield StoredPaper(
-                position=row.position,
-                key=row.key,
-                given=row.given,
-                unusable=row.unusable,
-                records=records.get(row.position, ()),
-                retired=retired.get(row.position, ()),
-                missed=missed.get(row.position, {}),
-            )
+    while papers := _window(connection, session_id, first, first + WINDOW):
+        yield from papers
         first += WINDOW
+
+
+def _window(connection: Connection, session_id: str, first: int, last: int) -> list[StoredPaper]:
+    """Return the papers from a position on up to, but without, another one."""
+    window = {"session": session_id, "first": first, "last": last}
+    papers = connection.execute(_PAPERS, window).all()
+    if not papers:
+        return []
+    records = _by_position(connection, _RECORDS, window)
+    retired = _by_position(connection, _RETIRED, window)
+    missed: dict[int, dict[str, int]] = {}
+    for row in connection.execute(_MISSED, window):
+        missed.setdefault(row.position, {})[row.source] = row.batch
+    return [
+        StoredPaper(
+            position=row.position,
+            key=row.key,
+            given=row.given,
+            unusable=row.unusable,
+            records=records.get(row.position, ()),
+            retired=retired.get(row.position, ()),
+            missed=missed.get(row.position, {}),
+        )
+        for row in papers
+    ]
+
+
+_BY_KEY = text("SELECT position FROM paper WHERE session_id = :session AND key = :name LIMIT 20")
+_BY_IDENTIFIER = text(
+    "SELECT DISTINCT p.position FROM paper p CROSS JOIN identifier i ON i.paper_id = p.id"
+    " WHERE p.session_id = :session AND i.scheme = :scheme AND i.value = :value LIMIT 20"
+)
+
+
+def find_papers(connection: Connection, session_id: str, name: str) -> list[StoredPaper]:
+    """Return the papers that a key, a position (from 0) or an identifier names, at most 20."""
+    rows = connection.execute(_BY_KEY, {"session": session_id, "name": name}).all()
+    positions = [row.position for row in rows]
+    if not positions and name.isascii() and name.isdigit():
+        positions = [int(name)]
+    elif not positions and (told := detect(name)):
+        asked = {"session": session_id, "scheme": told[0], "value": told[1]}
+        positions = [row.position for row in connection.execute(_BY_IDENTIFIER, asked)]
+    found = [_window(connection, session_id, p, p + 1) for p in positions]
+    return [paper for papers in found for paper in papers]
 
 
 _GIVEN = text(

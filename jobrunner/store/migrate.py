@@ -79,7 +79,7 @@ def upgrade(path: Path, connect: Connect, revision: str | None) -> Path | None:
         )
     with FileLock(lock_path(path)) as lock:
         _hold_alone(lock, path, connect)
-        if _revision_of(path, connect) != revision:
+        if revision == HEAD or _revision_of(path, connect) != revision:
             return None
         copy = _new_copy(path, revision)
         try:

@@ -6,22 +6,28 @@ from typing import Any
 
 from msgspec import Struct
 
+from jobrunner.merging import DEFAULT, Policy
+
 
 class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a session remembers of how it was asked for; never a key.
 
-    ``sources`` and ``rules`` (the version of the matching rules) decide results; the others only
-    pace and place. ``checkpoint_interval`` is in minutes, 0 for none but the last snapshot.
-    ``budgets`` (micro-USD) and ``max_requests`` are by source, for all runs together.
+    ``sources``, ``in_order`` (each waits for those named before it) and ``rules`` (the version of
+    the matching rules) decide results; the others only pace and place. ``checkpoint_interval`` is
+    in minutes, 0 for none but the last snapshot. ``policy`` makes the view, which can be made again
+    under another one at any time. ``budgets`` (micro-USD) and ``max_requests`` are by source, for
+    all runs together.
     """
 
     sources: tuple[str, ...]
     rules: int
     base_urls: dict[str, str] = {}
+    in_order: bool = False
     batch_size: int | None = None
     checkpoint_interval: float = 5.0
     budgets: dict[str, int] = {}
     max_requests: dict[str, int] = {}
+    policy: Policy = DEFAULT
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):

@@ -52,14 +52,13 @@ def take_lease(database: Database, session_id: str) -> Lease:
     if not shared.acquire(exclusive=False):
         raise LeaseHeld(f"{database.path} is being upgraded", hint="try again in a moment")
     own = FileLock(session_lock(database.path, session_id))
-    if not own.acquire(exclusive=True):
-        shared.release()
-        raise LeaseHeld(
-            f"session {session_id} is running elsewhere{_holder(database, session_id)}",
-            hint=f"look at it with `jobrunner status {session_id}`",
-        )
     lease = Lease(session_id, (own, shared))
     try:
+        if not own.acquire(exclusive=True):
+            raise LeaseHeld(
+                f"session {session_id} is running elsewhere{_holder(database, session_id)}",
+                hint=f"look at it with `jobrunner status {session_id}`",
+            )
         _note_crashes(database, session_id)
     except BaseException:
         lease.release()

@@ -146,7 +146,7 @@ batch = Table(
     Column("started_at", Text, nullable=False),
     Column("committed_at", Text, nullable=False),
     UniqueConstraint("source_id", "number"),
-    CheckConstraint("kind IN ('lookup', 'search')", name="kind"),
+    CheckConstraint("kind IN ('lookup', 'search', 'review')", name="kind"),
     CheckConstraint(
         "papers = enriched + not_found + ambiguous + failed + passed_on", name="adds_up"
     ),

@@ -186,7 +186,9 @@ def list_sessions(database: Database) -> list[SessionRow]:
     table = schema.session
     with database.read() as connection:
         rows = connection.execute(
-            select(table).where(table.c.status != "loading").order_by(table.c.id)
+            select(table)
+            .where(table.c.status != "loading")
+            .order_by(table.c.created_at, table.c.id)
         ).all()
     return [_session(row) for row in rows]
 
@@ -207,10 +209,11 @@ def _session(row: Row[Any]) -> SessionRow:
     return SessionRow(**values)
 
 
-def set_options(database: Database, session_id: str, options: Options, output: str | None) -> None:
-    """Replace the remembered options of a session."""
+def set_options(database: Database, lease: Lease, options: Options, output: str | None) -> None:
+    """Replace the remembered options of a leased session, among them the policy of its view."""
     with database.write() as connection:
-        set_session(connection, session_id, options=to_json(options), output=output)
+        fence(connection, lease.session_id, lease.run_id)
+        set_session(connection, lease.session_id, options=to_json(options), output=output)
 
 
 def list_events(database: Database, session_id: str, *, last: int = 1000) -> list[EventRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ def read_revision(path: Path) -> str | None:
     if not path.is_file():
         raise StoreError(f"there is no database at {path}", hint="name one with --db")
     with translated(path):
-        address = f"file:{quote(str(path.resolve()))}?mode=ro"
+        address = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as connection:
             return current_revision(connection)
 

@@ -134,7 +134,7 @@ STATEMENTS = (
         committed_at TEXT NOT NULL,
         CONSTRAINT pk_batch PRIMARY KEY (id),
         CONSTRAINT uq_batch_source_id_number UNIQUE (source_id, number),
-        CONSTRAINT ck_batch_kind CHECK (kind IN ('lookup', 'search')),
+        CONSTRAINT ck_batch_kind CHECK (kind IN ('lookup', 'search', 'review')),
         CONSTRAINT ck_batch_adds_up CHECK (papers = enriched + not_found + ambiguous + failed + passed_on),
         CONSTRAINT fk_batch_source_id FOREIGN KEY(source_id) REFERENCES source_state (id),
         CONSTRAINT fk_batch_run_id FOREIGN KEY(run_id) REFERENCES run (id)
