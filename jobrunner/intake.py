@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from jobrunner.errors import InputError, Refused
 from jobrunner.inputs import Input, InputPaper, open_input
 from jobrunner.store.database import Database
+from jobrunner.store.lease import session_directory
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.runs import Lease, is_running, take_lease
 from jobrunner.store.sessions import (
@@ -62,7 +65,7 @@ def load_session(
             if not count:
                 raise InputError(f"{path or 'standard input'}: holds no papers")
             if not new:
-                check_unfinished(unfinished_sessions(database, papers.sha256))
+                check_unfinished(unfinished_sessions(database, papers.sha256), path)
             seal_session(
                 database,
                 session_id,
@@ -71,19 +74,20 @@ def load_session(
                 other=papers.other,
             )
         except BaseException:
-            delete_session(database, session_id)
+            _forget(database, session_id)
             lease.release()
             raise
     return get_session(database, session_id), lease
 
 
-def check_unfinished(sessions: list[SessionRow]) -> None:
+def check_unfinished(sessions: list[SessionRow], path: Path | None) -> None:
     """Raise Refused if an input has unfinished sessions: nothing is resumed silently."""
     if sessions:
         last = sessions[-1]
+        afresh = f"jobrunner run {shlex.quote(str(path or '-'))} --new"
         raise Refused(
             f"there is an unfinished session of this input: {last.id} ({last.status})",
-            hint=f"go on with `jobrunner resume {last.id}`, or start afresh with `run --new`",
+            hint=f"go on with `jobrunner resume {last.id}`, or start afresh with `{afresh}`",
         )
 
 
@@ -97,9 +101,20 @@ def _checked(papers: Input, *, strict: bool) -> Iterator[InputPaper]:
         yield paper
 
 
+def abandoned_sessions(database: Database) -> list[str]:
+    """Return the ids of sessions whose loading was cut off."""
+    return [name for name in loading_sessions(database) if not is_running(database, name)]
+
+
 def delete_abandoned(database: Database) -> int:
     """Delete sessions whose loading was cut off; return how many."""
-    abandoned = [name for name in loading_sessions(database) if not is_running(database, name)]
+    abandoned = abandoned_sessions(database)
     for session_id in abandoned:
-        delete_session(database, session_id)
+        _forget(database, session_id)
     return len(abandoned)
+
+
+def _forget(database: Database, session_id: str) -> None:
+    """Delete what there is of a session that was never loaded whole."""
+    delete_session(database, session_id)
+    shutil.rmtree(session_directory(database.path, session_id), ignore_errors=True)

@@ -6,10 +6,12 @@ depends on no order of records, and alters none of them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from jobrunner.papers import Author, Record
@@ -33,6 +35,16 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 DEFAULT = Policy()
+
+
+def given_of(text: str) -> dict[str, object]:
+    """Return a paper as given, from its JSON text; {} if it is no object."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except msgspec.MsgspecError:  # such as a lone surrogate, which Python's own decoder takes
+        value = json.loads(text)
+    return value if isinstance(value, dict) else {}
+
 
 _TEXTS = ("title", "abstract", "venue")
 _FIELDS = (

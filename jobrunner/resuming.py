@@ -11,11 +11,12 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
-from jobrunner.errors import Refused, SessionError
+from jobrunner.errors import InputError, Refused, SessionError
 from jobrunner.files import sha256_of
 from jobrunner.inputs import InputPaper, open_input
 from jobrunner.intake import unfinished_sessions
 from jobrunner.matching import RULES
+from jobrunner.merging import Policy
 from jobrunner.papers import Outcome
 from jobrunner.store.batches import retire_records
 from jobrunner.store.contents import iter_given
@@ -104,18 +105,38 @@ def input_state(session: SessionRow) -> InputState:
     return InputState.SAME if same else InputState.CHANGED
 
 
-def add_new_papers(database: Database, lease: Lease, session: SessionRow, path: Path) -> int:
+def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int:
     """Add the papers of a changed input that the session does not hold; return how many.
 
-    Papers are the same if their text is. None is removed. Cut off, it can be done again.
+    Papers are the same if their text is. None is removed. Cut off, it can be done again. Raises
+    InputError if there is no file any more.
     """
-    with database.read() as connection:
-        known = Counter(_digest(given) for given in iter_given(connection, session.id))
-    first = known.total()
+    path, known = _input_file(session), _known(database, session)
     with open_input(path) as papers:
-        added = add_papers(database, session.id, _new(papers.papers(), known), first=first)
-        update_input(database, lease, path=str(path.resolve()), sha256=papers.sha256, added=added)
+        new = _new(papers.papers(), known)
+        added = add_papers(database, session.id, new, first=known.total())
+        update_input(database, lease, path=str(path), sha256=papers.sha256, added=added)
     return added
+
+
+def _count_new_papers(database: Database, session: SessionRow) -> int:
+    with open_input(_input_file(session)) as papers:
+        return sum(1 for _ in _new(papers.papers(), _known(database, session)))
+
+
+def _input_file(session: SessionRow) -> Path:
+    state = input_state(session)
+    if session.input_path is None or state is InputState.MISSING:
+        origin = session.input_path or "the input"
+        raise InputError(
+            f"no papers can be added from {origin}: {state.value}", hint="leave out --update-input"
+        )
+    return Path(session.input_path)
+
+
+def _known(database: Database, session: SessionRow) -> Counter[bytes]:
+    with database.read() as connection:
+        return Counter(_digest(given) for given in iter_given(connection, session.id))
 
 
 def _new(papers: Iterator[InputPaper], known: Counter[bytes]) -> Iterator[InputPaper]:
@@ -144,6 +165,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     base_urls: dict[str, str] = {}
     budgets: dict[str, int] = {}
     max_requests: dict[str, int] = {}
+    policy: Policy | None = None
     accepted: str | None = None
 
 
@@ -160,6 +182,7 @@ def apply_changes(
         base_urls={**old.base_urls, **changes.base_urls},
         budgets={**old.budgets, **changes.budgets},
         max_requests={**old.max_requests, **changes.max_requests},
+        policy=changes.policy or old.policy,
         batch_size=changes.batch_size or old.batch_size,
         checkpoint_interval=old.checkpoint_interval if interval is None else interval,
     )
@@ -169,21 +192,22 @@ def apply_changes(
     if changes.accepted:
         add_event(database, session.id, "warning", f"allowed: {changes.accepted}")
     if options != old or output != session.output:
-        set_options(database, session.id, options, output)
+        set_options(database, lease, options, output)
     return get_session(database, session.id)
 
 
-def explain(database: Database, session: SessionRow, sources: tuple[str, ...] = ()) -> list[str]:
-    """Say in sentences what a resume would do, and why; ``sources`` as given to it."""
-    said = [_last_run(database, session)]
-    state = input_state(session)
-    if state is InputState.CHANGED:
-        said.append(
-            f"the input {session.input_path} has changed: the papers that the session holds are"
-            " used, --update-input adds the new ones"
-        )
-    else:
-        said.append(f"the input is not read again ({state.value})")
+def explain(
+    database: Database,
+    session: SessionRow,
+    sources: tuple[str, ...] = (),
+    *,
+    update_input: bool = False,
+) -> list[str]:
+    """Say in sentences what a resume would do, and why; options as given to it.
+
+    Raises what the resume would raise.
+    """
+    said = [_last_run(database, session), _input_plan(database, session, update=update_input)]
     progress = {source.name: source for source in read_progress(database, session.id).sources}
     names = sources or tuple(n for n, s in progress.items() if s.status != "dropped")
     said += [_source_plan(name, progress.get(name)) for name in names]
@@ -196,6 +220,19 @@ def explain(database: Database, session: SessionRow, sources: tuple[str, ...] = 
             f" {RULES}"
         )
     return said
+
+
+def _input_plan(database: Database, session: SessionRow, *, update: bool) -> str:
+    if update:
+        count = _count_new_papers(database, session)
+        return f"{count} new papers of {session.input_path} are added"
+    state = input_state(session)
+    if state is InputState.CHANGED:
+        return (
+            f"the input {session.input_path} has changed: the papers that the session holds are"
+            " used, --update-input adds the new ones"
+        )
+    return f"the input is not read again ({state.value})"
 
 
 def _last_run(database: Database, session: SessionRow) -> str:

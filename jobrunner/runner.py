@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from jobrunner.store.lease import session_directory
 from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.runs import Lease, end_run, start_run
+from jobrunner.store.sessions import INPUT
 from jobrunner.store.sources import list_sources
 from jobrunner.workers import Desk, Worker
 
@@ -80,7 +81,6 @@ def run_session(job: Job) -> Ending:
 
     Raises StoreError, LeaseLost or FileError; what is committed stays, and a resume goes on.
     """
-    _check_circles(job.sources)
     with run_log(session_directory(job.database.path, job.session.id) / "run.log"):
         start_run(job.database, job.lease)
         try:
@@ -139,8 +139,19 @@ def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Wo
     session_id = desk.lease.session_id
     rows = {row.name: row for row in list_sources(desk.database, session_id)}
     used = {one.name: one for one in read_progress(desk.database, session_id).sources}
+    before = {
+        source.name: sources_before(source, options.sources, in_order=options.in_order)
+        for source in sources
+    }
+    _check_circles(before)
     workers = [
-        Worker(desk, rows[source.name], source, _allowance(options, used[source.name]))
+        Worker(
+            desk,
+            rows[source.name],
+            source,
+            _allowance(options, used[source.name]),
+            origins=(INPUT, *before[source.name]),
+        )
         for source in sources
     ]
 
@@ -149,10 +160,19 @@ def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Wo
             worker.wake()
 
     for worker in workers:
-        worker.wait_for([w for w in workers if w.source.name in worker.source.after])
+        worker.wait_for([w for w in workers if w.source.name in before[worker.source.name]])
         worker.on_progress = wake_all
     desk.stop.on_ask(wake_all)
     return workers
+
+
+def sources_before(source: Source, names: Sequence[str], *, in_order: bool) -> tuple[str, ...]:
+    """Return the sources that one waits for, paper by paper.
+
+    Those are the ones it wants first or, ``in_order``, all before it. ``names`` are the session's
+    sources; some that are wanted first may not be among them.
+    """
+    return tuple(names[: names.index(source.name)]) if in_order else tuple(source.after)
 
 
 def _allowance(options: Options, used: SourceProgress) -> Allowance:
@@ -214,10 +234,10 @@ def _ending(job: Job, workers: list[Worker], stop: Stop) -> Ending:
     return Ending(status=status, reason=reason, progress=progress, stopped=stopped)
 
 
-def _check_circles(sources: Sequence[Source]) -> None:
+def _check_circles(before: Mapping[str, tuple[str, ...]]) -> None:
     """Raise SettingsError if sources wait for each other in a circle."""
     try:
-        TopologicalSorter({source.name: source.after for source in sources}).prepare()
+        TopologicalSorter(before).prepare()
     except CycleError as error:
         circle = " after ".join(error.args[1])
         raise SettingsError(f"sources wait for each other: {circle}") from error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,7 +13,7 @@ from sqlalchemy import Connection
 from jobrunner import __version__, clock, faults
 from jobrunner.errors import JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
-from jobrunner.merging import DEFAULT, Policy, consolidate
+from jobrunner.merging import Policy, consolidate, given_of
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
 from jobrunner.store.contents import (
@@ -26,7 +25,7 @@ from jobrunner.store.contents import (
 )
 from jobrunner.store.database import Database
 from jobrunner.store.lease import session_directory
-from jobrunner.store.rows import RunRow, SnapshotRow
+from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import Lease, find_runs
 from jobrunner.store.sessions import find_sessions
 from jobrunner.store.snapshots import list_snapshots, record_snapshot
@@ -132,17 +131,18 @@ def _pieces(database: Database, session_id: str, counted: Counted) -> Iterator[b
     """Yield the document of one committed moment."""
     with database.read() as connection:
         runs = find_runs(connection, session_id)
-        head = _head(connection, session_id, runs)
-        counted.revision = head.revision
-        papers = (_paper_entry(paper) for paper in iter_papers(connection, session_id))
+        session = find_sessions(connection, session_id)[0]
+        head = _head(connection, session, runs)
+        counted.revision = session.revision
+        policy = session.options.policy
+        papers = (_paper_entry(paper, policy) for paper in iter_papers(connection, session_id))
         batches = iter_batches(connection, session_id, [run.id for run in runs])
         entries = (_batch_entry(batch) for batch in batches)
         yield from document.write_document(head, counted.see(papers), entries)
 
 
-def _head(connection: Connection, session_id: str, runs: list[RunRow]) -> document.Head:
-    session = find_sessions(connection, session_id)[0]
-    sources = find_sources(connection, session_id)
+def _head(connection: Connection, session: SessionRow, runs: list[RunRow]) -> document.Head:
+    sources = find_sources(connection, session.id)
     return document.Head(
         format=document.FORMAT,
         version=document.VERSION,
@@ -174,13 +174,13 @@ def _batch_entry(batch: StoredBatch) -> document.BatchEntry:
     return document.BatchEntry(**{**structs.asdict(batch), "fields": _raw(batch.fields)})
 
 
-def _paper_entry(paper: StoredPaper) -> document.PaperEntry:
+def _paper_entry(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
     return document.PaperEntry(
         position=paper.position,
         key=paper.key,
         given=Raw(paper.given.encode()),
         unusable=paper.unusable,
-        consolidated=None if paper.unusable else _consolidated(paper),
+        consolidated=None if paper.unusable else _consolidated(paper, policy),
         records={record.source: _record_entry(record) for record in paper.records},
         retired=[_record_entry(record, named=True) for record in paper.retired],
         missed=paper.missed,
@@ -209,21 +209,13 @@ def _raw(text: str | None) -> Raw:
 _RECORD = msgspec.json.Decoder(Record)
 
 
-def _consolidated(paper: StoredPaper, policy: Policy = DEFAULT) -> View:
+def _consolidated(paper: StoredPaper, policy: Policy) -> View:
     records = {
         record.source: _RECORD.decode(record.data)
         for record in paper.records
         if record.outcome == Outcome.ENRICHED and record.data
     }
-    return consolidate(_given(paper.given), records, policy)
-
-
-def _given(text: str) -> Mapping[str, object]:
-    try:
-        value: object = msgspec.json.decode(text)
-    except msgspec.MsgspecError:  # such as a lone surrogate, which Python's own decoder takes
-        value = json.loads(text)
-    return value if isinstance(value, dict) else {}
+    return consolidate(given_of(paper.given), records, policy)
 
 
 def _next_number(database: Database, session_id: str, directory: Path) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jobrunner.snapshots import newest_path
 from jobrunner.store.database import Database
 from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import is_running, list_runs
+from jobrunner.store.sessions import get_session
 from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots
 
 
@@ -19,6 +20,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
     ``state`` is pending, running, crashed, interrupted, failed or completed. ``last_run`` is the
     run at work, or the last one. ``last_error`` is why it or one of its sources ended early.
+    The sources have a rate and an ETA only while a run is at work.
     ``output`` is where the newest snapshot can be read, None before the first. ``next`` is the
     command to type now, None if there is nothing to do.
     """
@@ -41,8 +43,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
 def read_status(database: Database, session: SessionRow, *, fields: bool = False) -> Status:
     """Gather the status of a session, whether or not a run is at work on it."""
-    alive = is_running(database, session.id)
-    runs = list_runs(database, session.id)
+    runs, alive = _runs(database, session.id)
+    session = get_session(database, session.id)
     progress = read_progress(database, session.id, fields=fields)
     snapshots = list_snapshots(database, session.id)
     places = [
@@ -58,7 +60,7 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
         created_at=session.created_at,
         papers=progress.papers,
         unusable=progress.unusable,
-        sources=progress.sources,
+        sources=progress.sources if state == "running" else _at_rest(progress.sources),
         runs=len(runs),
         last_run=last,
         last_error=_last_error(progress, last, state),
@@ -69,11 +71,23 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
     )
 
 
+def _runs(database: Database, session_id: str) -> tuple[list[RunRow], bool]:
+    """Return the runs, and whether the last one is at work, also if it begins or ends just now."""
+    alive = is_running(database, session_id)  # first: a run says that it ended, then it lets go
+    runs = list_runs(database, session_id)
+    begun = bool(runs) and runs[-1].ended_at is None
+    return runs, alive or (begun and is_running(database, session_id))
+
+
 def _state(session: SessionRow, last: RunRow | None, *, alive: bool) -> str:
     """Return the state; a run without an end whose lease is free has crashed."""
     if last is None or last.ended_at is not None:
         return session.status
     return "running" if alive else "crashed"
+
+
+def _at_rest(sources: tuple[SourceProgress, ...]) -> tuple[SourceProgress, ...]:
+    return tuple(structs.replace(source, rate=None, eta_seconds=None) for source in sources)
 
 
 def _last_error(progress: Progress, last: RunRow | None, state: str) -> str | None:

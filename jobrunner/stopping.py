@@ -31,14 +31,22 @@ class Stop:
         return self.reason is not None
 
     def ask(self, reason: str) -> None:
-        """Ask to stop; the second time at once."""
-        self.now = self.asked
-        self.reason = self.reason or reason
-        if not self.now:
-            log.warning("stopping (%s): requests in flight may end; asked again, at once", reason)
+        """Ask to stop once the requests under way are answered."""
+        if not self.asked:
+            self.reason = reason
+            log.warning(
+                "stopping (%s): requests under way have %.0f s to end; a signal stops at once",
+                reason,
+                GRACE_S,
+            )
         self._asked.set()
         for listener in self._listeners:
             listener()
+
+    def ask_by_signal(self, name: str) -> None:
+        """Ask to stop; if that was asked for before, at once."""
+        self.now = self.asked
+        self.ask(f"signal {name}")
 
     def on_ask(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` each time that the stop is asked for."""
@@ -54,7 +62,7 @@ def stop_signals(stop: Stop, max_seconds: float | None) -> Iterator[None]:
     """Let signals and the time limit ask for the stop while the block runs."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        loop.add_signal_handler(number, stop.ask, f"signal {signal.Signals(number).name}")
+        loop.add_signal_handler(number, stop.ask_by_signal, signal.Signals(number).name)
     timer = loop.call_later(max_seconds, stop.ask, "time limit") if max_seconds else None
     try:
         yield

@@ -22,7 +22,6 @@ from jobrunner.store.database import Database
 from jobrunner.store.feeds import Lane
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.sessions import INPUT
 from jobrunner.store.sources import stop_source
 
 log = logging.getLogger(__name__)
@@ -46,9 +45,21 @@ class Desk(Struct, frozen=True, kw_only=True):
 
 
 class Worker:
-    """Works on one source; ``stopped`` says why it ended early, ``at_work`` whether it goes on."""
+    """Works on one source; ``stopped`` says why it ended early, ``at_work`` whether it goes on.
 
-    def __init__(self, desk: Desk, row: SourceRow, source: Source, allowance: Allowance) -> None:
+    ``origins`` are where identifiers of papers may come from: only from the input and from sources
+    that are waited for, for with others it would depend on chance whether they have answered yet.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        row: SourceRow,
+        source: Source,
+        allowance: Allowance,
+        *,
+        origins: tuple[str, ...],
+    ) -> None:
         self.row = row
         self.source = source
         self.at_work = True
@@ -60,18 +71,17 @@ class Worker:
         self._waits: tuple[Worker, ...] = ()
         self._units = 0
         self._done = self._failed = 0
-        self._lookup = self._lane("lookup", source.lookup_size)
-        self._search = self._lane("search", source.search_size)
+        self._lookup = self._lane("lookup", source.lookup_size, origins)
+        self._search = self._lane("search", source.search_size, origins)
 
-    def _lane(self, kind: str, size: int) -> LaneQueue:
+    def _lane(self, kind: str, size: int, origins: tuple[str, ...]) -> LaneQueue:
         desk, source = self._desk, self.source
         lane = Lane(
             session_id=desk.lease.session_id,
             source_id=self.row.id,
             kind=kind,
             schemes=source.schemes,
-            # From other sources it would depend on chance whether they have answered by now.
-            origins=(INPUT, *source.after),
+            origins=origins,
         )
         return LaneQueue(desk.database, lane, max(1, min(size, desk.batch_size or size)))
 
@@ -146,10 +156,10 @@ class Worker:
         room = self.source.service.limits.concurrency + SPARE
         while self._units < room:
             if papers := self._lookup.take(more_may_come=self._more_may_come()):
-                job = self._do_lookup(papers, client.requests())
+                job = self._do_lookup(papers, Requests(client))
                 self._units += 1
             elif papers := self._search.take(more_may_come=self._more_to_search()):
-                job = self._do_search(papers, client.requests())
+                job = self._do_search(papers, Requests(client))
                 self._units += len(papers)
             else:
                 return

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jobrunner import __version__
-from jobrunner.cli import demo, environment, files, manage, run, status
+from jobrunner.cli import demo, environment, files, manage, papers, run, status
 from jobrunner.cli.printing import print_error
 from jobrunner.errors import JobrunnerError
 
@@ -44,6 +44,7 @@ def options(
 
 run.register(app)
 status.register(app)
+papers.register(app)
 files.register(app)
 manage.register(app)
 environment.register(app)

@@ -119,15 +119,18 @@ def clean(
 ) -> None:
     """Delete completed sessions of long ago, and what interrupted loads have left."""
     from jobrunner import clock
-    from jobrunner.intake import delete_abandoned
+    from jobrunner.intake import abandoned_sessions, delete_abandoned
     from jobrunner.store.sessions import list_sessions
 
     database = open_db(db)
     limit = clock.to_text(datetime.now(UTC) - timedelta(days=older_than))
     old = [s for s in list_sessions(database) if s.status == "completed" and s.updated_at <= limit]
-    abandoned = 0 if dry_run else delete_abandoned(database)
+    if dry_run:
+        abandoned, are = len(abandoned_sessions(database)), "would be"
+    else:
+        abandoned, are = delete_abandoned(database), "are"
     if abandoned:
-        say(f"{abandoned} sessions that were never loaded whole are deleted")
+        say(f"{abandoned} sessions that were never loaded whole {are} deleted")
     if old:
         _delete(database, old, dry_run=dry_run, yes=yes)
     else:

@@ -34,6 +34,31 @@ SessionArgument = Annotated[
         show_default=False,
     ),
 ]
+SessionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--session",
+        metavar="ID",
+        help="A session's id, or its beginning [default: the latest one].",
+        show_default=False,
+    ),
+]
+InOrder = Annotated[
+    bool,
+    typer.Option(
+        "--in-order",
+        help="Let each source wait, paper by paper, for those named before it.",
+    ),
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Whose values the consolidated view takes, in TOML [default: the session's].",
+        show_default=False,
+    ),
+]
 Email = Annotated[
     str | None,
     typer.Option(

@@ -15,8 +15,10 @@ from jobrunner.cli.options import (
     Db,
     DryRun,
     Email,
+    InOrder,
     MaxRequests,
     MaxTime,
+    PolicyFile,
     SessionArgument,
     Sources,
     budgets_of,
@@ -24,14 +26,13 @@ from jobrunner.cli.options import (
     open_db,
 )
 from jobrunner.cli.printing import fact, print_json, say
-from jobrunner.cli.working import Start, go_on, tell_loaded
+from jobrunner.cli.working import DEFAULT_SOURCES, Start, go_on, tell_loaded
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.store.database import Database
     from jobrunner.store.rows import SessionRow
 
-DEFAULT_SOURCES = ("openalex",)
 
 Interval = Annotated[
     float | None,
@@ -81,6 +82,7 @@ def run(
         ),
     ],
     source: Sources = [],
+    in_order: InOrder = False,
     output: Output = None,
     resume_: Annotated[
         bool, typer.Option("--resume", help="Go on with this input's unfinished session, if any.")
@@ -96,6 +98,7 @@ def run(
     max_time: MaxTime = None,
     budget: Budgets = [],
     max_requests: MaxRequests = [],
+    policy: PolicyFile = None,
     email: Email = None,
     base_url: BaseUrls = [],
     as_json: AsJson = False,
@@ -108,6 +111,8 @@ def run(
     """
     from jobrunner.intake import delete_abandoned, load_session
     from jobrunner.matching import RULES
+    from jobrunner.merging import DEFAULT
+    from jobrunner.policies import read_policy
     from jobrunner.resuming import Changes
     from jobrunner.store.rows import Options
 
@@ -116,26 +121,37 @@ def run(
     path = None if input_ == "-" else Path(input_)
     names = tuple(dict.fromkeys(source)) or DEFAULT_SOURCES
     start = Start(email, base_url, max_time, as_json=as_json)
-    start.check(names, output)
+    start.check(names, output, path)
     database = open_db(db, create=True)
     delete_abandoned(database)
     unfinished = None if new or path is None else _unfinished(database, path, resume=resume_)
     if unfinished is not None:
-        go_on(database, unfinished, start, Changes(output=output))
+        changes = Changes(
+            sources=names if source else None,
+            output=output,
+            batch_size=batch_size,
+            checkpoint_interval=checkpoint_interval,
+            base_urls=start.settings.base_urls,
+            budgets=budgets_of(budget),
+            max_requests=max_requests_of(max_requests),
+        )
+        go_on(database, unfinished, start, changes)
     options = Options(
         sources=names,
+        in_order=in_order,
         rules=RULES,
         base_urls=start.settings.base_urls,
         batch_size=batch_size,
         checkpoint_interval=5.0 if checkpoint_interval is None else checkpoint_interval,
         budgets=budgets_of(budget),
         max_requests=max_requests_of(max_requests),
+        policy=read_policy(policy) if policy else DEFAULT,
     )
     session, lease = load_session(
         database, path, options, output=output, strict=strict, new=new or path is not None
     )
     with lease:
-        tell_loaded(database, session, input_)
+        tell_loaded(database, session, str(path or "standard input"))
         start.work(database, lease, session)
 
 
@@ -148,7 +164,7 @@ def _unfinished(database: Database, path: Path, *, resume: bool) -> SessionRow |
     if not sessions or resume:
         return sessions[-1] if sessions else None
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        check_unfinished(sessions)
+        check_unfinished(sessions, path)
     last = sessions[-1]
     say(f"there is an unfinished session of this input: {last.id} ({last.status})")
     if typer.confirm("Go on with it? (no starts afresh)", default=True, err=True):
@@ -174,6 +190,7 @@ def resume(
     max_time: MaxTime = None,
     budget: Budgets = [],
     max_requests: MaxRequests = [],
+    policy: PolicyFile = None,
     email: Email = None,
     base_url: BaseUrls = [],
     as_json: AsJson = False,
@@ -186,20 +203,21 @@ def resume(
     stays).
     """
     from jobrunner import resuming
+    from jobrunner.policies import read_policy
 
     start = Start(email, base_url, max_time, as_json=as_json)
     database = open_db(db)
     chosen = resuming.choose_session(database, session, unfinished=True)
     names = tuple(dict.fromkeys(source))
+    path = Path(chosen.input_path) if chosen.input_path else None
+    start.check(names or chosen.options.sources, output, path)
     if explain:
-        said = resuming.explain(database, chosen, names)
+        said = resuming.explain(database, chosen, names, update_input=update_input)
         if as_json:
             print_json(said)
         for line in () if as_json else said:
             fact(line)
         return
-    start.check(names or chosen.options.sources, output)
-    accepted = resuming.check_fingerprint(chosen, allow_changes=allow_changes)
     changes = resuming.Changes(
         sources=names or None,
         output=output,
@@ -208,9 +226,9 @@ def resume(
         base_urls=start.settings.base_urls,
         budgets=budgets_of(budget),
         max_requests=max_requests_of(max_requests),
-        accepted=accepted,
+        policy=read_policy(policy) if policy else None,
     )
-    go_on(database, chosen, start, changes, update_input=update_input)
+    go_on(database, chosen, start, changes, update_input=update_input, allow_changes=allow_changes)
 
 
 def retry(
@@ -248,6 +266,6 @@ def retry(
         for line in resuming.explain_retry(database, chosen, retries):
             fact(line)
         return
-    start.check(chosen.options.sources, None)
+    start.check(chosen.options.sources, None, None)
     changes = resuming.Changes(base_urls=start.settings.base_urls)
     go_on(database, chosen, start, changes, retries=retries)

@@ -13,7 +13,7 @@ from jobrunner.cli.options import seconds_of
 from jobrunner.cli.printing import command, console, fact, print_json, say
 from jobrunner.cli.progress import show, source_table, talking
 from jobrunner.cli.status import tell_next
-from jobrunner.errors import InputError, SettingsError
+from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.resuming import Changes, Retries
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jobrunner.store.rows import SessionRow
     from jobrunner.store.runs import Lease
 
+DEFAULT_SOURCES = ("openalex",)
 SHOWN_UNUSABLE = 10
 
 
@@ -39,14 +40,15 @@ class Start:
         self.max_seconds = seconds_of(max_time)
         self.as_json = as_json
 
-    def check(self, names: Sequence[str], output: Path | None) -> None:
+    def check(self, names: Sequence[str], output: Path | None, input_path: Path | None) -> None:
         """Raise SettingsError now for what would only fail when all papers are read."""
-        self._open(names, {})
-        if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
-            raise SettingsError(
-                f"cannot write {output}: it is a directory, or its directory does not exist",
-                hint="name a file in an existing directory with --output",
-            )
+        from jobrunner.http_rules import check_address, check_headers
+
+        for source in self._open(names, {}):
+            check_address(source.name, source.service.base_url)
+            check_headers(source.name, source.service.headers)
+        if output is not None:
+            _check_output(output, input_path)
 
     def _open(self, names: Sequence[str], remembered: dict[str, str]) -> list[Source]:
         from jobrunner.sources.registry import open_source
@@ -75,6 +77,22 @@ class Start:
         raise typer.Exit(ending.exit_code)
 
 
+def _check_output(output: Path, input_path: Path | None) -> None:
+    place = output.resolve()
+    if place.is_dir():
+        reason = "it is a directory"
+    elif not place.parent.is_dir():
+        reason = "its directory does not exist"
+    elif not os.access(place.parent, os.W_OK):
+        reason = "its directory is read-only"
+    elif input_path is not None and place == input_path.resolve():
+        reason = "it is the input"
+    else:
+        return
+    hint = "name another file, in a directory that exists, with --output"
+    raise SettingsError(f"cannot write {output}: {reason}", hint=hint)
+
+
 def go_on(
     database: Database,
     session: SessionRow,
@@ -83,11 +101,16 @@ def go_on(
     *,
     update_input: bool = False,
     retries: Retries | None = None,
+    allow_changes: bool = False,
 ) -> NoReturn:
     """Take up a session that exists, changed as asked."""
+    from msgspec import structs
+
     from jobrunner import resuming
     from jobrunner.store.runs import take_lease
 
+    accepted = resuming.check_fingerprint(session, allow_changes=allow_changes)
+    changes = structs.replace(changes, accepted=accepted)
     with take_lease(database, session.id) as lease:
         _tell_input(database, lease, session, update=update_input)
         session = resuming.apply_changes(database, lease, session, changes)
@@ -115,17 +138,10 @@ def tell_loaded(database: Database, session: SessionRow, name: str) -> None:
 def _tell_input(database: Database, lease: Lease, session: SessionRow, *, update: bool) -> None:
     from jobrunner import resuming
 
-    state = resuming.input_state(session)
-    if session.input_path is None or state is resuming.InputState.SAME:
-        return
-    if state is resuming.InputState.MISSING:
-        if update:
-            raise InputError(f"{session.input_path} is gone", hint="leave out --update-input")
-        return
     if update:
-        added = resuming.add_new_papers(database, lease, session, Path(session.input_path))
-        say(f"{session.input_path} has changed: {added} new papers were added")
-    else:
+        added = resuming.add_new_papers(database, lease, session)
+        say(f"{added} new papers of {session.input_path} were added")
+    elif resuming.input_state(session) is resuming.InputState.CHANGED:
         say(
             f"{session.input_path} has changed since; going on with the papers that the session"
             " holds (--update-input adds the new ones)"
@@ -135,9 +151,8 @@ def _tell_input(database: Database, lease: Lease, session: SessionRow, *, update
 def report(database: Database, session: SessionRow, ending: Ending, *, as_json: bool) -> None:
     """Say how a run ended, and what to type next."""
     from jobrunner.status import read_status
-    from jobrunner.store.sessions import get_session
 
-    status = read_status(database, get_session(database, session.id))
+    status = read_status(database, session)
     if as_json:
         print_json(status)
         return

@@ -1,0 +1,250 @@
+"""``plan``, ``duplicates``, ``explain`` and ``review``: the papers of a list, one by one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from itertools import permutations
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobrunner.cli.options import (
+    AsJson,
+    BaseUrls,
+    Db,
+    InOrder,
+    PolicyFile,
+    SessionArgument,
+    SessionOption,
+    Sources,
+    open_db,
+)
+from jobrunner.cli.printing import command, console, fact, print_json, say, table
+from jobrunner.cli.progress import duration, money
+from jobrunner.errors import SettingsError
+
+if TYPE_CHECKING:
+    from jobrunner.explaining import FieldExplained
+    from jobrunner.planning import Plan, SourcePlan, Tally
+    from jobrunner.sources.base import Source
+
+MOST_ORDERED = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command(epilog="Example: jobrunner plan papers.json --source openalex")(plan)
+    app.command(epilog="Example: jobrunner duplicates --json")(duplicates)
+    app.command(epilog="Example: jobrunner explain 10.1038/nature14539 citations")(explain)
+    app.command(epilog="Example: jobrunner review -o review.jsonl")(review)
+
+
+def plan(
+    input_: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A paper list; - is standard input.")
+    ],
+    source: Sources = [],
+    in_order: InOrder = False,
+    base_url: BaseUrls = [],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run would take.
+
+    Papers, requests, money and time for each source, before anything is sent: at least, if every
+    paper is found at once, and at most, if every lookup is in vain.
+    """
+    from jobrunner.cli.working import DEFAULT_SOURCES
+    from jobrunner.inputs import open_input
+    from jobrunner.planning import Tally
+    from jobrunner.settings import read_settings
+    from jobrunner.sources.registry import available, open_source
+
+    names = tuple(dict.fromkeys(source)) or DEFAULT_SOURCES
+    settings = read_settings(os.environ, available(), base_urls=base_url)
+    sources = [open_source(name, settings.of(name)) for name in names]
+    tally = Tally(sources)
+    with open_input(None if input_ == "-" else Path(input_)) as papers:
+        tally.count(papers.papers())
+    found = tally.plan(_before(sources, in_order=in_order))
+    if as_json:
+        print_json(found)
+        return
+    _show_plan(found)
+    _advise(found, tally, sources, settings.keys.keys())
+
+
+def _before(sources: list[Source], *, in_order: bool) -> dict[str, tuple[str, ...]]:
+    from jobrunner.runner import sources_before
+
+    names = [one.name for one in sources]
+    before = {one.name: sources_before(one, names, in_order=in_order) for one in sources}
+    return {name: tuple(n for n in wanted if n in names) for name, wanted in before.items()}
+
+
+def _show_plan(found: Plan) -> None:
+    unusable = f", {found.unusable} cannot be used" if found.unusable else ""
+    fact(f"{found.papers} papers{unusable}")
+    known = ", ".join(f"{count} by {scheme}" for scheme, count in found.schemes.items())
+    fact(f"can be looked up: {known or 'none'}; only by title: {found.titles_only}")
+    columns = [
+        ("source", "left"), ("lookups", "right"), ("searches", "right"), ("requests", "right"),
+        ("cost", "right"), ("time", "right"),
+    ]  # fmt: skip
+    console().print(table(columns, [_plan_cells(one) for one in found.sources]))
+    fact(f"in all {_range(duration(found.seconds_least), duration(found.seconds_most))}")
+
+
+def _plan_cells(one: SourcePlan) -> list[object]:
+    least, most = one.least, one.most
+    searches = one.searches
+    return [
+        one.name,
+        one.lookups,
+        f"{searches - one.flowing}-{searches}" if one.flowing else searches,
+        _range(str(least.requests), str(most.requests)),
+        _range(money(least.cost_micros), money(most.cost_micros)),
+        _range(duration(least.seconds), duration(most.seconds)),
+    ]
+
+
+def _range(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
+
+
+def _advise(found: Plan, tally: Tally, sources: list[Source], keys: Collection[str]) -> None:
+    """Say which key, and which order of the sources, would help most."""
+    from jobrunner.planning import best_key, cheapest_order
+    from jobrunner.settings import variable
+    from jobrunner.sources.base import SourceSettings
+    from jobrunner.sources.registry import open_source
+
+    before = _before(sources, in_order=False)
+    keyed = {}
+    for one in sources:
+        if one.name not in keys:
+            other = open_source(one.name, SourceSettings(api_key="supposed"))
+            changed = [other if s.name == one.name else s for s in sources]
+            keyed[one.name] = tally.plan(before, changed)
+    best = best_key(found, keyed)
+    if best:
+        fact(f"a key for {best[0]} ({variable(best[0], 'API_KEY')}) would save up to"
+             f" {duration(best[1])}")  # fmt: skip
+    if 1 < len(sources) <= MOST_ORDERED:
+        plans = {
+            tuple(one.name for one in order): tally.plan(_before(list(order), in_order=True))
+            for order in permutations(sources)
+        }
+        order = cheapest_order(plans)
+        cost = sum(one.least.cost_micros for one in plans[order].sources)
+        fact(f"cheapest in the order {', '.join(order)} with --in-order: from {money(cost)}")
+
+
+def duplicates(session: SessionArgument = None, as_json: AsJson = False, db: Db = None) -> None:
+    """List papers that are the same work.
+
+    They share an identifier, as given or as found. Nothing is dropped: this only reports.
+    """
+    from jobrunner.duplicates import find_duplicates
+    from jobrunner.resuming import latest_session
+
+    database = open_db(db)
+    found = find_duplicates(database, latest_session(database, session).id)
+    if as_json:
+        print_json(found)
+        return
+    for group in found:
+        fact(f"papers {', '.join(map(str, group.positions))}:")
+        for one in group.evidence:
+            places = ", ".join(map(str, one.positions))
+            fact(f"  {one.scheme} {one.value} in {places} (from {', '.join(one.origins)})")
+    say(f"{len(found)} works stand in the list more than once")
+
+
+def explain(
+    paper: Annotated[
+        str, typer.Argument(metavar="PAPER", help="A position (from 0), a key or an identifier.")
+    ],
+    field: Annotated[
+        str | None, typer.Argument(metavar="FIELD", help="One field [default: all].")
+    ] = None,
+    session: SessionOption = None,
+    policy: PolicyFile = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Say why a paper's values are what they are.
+
+    Every value that there is, where it came from, and why one was chosen; under another --policy
+    too, without asking any source again.
+    """
+    from jobrunner.explaining import explain_paper
+    from jobrunner.policies import read_policy
+    from jobrunner.resuming import latest_session
+
+    database = open_db(db)
+    chosen = latest_session(database, session)
+    rules = read_policy(policy) if policy else chosen.options.policy
+    found = explain_paper(database, chosen.id, paper, rules, field)
+    if as_json:
+        print_json(found)
+        return
+    fact(f"paper {found.position} {found.key}".rstrip())
+    for source, outcome in found.outcomes.items():
+        fact(f"  {source}: {outcome}")
+    for one in found.fields:
+        _show_field(one)
+
+
+def _show_field(one: FieldExplained) -> None:
+    by = f" ({one.source})" if one.source else ""
+    fact(f"{one.field}: {_short(one.value)}{by}")
+    fact(f"  rule: {one.rule}")
+    for said in one.said:
+        match = f", by {said.match.by} {said.match.score:.2f}" if said.match else ""
+        at = f", {said.retrieved_at}" if said.retrieved_at else ""
+        fact(f"  {said.source}{match}{at}: {_short(said.value)}")
+
+
+def _short(value: object) -> str:
+    import msgspec
+
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+def review(
+    session: SessionArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the ambiguous papers here."),
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option("--answers", metavar="FILE", help="Read the answers in this file back."),
+    ] = None,
+    db: Db = None,
+) -> None:
+    """Decide about ambiguous papers.
+
+    -o writes them to a file, one JSON object a line, with their candidates. Put the id of the right
+    candidate, or "none", after "answer" in each line that you can decide, and read the file back
+    with --answers.
+    """
+    from jobrunner.resuming import latest_session
+    from jobrunner.reviewing import commit_answers, write_questions
+    from jobrunner.store.runs import take_lease
+
+    if (output is None) == (answers is None):
+        raise SettingsError("give either --output or --answers", hint="see `jobrunner review -h`")
+    database = open_db(db)
+    chosen = latest_session(database, session)
+    if output is not None:
+        say(f"{write_questions(database, chosen.id, output)} questions written")
+        fact(str(output))
+    elif answers is not None:
+        with take_lease(database, chosen.id) as lease:
+            count, left = commit_answers(database, lease, answers)
+        say(f"{count} answers committed, {left} papers are still ambiguous")
+        say(f"next: {command(f'jobrunner snapshot {chosen.id}')}")

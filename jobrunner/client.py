@@ -1,0 +1,143 @@
+"""The connection to one service for a whole run: pace, allowance and bounds of every request."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from jobrunner.allowance import Allowance
+from jobrunner.errors import AnswerMalformed, TransientError
+from jobrunner.http_rules import check_address, check_headers, reason
+from jobrunner.pace import Pace, Start
+from jobrunner.service import Params, RetryBudget, Service, Usage
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes of a decompressed answer; the largest real ones are some 10 MB."""
+
+REQUEST_SECONDS = 120.0
+"""Longest time one request may take, however slowly its bytes trickle."""
+
+TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
+ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
+
+
+class Client:
+    """Speaks to one service for a whole run: ``async with Client(...) as client``.
+
+    Batches ask through :class:`jobrunner.http.Requests`.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        user_agent: str,
+        retry: RetryBudget | None = None,
+        allowance: Allowance | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.service = service
+        self.retry = retry or RetryBudget()
+        self.allowance = allowance or Allowance(service.name)
+        self.sleep = sleep
+        limits = service.limits
+        self.pace = Pace(limits.requests_per_second, limits.concurrency, clock=clock, sleep=sleep)
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": user_agent,
+            **service.headers,
+        }
+        check_address(service.name, service.base_url)
+        check_headers(service.name, headers)
+        self._http = httpx2.AsyncClient(
+            headers=headers,
+            timeout=TIMEOUT,
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=60.0),
+            transport=transport,
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    def request(self, method: str, path: str, params: Params, body: object) -> httpx2.Request:
+        """Build a request; ``path`` is already percent-encoded."""
+        return self._http.build_request(
+            method,
+            self.service.base_url.rstrip("/") + path,
+            params={**self.service.params, **params},
+            json=body,
+        )
+
+    def redirected(self, target: httpx2.URL) -> httpx2.Request:
+        """Build the request that follows a redirect."""
+        return self._http.build_request("GET", target)
+
+    async def send(self, request: httpx2.Request, usage: Usage) -> httpx2.Response:
+        """Send one request in its turn and read its answer whole, within all bounds.
+
+        Raises BudgetSpent if the user's allowance does not cover it, TransientError.
+        """
+        price = self.service.price(request)
+        self.allowance.reserve(price)
+        async with self.pace as start:
+            usage.requests += 1
+            request.extensions["trace"] = self._trace(start)
+            try:
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    response = await self._read(request)
+            except (httpx2.RequestError, TimeoutError) as exc:
+                raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
+        usage.bytes += len(response.content)
+        cost = self.service.cost(response)
+        self.allowance.settle(price, cost)
+        usage.cost_micros += cost
+        if response.status_code == 429:
+            self.pace.slow_down()
+        self.service.learn(response, self.pace)
+        return response
+
+    def _trace(self, start: Start) -> Callable[[str, object], Awaitable[None]]:
+        """Tell the pace when the bytes really leave: making a connection can take longer."""
+
+        async def trace(event: str, _info: object) -> None:
+            if event.endswith("send_request_headers.started"):
+                self.pace.sent(start)
+
+        return trace
+
+    async def _read(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._http.send(request, stream=True)
+        try:
+            encoding = response.headers.get("content-encoding", "").strip().lower()
+            if encoding not in ENCODINGS:
+                raise AnswerMalformed(f"{self.service.name}: unknown encoding {encoding[:30]!r}")
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise AnswerMalformed(
+                        f"{self.service.name}: answer larger than {LARGEST_ANSWER >> 20} MiB"
+                    )
+        finally:
+            await response.aclose()
+        headers = [(k, v) for k, v in response.headers.multi_items() if k != "content-encoding"]
+        return httpx2.Response(
+            response.status_code, headers=headers, content=bytes(body), request=request
+        )

@@ -1,0 +1,138 @@
+"""What a run would take, before anything is sent: requests, money, time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from jobrunner.inputs import InputPaper
+from jobrunner.sources.base import Prices, Source
+
+DAY_S = 86400.0
+
+
+class Amount(Struct, frozen=True, kw_only=True):
+    """What one source would take; time in seconds, its daily allowance included."""
+
+    requests: int
+    cost_micros: int
+    seconds: float
+
+
+class SourcePlan(Struct, frozen=True, kw_only=True):
+    """What is known of one source before a run.
+
+    ``lookups`` papers have an identifier that it looks up by, ``searches`` have none; ``flowing``
+    of those may get one from the sources before it. ``least`` holds if every paper is found at
+    once, ``most`` if every lookup is in vain and every paper is searched.
+    """
+
+    name: str
+    lookups: int
+    searches: int
+    flowing: int
+    least: Amount
+    most: Amount
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a run would take. The sources run at once: the slowest one tells the time."""
+
+    papers: int
+    unusable: int
+    schemes: dict[str, int]
+    titles_only: int
+    sources: tuple[SourcePlan, ...]
+    seconds_least: float
+    seconds_most: float
+
+
+class Tally:
+    """Counts papers as they are read, in constant memory."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self._lookups = {source.name: 0 for source in sources}
+        self._schemes: dict[str, int] = {}
+        self._papers = self._unusable = self._bare = 0
+
+    def count(self, papers: Iterable[InputPaper]) -> None:
+        """Count papers."""
+        for paper in papers:
+            self._papers += 1
+            if paper.unusable:
+                self._unusable += 1
+                continue
+            self._bare += not paper.identifiers
+            for scheme in paper.identifiers:
+                self._schemes[scheme] = self._schemes.get(scheme, 0) + 1
+            for source in self._sources:
+                if not paper.identifiers.keys().isdisjoint(source.schemes):
+                    self._lookups[source.name] += 1
+
+    def plan(
+        self, before: dict[str, tuple[str, ...]], sources: Sequence[Source] | None = None
+    ) -> Plan:
+        """Return the plan; ``before`` names the sources that each one waits for.
+
+        ``sources`` may be the same ones opened with other settings, such as a key.
+        """
+        usable = self._papers - self._unusable
+        plans = []
+        for source in sources or self._sources:
+            lookups = self._lookups[source.name]
+            flowing = usable - lookups if before[source.name] else 0
+            plans.append(_source_plan(source, usable, lookups, flowing))
+        return Plan(
+            papers=self._papers,
+            unusable=self._unusable,
+            schemes=dict(sorted(self._schemes.items(), key=lambda entry: -entry[1])),
+            titles_only=self._bare,
+            sources=tuple(plans),
+            seconds_least=max((plan.least.seconds for plan in plans), default=0.0),
+            seconds_most=max((plan.most.seconds for plan in plans), default=0.0),
+        )
+
+
+def _source_plan(source: Source, usable: int, lookups: int, flowing: int) -> SourcePlan:
+    searches = usable - lookups
+    return SourcePlan(
+        name=source.name,
+        lookups=lookups,
+        searches=searches,
+        flowing=flowing,
+        least=_amount(source, lookups + flowing, searches - flowing),
+        most=_amount(source, lookups, usable),
+    )
+
+
+def _amount(source: Source, lookups: int, searches: int) -> Amount:
+    prices: Prices = getattr(source, "prices", Prices())
+    batches = math.ceil(lookups / source.lookup_size)
+    cost = batches * prices.lookup_micros + searches * prices.search_micros
+    seconds = (batches + searches) / source.service.limits.requests_per_second
+    if prices.daily_micros and cost > prices.daily_micros:
+        # The allowance of each day is spent at once, and the next one is waited for.
+        seconds = max(seconds, DAY_S * (math.ceil(cost / prices.daily_micros) - 1))
+    return Amount(requests=batches + searches, cost_micros=cost, seconds=seconds)
+
+
+def best_key(plan: Plan, with_keys: dict[str, Plan]) -> tuple[str, float] | None:
+    """Return the source whose key would shorten the run most, and by how many seconds.
+
+    ``with_keys`` are the plans under one more key each, by the source that it is for.
+    """
+    gains = {name: plan.seconds_most - other.seconds_most for name, other in with_keys.items()}
+    name = max(gains, key=lambda one: gains[one], default=None)
+    return (name, gains[name]) if name is not None and gains[name] > 1 else None
+
+
+def cheapest_order(plans: dict[tuple[str, ...], Plan]) -> tuple[str, ...]:
+    """Return the order of sources that costs least if all goes well; then the fastest of those."""
+    return min(plans, key=lambda order: (_cost(plans[order]), plans[order].seconds_least))
+
+
+def _cost(plan: Plan) -> int:
+    return sum(source.least.cost_micros for source in plan.sources)

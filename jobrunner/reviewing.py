@@ -1,0 +1,153 @@
+"""Review: ambiguous papers written to a file, a person's answers read back and committed.
+
+The file is JSON Lines: one line a paper and source, with the candidates and ``answer``, which is to
+be the id of the candidate that is the paper, or "none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from jobrunner import clock
+from jobrunner.errors import InputError
+from jobrunner.files import write_whole
+from jobrunner.papers import Answer, Candidate, Outcome
+from jobrunner.store.ambiguous import Ambiguous, iter_ambiguous
+from jobrunner.store.batches import REVIEW, Batch, commit_batch
+from jobrunner.store.database import Database
+from jobrunner.store.progress import read_progress
+from jobrunner.store.runs import Lease, end_run, start_run
+from jobrunner.store.sources import list_sources
+
+NONE = "none"
+SHOWN_AUTHORS = 5
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A candidate as a person needs it to decide."""
+
+    id: str
+    title: str
+    authors: list[str]
+    year: int | None
+    venue: str | None
+    identifiers: dict[str, str]
+    score: float
+    reasons: tuple[str, ...]
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """One line of the file."""
+
+    position: int
+    source: str
+    key: str = ""
+    title: str = ""
+    authors: tuple[str, ...] = ()
+    year: int | None = None
+    reason: str | None = None
+    candidates: list[Shown] = []
+    answer: str | None = None
+
+
+def write_questions(database: Database, session_id: str, path: Path) -> int:
+    """Write the ambiguous papers of a session; return how many. Raises FileError."""
+    questions = [_question(one) for one in iter_ambiguous(database, session_id)]
+    write_whole(path, (msgspec.json.encode(question) + b"\n" for question in questions))
+    return len(questions)
+
+
+def _question(one: Ambiguous) -> Question:
+    return Question(
+        position=one.position,
+        source=one.source,
+        key=one.key,
+        title=one.title,
+        authors=one.authors,
+        year=one.year,
+        reason=one.reason,
+        candidates=[_shown(candidate) for candidate in one.candidates],
+    )
+
+
+def _shown(candidate: Candidate) -> Shown:
+    record = candidate.record
+    return Shown(
+        id=record.id,
+        title=record.title,
+        authors=[author.name for author in record.authors[:SHOWN_AUTHORS]],
+        year=record.year,
+        venue=record.venue,
+        identifiers=record.identifiers,
+        score=candidate.match.score,
+        reasons=candidate.match.reasons,
+    )
+
+
+def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, int]:
+    """Commit the answers in a file; return how many there were, and how many were left open.
+
+    All answers of a source are one batch. A paper that is not ambiguous any more is left as it is.
+    Raises InputError for a line that is none, or an answer that is no candidate; then nothing is
+    committed.
+    """
+    questions = list(_read(path))
+    open_ = {(one.position, one.source): one for one in iter_ambiguous(database, lease.session_id)}
+    decided: dict[str, dict[int, Answer | None]] = {}
+    for number, question in questions:
+        one = open_.get((question.position, question.source))
+        if question.answer is None or one is None:
+            continue
+        where = f"{path}:{number}"
+        decided.setdefault(one.source, {})[one.paper_id] = _answer(one, question.answer, where)
+    if decided:
+        _commit(database, lease, decided)
+    count = sum(len(answers) for answers in decided.values())
+    return count, len(open_) - count
+
+
+def _commit(database: Database, lease: Lease, decided: dict[str, dict[int, Answer | None]]) -> None:
+    session_id = lease.session_id
+    sources = {row.name: row for row in list_sources(database, session_id)}
+    start_run(database, lease)
+    for name, answers in decided.items():
+        batch = Batch(kind=REVIEW, answers=answers, started_at=clock.now())
+        commit_batch(database, lease, sources[name], batch)
+    progress = read_progress(database, session_id).sources
+    left = any(source.pending for source in progress if source.status != "dropped")
+    status = "interrupted" if left else "completed"
+    end_run(database, lease, status=status, reason="answers of a review are committed")
+
+
+def _read(path: Path) -> Iterator[tuple[int, Question]]:
+    decoder = msgspec.json.Decoder(Question)
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", hint="check the path") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                yield number, decoder.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise InputError(f"{path}:{number}: {error}", hint="see `review --help`") from error
+
+
+def _answer(one: Ambiguous, answer: str, where: str) -> Answer:
+    if answer == NONE:
+        return Answer.not_found()
+    for candidate in one.candidates:
+        if candidate.record.id == answer:
+            match = candidate.match
+            reasons = (*match.reasons, REVIEW)
+            return Answer(
+                outcome=Outcome.ENRICHED,
+                record=candidate.record,
+                match=structs.replace(match, reasons=reasons),
+            )
+    ids = ", ".join(candidate.record.id for candidate in one.candidates)
+    raise InputError(f"{where}: {answer!r} is no candidate", hint=f"one of: {ids}, {NONE}")
