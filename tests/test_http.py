@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from jobrunner import __version__
-from jobrunner import http as http_module
+from jobrunner import client as client_module
 from jobrunner.errors import (
     AnswerMalformed,
     KeyRefused,
@@ -85,7 +85,7 @@ def ask(
 
     async def run() -> tuple[object, Requests]:
         async with client(handler, clock, **changes) as opened:
-            requests = opened.requests()
+            requests = Requests(opened)
             try:
                 return await requests.get(path, {"q": "1"}), requests
             except SourceError as exc:
@@ -115,7 +115,7 @@ def test_what_is_sent() -> None:
 
     async def run() -> None:
         async with client(handler, params={"mailto": "a@b.org"}) as opened:
-            await opened.requests().post("/x%2Fy", {"fields": "a,b"}, {"ids": ["1"]})
+            await Requests(opened).post("/x%2Fy", {"fields": "a,b"}, {"ids": ["1"]})
 
     asyncio.run(run())
     request = seen[0]
@@ -208,10 +208,10 @@ def test_retry_after_holds_the_whole_source() -> None:
 
     async def run() -> None:
         async with client(handler, clock) as opened:
-            first = asyncio.create_task(opened.requests().get("/a"))
+            first = asyncio.create_task(Requests(opened).get("/a"))
             await asked.wait()
             await asyncio.sleep(0)
-            await asyncio.gather(first, *(opened.requests().get("/b") for _ in range(3)))
+            await asyncio.gather(first, *(Requests(opened).get("/b") for _ in range(3)))
 
     asyncio.run(run())
     assert len(seen) == 5
@@ -267,7 +267,7 @@ def test_a_refused_key_stops_the_source_and_is_not_shown(status: int) -> None:
 def test_other_statuses_are_never_taken_for_missing(status: int) -> None:
     async def run() -> object:
         async with client(lambda _: answer(status, "x")) as opened:
-            return await opened.requests().get("/list", {"q": "secret words"}, missing=())
+            return await Requests(opened).get("/list", {"q": "secret words"}, missing=())
 
     with pytest.raises(SourceUnavailable, match=r"http://demo\.test/v1/list$"):
         asyncio.run(run())
@@ -284,7 +284,7 @@ def redirecting(location: str) -> tuple[object, list[str]]:
 
     async def run() -> object:
         async with client(handler) as opened:
-            return await opened.requests().get("/works/W1")
+            return await Requests(opened).get("/works/W1")
 
     return asyncio.run(run()), seen
 
@@ -320,7 +320,7 @@ def test_a_redirect_never_leaves_encryption() -> None:
 
     async def run() -> None:
         async with client(handler, base_url="https://demo.test") as opened:
-            await opened.requests().get("/W1")
+            await Requests(opened).get("/W1")
 
     asyncio.run(run())
     assert seen[1] == "https://demo.test/W2"
@@ -362,7 +362,7 @@ def test_too_many_requests_slow_the_source_down() -> None:
 
     async def run() -> None:
         async with opened:
-            await opened.requests().get("/a")
+            await Requests(opened).get("/a")
 
     asyncio.run(run())
     assert rates[0] == 8.0
@@ -421,7 +421,7 @@ def against(write: Writer, **changes: object) -> tuple[object, int]:
         budget = RetryBudget(attempts=2, first_wait=0.001)
         async with server, Client(service, user_agent="x", retry=budget) as opened:
             try:
-                return await opened.requests().get("/")
+                return await Requests(opened).get("/")
             except SourceError as exc:
                 return exc
 
@@ -429,7 +429,7 @@ def against(write: Writer, **changes: object) -> tuple[object, int]:
 
 
 def test_a_bomb_is_malformed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_module, "LARGEST_ANSWER", 1 << 20)
+    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1 << 20)
     bomb = gzip.compress(b'["' + b"x" * (8 << 20) + b'"]')
 
     async def write(writer: asyncio.StreamWriter) -> None:
@@ -444,7 +444,7 @@ def test_a_bomb_is_malformed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_endless_answer_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_module, "LARGEST_ANSWER", 1 << 20)
+    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1 << 20)
 
     async def write(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -456,7 +456,7 @@ def test_an_endless_answer_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_trickling_answer_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_module, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(client_module, "REQUEST_SECONDS", 0.2)
 
     async def write(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")

@@ -17,7 +17,7 @@ import httpx2
 import msgspec
 import pytest
 
-from jobrunner.http import Client, Limits
+from jobrunner.http import Client, Limits, Requests
 from jobrunner.papers import Answer, Identifiers, Paper
 from jobrunner.sample import LocalServer
 from jobrunner.sources.base import Source
@@ -107,14 +107,14 @@ async def look_up(source: Source, papers: Sequence[Paper]) -> dict[int, Answer]:
     async with Client(source.service, user_agent="test") as client:
         for first in range(0, len(papers), source.lookup_size):
             batch = papers[first : first + source.lookup_size]
-            answers |= await source.lookup(batch, client.requests())
+            answers |= await source.lookup(batch, Requests(client))
     return answers
 
 
 async def search(source: Source, papers: Sequence[Paper]) -> list[Answer]:
     """Search papers by title, one after the other."""
     async with Client(source.service, user_agent="test") as client:
-        return [await source.search(paper, client.requests()) for paper in papers]
+        return [await source.search(paper, Requests(client)) for paper in papers]
 
 
 def found_id(answer: Answer) -> str | None:

@@ -1,0 +1,1 @@
+"""Tests of the sources, against handlers that speak the services' protocols."""
