@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -29,23 +30,39 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
     """Write a file so that a crash at any moment leaves the old one or the new one, whole.
 
     The bytes go to a temporary file in the same directory, are synced, and are renamed; then the
-    directory is synced. Raises :class:`FileError`; the temporary file is gone then.
+    directory is synced. Raises :class:`FileError`; the temporary file is gone then, and the old
+    file is as it was.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = _write(temporary, chunks, mode)
         faults.point("snapshot.written")
-        temporary.replace(path)
-        sync_directory(path.parent)
+        _put(temporary, path)
     except OSError as error:
         raise FileError(
             f"cannot write {path}: {error.strerror or error}",
             hint="free some space or name another place, then go on: nothing was lost",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
     return written
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, durably.
+
+    The checksum of what had the name goes first: none ever stands beside a file that it is not of.
+    """
+    sidecar_of(path).unlink(missing_ok=True)
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def _discard(temporary: Path) -> None:
+    """Delete a temporary file, if there is one, without hiding an earlier error."""
+    with contextlib.suppress(OSError):
+        temporary.unlink()
 
 
 def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
@@ -78,13 +95,13 @@ def sidecar_of(path: Path) -> Path:
 
 def write_sidecar(path: Path, sha256: str) -> None:
     """Write the checksum of a file beside it; ``sha256sum -c --strict`` reads it."""
-    write_whole(sidecar_of(path), [f"{sha256}  {path.name}\n".encode()])
+    write_whole(sidecar_of(path), [os.fsencode(f"{sha256}  {path.name}\n")])
 
 
 def read_sidecar(path: Path) -> str | None:
     """Return the checksum that stands beside a file, None if none does or it is no checksum."""
     try:
-        line = sidecar_of(path).read_text(encoding="utf-8", errors="replace")
+        line = os.fsdecode(sidecar_of(path).read_bytes())
     except OSError:
         return None
     digest, _, name = line.strip().partition("  ")
@@ -102,11 +119,7 @@ def sha256_of(path: Path) -> str:
 
 
 def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
-    """Make ``target`` a whole copy of ``source`` (or a link to it), with its own checksum file.
-
-    The old checksum goes first, so that none ever stands beside a file that it is not of.
-    """
-    sidecar_of(target).unlink(missing_ok=True)
+    """Make ``target`` a whole copy of ``source`` (or a link to it), with its own checksum file."""
     if not (link and _link(source, target)):
         _copy(source, target)
     write_sidecar(target, sha256)
@@ -116,12 +129,11 @@ def _link(source: Path, target: Path) -> bool:
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         temporary.hardlink_to(source)
-        temporary.replace(target)
-        sync_directory(target.parent)
+        _put(temporary, target)
     except OSError:  # a file system without links
         return False
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
     return True
 
 
@@ -133,15 +145,14 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfileobj(old, new, CHUNK)
             new.flush()
             os.fsync(new.fileno())
-        temporary.replace(target)
-        sync_directory(target.parent)
+        _put(temporary, target)
     except OSError as error:
         raise FileError(
             f"cannot write {target}: {error.strerror or error}",
             hint=f"free some space or name another place; its content is safe in {source}",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
 
 
 def is_published(target: Path, sha256: str) -> bool:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from jobrunner.config import Config
 from jobrunner.errors import SettingsError
 from jobrunner.sources.base import SourceSettings
 
 PREFIX = "JOBRUNNER_"
 EMAIL = PREFIX + "EMAIL"
+NO_CONFIG = Config()
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -36,15 +38,18 @@ def read_settings(
     environment: Mapping[str, str],
     sources: Iterable[str],
     *,
+    config: Config = NO_CONFIG,
     email: str | None = None,
     base_urls: Iterable[str] = (),
 ) -> Settings:
-    """Gather settings; options (``email``, ``base_urls`` as NAME=URL) go before the environment.
+    """Gather settings: options (``email``, ``base_urls`` as NAME=URL), environment, file.
+
+    What comes first in this order counts.
 
     Raises :class:`SettingsError` for a base URL of an unknown source.
     """
     known = list(sources)
-    urls = _from_environment(environment, known, "BASE_URL")
+    urls = {**config.base_urls, **_from_environment(environment, known, "BASE_URL")}
     for option in base_urls:
         name, separator, url = option.partition("=")
         if not separator or not url:
@@ -53,8 +58,8 @@ def read_settings(
             raise SettingsError(f"--base-url names an unknown source {name!r}; known: {known}")
         urls[name] = url
     return Settings(
-        email=_checked_email(email or environment.get(EMAIL) or None),
-        keys=_from_environment(environment, known, "API_KEY"),
+        email=_checked_email(email or environment.get(EMAIL) or config.email or None),
+        keys={**config.keys, **_from_environment(environment, known, "API_KEY")},
         base_urls=urls,
     )
 

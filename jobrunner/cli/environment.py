@@ -30,12 +30,12 @@ def sources(
     as_json: AsJson = False,
 ) -> None:
     """List sources, limits and keys."""
-    from jobrunner.settings import read_settings, variable
+    from jobrunner.cli.working import configured
+    from jobrunner.settings import variable
     from jobrunner.sources.registry import available, open_source
 
-    names = list(available())
-    settings = read_settings(os.environ, names, email=email, base_urls=base_url)
-    opened = [open_source(name, settings.of(name)) for name in names]
+    _, settings = configured(email, base_url)
+    opened = [open_source(name, settings.of(name)) for name in available()]
     if as_json:
         print_json([_described(source, key_set=source.name in settings.keys) for source in opened])
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from itertools import permutations
 from pathlib import Path
@@ -55,14 +54,13 @@ def plan(
     Papers, requests, money and time for each source, before anything is sent: at least, if every
     paper is found at once, and at most, if every lookup is in vain.
     """
-    from jobrunner.cli.working import DEFAULT_SOURCES
+    from jobrunner.cli.working import chosen_sources, configured
     from jobrunner.inputs import open_input
     from jobrunner.planning import Tally
-    from jobrunner.settings import read_settings
-    from jobrunner.sources.registry import available, open_source
+    from jobrunner.sources.registry import open_source
 
-    names = tuple(dict.fromkeys(source)) or DEFAULT_SOURCES
-    settings = read_settings(os.environ, available(), base_urls=base_url)
+    config, settings = configured(None, base_url)
+    names = chosen_sources(source, config)
     sources = [open_source(name, settings.of(name)) for name in names]
     tally = Tally(sources)
     with open_input(None if input_ == "-" else Path(input_)) as papers:

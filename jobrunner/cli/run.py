@@ -26,7 +26,7 @@ from jobrunner.cli.options import (
     open_db,
 )
 from jobrunner.cli.printing import fact, print_json, say
-from jobrunner.cli.working import DEFAULT_SOURCES, Start, go_on, tell_loaded
+from jobrunner.cli.working import Start, chosen_sources, go_on, tell_loaded
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def run(
     if new and resume_:
         raise SettingsError("--new and --resume exclude each other", hint="give one of them")
     path = None if input_ == "-" else Path(input_)
-    names = tuple(dict.fromkeys(source)) or DEFAULT_SOURCES
     start = Start(email, base_url, max_time, as_json=as_json)
+    names = chosen_sources(source, start.config)
     start.check(names, output, path)
     database = open_db(db, create=True)
     delete_abandoned(database)
@@ -145,7 +145,7 @@ def run(
         checkpoint_interval=5.0 if checkpoint_interval is None else checkpoint_interval,
         budgets=budgets_of(budget),
         max_requests=max_requests_of(max_requests),
-        policy=read_policy(policy) if policy else DEFAULT,
+        policy=read_policy(policy) if policy else start.config.policy or DEFAULT,
     )
     session, lease = load_session(
         database, path, options, output=output, strict=strict, new=new or path is not None

@@ -16,8 +16,10 @@ from jobrunner.cli.status import tell_next
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
+    from jobrunner.config import Config
     from jobrunner.resuming import Changes, Retries
     from jobrunner.runner import Ending
+    from jobrunner.settings import Settings
     from jobrunner.sources.base import Source
     from jobrunner.store.database import Database
     from jobrunner.store.rows import SessionRow
@@ -27,16 +29,29 @@ DEFAULT_SOURCES = ("openalex",)
 SHOWN_UNUSABLE = 10
 
 
+def configured(email: str | None, base_urls: Sequence[str]) -> tuple[Config, Settings]:
+    """Return what the configuration file says, and the settings of all sources."""
+    from jobrunner.config import read_config
+    from jobrunner.settings import read_settings
+    from jobrunner.sources.registry import available
+
+    names = list(available())
+    config = read_config(Path(), os.environ, names)
+    return config, read_settings(os.environ, names, config=config, email=email, base_urls=base_urls)
+
+
+def chosen_sources(options: Sequence[str], config: Config) -> tuple[str, ...]:
+    """Return the sources named by options, or else by the file, or else the default ones."""
+    return tuple(dict.fromkeys(options)) or config.default_sources or DEFAULT_SOURCES
+
+
 class Start:
     """How a run is to be started: settings of the sources, a time limit, the form of its report."""
 
     def __init__(
         self, email: str | None, base_urls: Sequence[str], max_time: str | None, *, as_json: bool
     ) -> None:
-        from jobrunner.settings import read_settings
-        from jobrunner.sources.registry import available
-
-        self.settings = read_settings(os.environ, available(), email=email, base_urls=base_urls)
+        self.config, self.settings = configured(email, base_urls)
         self.max_seconds = seconds_of(max_time)
         self.as_json = as_json
 

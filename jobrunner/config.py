@@ -1,0 +1,101 @@
+"""The configuration file: ``jobrunner.toml``, or ``[tool.jobrunner]`` of a ``pyproject.toml``.
+
+::
+
+    email = "you@example.org"
+    sources = ["openalex", "crossref"]
+
+    [openalex]
+    api_key = "..."
+    base_url = "http://127.0.0.1:8080"
+
+    [policy]
+    priority = ["crossref", "openalex"]
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from jobrunner.errors import SettingsError
+from jobrunner.merging import Policy
+from jobrunner.policies import policy_of
+
+CONFIG = "JOBRUNNER_CONFIG"
+NAME = "jobrunner.toml"
+SOURCE_SETTINGS = ("api_key", "base_url")
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """What a configuration file says; ``sources`` are settings by the name of a source."""
+
+    path: Path | None = None
+    email: str | None = None
+    default_sources: tuple[str, ...] = ()
+    keys: dict[str, str] = {}
+    base_urls: dict[str, str] = {}
+    policy: Policy | None = None
+
+    def __repr__(self) -> str:
+        return f"Config(path={self.path!r}, keys of {sorted(self.keys)})"
+
+
+def read_config(directory: Path, environment: Mapping[str, str], known: Collection[str]) -> Config:
+    """Read the configuration that holds in a directory; ``known`` are the names of sources.
+
+    ``JOBRUNNER_CONFIG`` names another file. Raises :class:`SettingsError`, never showing a value.
+    """
+    named = environment.get(CONFIG)
+    path = Path(named) if named else directory / NAME
+    if named or path.is_file():
+        return _config(_table(path), path, known)
+    path = directory / "pyproject.toml"
+    table = _table(path).get("tool", {}).get("jobrunner") if path.is_file() else None
+    return _config(table, path, known) if isinstance(table, dict) else Config()
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        # Its message has line and column, and no text of the file, which may hold a key.
+        raise SettingsError(f"{path}: {error}", hint="correct the file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read {path}", hint="check the path") from error
+
+
+def _config(table: dict[str, Any], path: Path, known: Collection[str]) -> Config:
+    keys: dict[str, str] = {}
+    urls: dict[str, str] = {}
+    for name, value in table.items():
+        if name in ("email", "sources", "policy"):
+            continue
+        if name not in known or not isinstance(value, dict):
+            raise _wrong(path, name, f"known: email, sources, policy, {', '.join(known)}")
+        for setting, text in value.items():
+            if setting not in SOURCE_SETTINGS or not isinstance(text, str):
+                raise _wrong(path, f"{name}.{setting}", f"known: {', '.join(SOURCE_SETTINGS)}")
+            (keys if setting == "api_key" else urls)[name] = text.strip()
+    sources, email = table.get("sources", []), table.get("email")
+    if not isinstance(sources, list) or not all(name in known for name in sources):
+        raise _wrong(path, "sources", f"a list of: {', '.join(known)}")
+    if email is not None and not isinstance(email, str):
+        raise _wrong(path, "email", "write an address in quotes")
+    policy = table.get("policy")
+    return Config(
+        path=path,
+        email=email,
+        default_sources=tuple(sources),
+        keys=keys,
+        base_urls=urls,
+        policy=policy_of(policy, f"{path}: policy") if policy is not None else None,
+    )
+
+
+def _wrong(path: Path, name: str, hint: str) -> SettingsError:
+    return SettingsError(f"{path}: {name} is not a setting, or of the wrong type", hint=hint)
