@@ -95,10 +95,15 @@ def write_snapshot(
     )
 
 
-def write_copy(database: Database, session_id: str, path: Path) -> int:
-    """Write what is committed now to a file of the user's; return the number of papers."""
+def write_copy(
+    database: Database, session_id: str, path: Path, policy: Policy | None = None
+) -> int:
+    """Write what is committed now to a file of the user's; return the number of papers.
+
+    ``policy`` is used instead of the session's. Raises FileError, StoreError.
+    """
     counted = Counted(lambda: False)
-    written = write_whole(path, counted.count(_pieces(database, session_id, counted)))
+    written = write_whole(path, counted.count(_pieces(database, session_id, counted, policy)))
     write_sidecar(path, written.sha256)
     return counted.papers
 
@@ -127,15 +132,17 @@ class Counted:
             yield paper
 
 
-def _pieces(database: Database, session_id: str, counted: Counted) -> Iterator[bytes]:
+def _pieces(
+    database: Database, session_id: str, counted: Counted, policy: Policy | None = None
+) -> Iterator[bytes]:
     """Yield the document of one committed moment."""
     with database.read() as connection:
         runs = find_runs(connection, session_id)
         session = find_sessions(connection, session_id)[0]
         head = _head(connection, session, runs)
         counted.revision = session.revision
-        policy = session.options.policy
-        papers = (_paper_entry(paper, policy) for paper in iter_papers(connection, session_id))
+        rules = policy or session.options.policy
+        papers = (_paper_entry(paper, rules) for paper in iter_papers(connection, session_id))
         batches = iter_batches(connection, session_id, [run.id for run in runs])
         entries = (_batch_entry(batch) for batch in batches)
         yield from document.write_document(head, counted.see(papers), entries)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
+from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionArgument, open_db
 from jobrunner.cli.printing import command, fact, print_json, say
 from jobrunner.errors import DamageFound, JobrunnerError
 
@@ -27,24 +27,29 @@ def snapshot(
         Path | None,
         typer.Option("--output", "-o", metavar="OUT", help="Write it here, also beside a run."),
     ] = None,
+    policy: PolicyFile = None,
     db: Db = None,
 ) -> None:
     """Write the enriched papers as of now.
 
     Without --output it becomes the session's newest snapshot, which needs that no run is at work.
+    With --policy the view is made again under another policy, without asking any source: for this
+    file only with --output, else from now on.
     """
-    from jobrunner import snapshots
-    from jobrunner.resuming import choose_session
+    from jobrunner import resuming, snapshots
+    from jobrunner.policies import read_policy
     from jobrunner.store.runs import take_lease
 
+    rules = read_policy(policy) if policy else None
     database = open_db(db)
-    chosen = choose_session(database, session)
+    chosen = resuming.choose_session(database, session)
     if output is not None:
-        count = snapshots.write_copy(database, chosen.id, output)
+        count = snapshots.write_copy(database, chosen.id, output, rules)
         say(f"{count} papers written")
         fact(str(output))
         return
     with take_lease(database, chosen.id) as lease:
+        resuming.apply_changes(database, lease, chosen, resuming.Changes(policy=rules))
         row = snapshots.take_snapshot(database, lease, "asked for")
     say(f"{row.papers} papers written")
     fact(str(database.path.parent / row.path))
