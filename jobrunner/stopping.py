@@ -22,7 +22,6 @@ class Stop:
     def __init__(self) -> None:
         self.reason: str | None = None
         self.now = False
-        self._asked = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -39,7 +38,6 @@ class Stop:
                 reason,
                 GRACE_S,
             )
-        self._asked.set()
         for listener in self._listeners:
             listener()
 
@@ -52,16 +50,14 @@ class Stop:
         """Call ``listener`` each time that the stop is asked for."""
         self._listeners.append(listener)
 
-    async def wait(self) -> None:
-        """Wait until the stop is asked for."""
-        await self._asked.wait()
-
 
 @contextmanager
 def stop_signals(stop: Stop, max_seconds: float | None) -> Iterator[None]:
     """Let signals and the time limit ask for the stop while the block runs."""
     loop = asyncio.get_running_loop()
-    for number in SIGNALS:
+    # What was ignored at the start stays so: that is what nohup and a shell's & ask for.
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heeded:
         loop.add_signal_handler(number, stop.ask_by_signal, signal.Signals(number).name)
     timer = loop.call_later(max_seconds, stop.ask, "time limit") if max_seconds else None
     try:
@@ -69,5 +65,5 @@ def stop_signals(stop: Stop, max_seconds: float | None) -> Iterator[None]:
     finally:
         if timer is not None:
             timer.cancel()
-        for number in SIGNALS:
+        for number in heeded:
             loop.remove_signal_handler(number)

@@ -166,7 +166,8 @@ class Worker:
             tasks.add(asyncio.create_task(job))
 
     def _more_may_come(self) -> bool:
-        return any(worker.at_work for worker in self._waits)
+        # One that has just stopped counts too: its papers come as soon as nobody waits for it.
+        return any(worker.at_work or worker.stopped for worker in self._waits)
 
     def _more_to_search(self) -> bool:
         return self._more_may_come() or self._lookup.in_flight > 0

@@ -19,7 +19,7 @@ import pytest
 
 from jobrunner.intake import load_session
 from jobrunner.matching import RULES
-from jobrunner.store.database import open_database
+from jobrunner.store.database import Database, open_database
 from jobrunner.store.rows import Options
 
 KEY = "planted-key-4711-abcdef"
@@ -110,6 +110,11 @@ def adopt(program: Program, template: Program) -> None:
     shutil.copytree(template.directory, program.directory, dirs_exist_ok=True)
 
 
+def opened(program: Program) -> closing[Database]:
+    """Open the program's database in this process, to be closed by ``with``."""
+    return closing(open_database(program.database))
+
+
 def load(program: Program, papers: object, name: str = "papers.json") -> str:
     """Make a session that has not been run yet; return its id."""
     program.database.parent.mkdir(exist_ok=True)
@@ -197,4 +202,39 @@ def install_source(program: Program, name: str) -> None:
     (information / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n", encoding="utf-8")
     points = f"[jobrunner.sources]\n{name} = {name}:Source\n"
     (information / "entry_points.txt").write_text(points, encoding="utf-8")
-    program.environment["PYTHONPATH"] = str(place)
+    others = program.environment.get("PYTHONPATH")
+    program.environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(place), others)))
+
+
+def feed(program: Program, data: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+    """Run the program to its end with something on its standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "jobrunner", *map(str, arguments)],
+        cwd=program.directory,
+        env=program.environment,
+        input=data,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def finish(child: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for a started program to end."""
+    out, err = child.communicate(timeout=120)
+    assert "Traceback" not in err, err
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+
+def committed(program: Program) -> int:
+    """Count the papers with a committed outcome, 0 while there is no database yet."""
+    try:
+        return int(program.query("SELECT count(*) FROM record")[0][0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def has_its_checksum(path: Path) -> bool:
+    """Tell whether the checksum file beside a file is one of it, as ``sha256sum`` sees it."""
+    command = ["sha256sum", "-c", "--strict", f"{path.name}.sha256"]
+    return not subprocess.run(command, cwd=path.parent, capture_output=True, check=False).returncode
