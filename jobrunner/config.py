@@ -28,6 +28,7 @@ from jobrunner.policies import policy_of
 
 CONFIG = "JOBRUNNER_CONFIG"
 NAME = "jobrunner.toml"
+PROJECT = "pyproject.toml"
 SOURCE_SETTINGS = ("api_key", "base_url")
 
 
@@ -51,22 +52,31 @@ def read_config(directory: Path, environment: Mapping[str, str], known: Collecti
     ``JOBRUNNER_CONFIG`` names another file. Raises :class:`SettingsError`, never showing a value.
     """
     named = environment.get(CONFIG)
-    path = Path(named) if named else directory / NAME
-    if named or path.is_file():
-        return _config(_table(path), path, known)
-    path = directory / "pyproject.toml"
-    table = _table(path).get("tool", {}).get("jobrunner") if path.is_file() else None
-    return _config(table, path, known) if isinstance(table, dict) else Config()
+    paths = [Path(named)] if named else [directory / NAME, directory / PROJECT]
+    path = next((path for path in paths if named or path.is_file()), None)
+    if path is None:
+        return Config()
+    table = _table(path)
+    return _config(_tool(table, path) if path.name == PROJECT else table, path, known)
 
 
 def _table(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        # Its message has line and column, and no text of the file, which may hold a key.
+        # Its message has line and column, and no value of the file, which may be a key.
         raise SettingsError(f"{path}: {error}", hint="correct the file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read {path}", hint="check the path") from error
+
+
+def _tool(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the table of this program in a file that other programs use too."""
+    tools = table.get("tool", {})
+    ours = tools.get("jobrunner", {}) if isinstance(tools, dict) else {}
+    if not isinstance(ours, dict):
+        raise _wrong(path, "tool.jobrunner", "write a table: [tool.jobrunner]")
+    return ours
 
 
 def _config(table: dict[str, Any], path: Path, known: Collection[str]) -> Config:
@@ -80,7 +90,8 @@ def _config(table: dict[str, Any], path: Path, known: Collection[str]) -> Config
         for setting, text in value.items():
             if setting not in SOURCE_SETTINGS or not isinstance(text, str):
                 raise _wrong(path, f"{name}.{setting}", f"known: {', '.join(SOURCE_SETTINGS)}")
-            (keys if setting == "api_key" else urls)[name] = text.strip()
+            if text.strip():
+                (keys if setting == "api_key" else urls)[name] = text.strip()
     sources, email = table.get("sources", []), table.get("email")
     if not isinstance(sources, list) or not all(name in known for name in sources):
         raise _wrong(path, "sources", f"a list of: {', '.join(known)}")
@@ -90,7 +101,7 @@ def _config(table: dict[str, Any], path: Path, known: Collection[str]) -> Config
     return Config(
         path=path,
         email=email,
-        default_sources=tuple(sources),
+        default_sources=tuple(dict.fromkeys(sources)),
         keys=keys,
         base_urls=urls,
         policy=policy_of(policy, f"{path}: policy") if policy is not None else None,

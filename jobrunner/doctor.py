@@ -6,13 +6,13 @@ import platform
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
-from jobrunner.errors import JobrunnerError
-from jobrunner.settings import EMAIL, variable
+from jobrunner.errors import DamageFound, JobrunnerError
+from jobrunner.settings import EMAIL, Settings, variable
 from jobrunner.store.audit import check_database
 from jobrunner.store.database import OLDEST_SQLITE, open_database
 from jobrunner.store.lease import FileLock
@@ -30,14 +30,14 @@ LITTLE_SPACE = 1 << 30
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One thing looked at; ``verdict`` is ok, warning or problem."""
+    """One thing looked at; ``verdict`` is ok, warning, problem or damage."""
 
     name: str
     verdict: str
     message: str
 
 
-def examine(database: Path, sources: list[str], environment: Mapping[str, str]) -> list[Check]:
+def examine(database: Path, sources: Iterable[str], settings: Settings) -> list[Check]:
     """Look at everything; ``database`` need not exist."""
     directory = _existing(database.resolve().parent)
     checks: tuple[Callable[[], tuple[str, str]], ...] = (
@@ -51,12 +51,14 @@ def examine(database: Path, sources: list[str], environment: Mapping[str, str]) 
     )
     names = ("python", "sqlite", "file system", "locks", "disk space", "migrations", "database")
     found = [_check(name, look) for name, look in zip(names, checks, strict=True)]
-    return [*found, *_keys(sources, environment)]
+    return [*found, *_keys(sources, settings)]
 
 
 def _check(name: str, look: Callable[[], tuple[str, str]]) -> Check:
     try:
         verdict, message = look()
+    except DamageFound as error:
+        verdict, message = "damage", str(error)
     except (JobrunnerError, OSError) as error:
         verdict, message = "problem", str(error)
     return Check(name=name, verdict=verdict, message=message)
@@ -142,6 +144,8 @@ def _migrations(database: Path) -> tuple[str, str]:
     revision = read_revision(database)
     if revision == HEAD:
         return "ok", f"the schema is at {HEAD}"
+    if revision is not None and revision > HEAD:
+        return "problem", f"the schema is at {revision}: upgrade jobrunner, which knows {HEAD}"
     return "warning", f"the schema is at {revision}; it is upgraded to {HEAD} when it is opened"
 
 
@@ -149,24 +153,23 @@ def _integrity(database: Path) -> tuple[str, str]:
     if not database.exists():
         return "ok", "nothing to check"
     if read_revision(database) != HEAD:
-        return "warning", "not checked before it is upgraded"
+        return "warning", f"not checked: its schema is not at {HEAD}"
     opened = open_database(database)
     try:
         found = check_database(opened)
     finally:
         opened.close()
-    return ("problem", "; ".join(found)) if found else ("ok", "its pages and references are whole")
+    return ("damage", "; ".join(found)) if found else ("ok", "its pages and references are whole")
 
 
-def _keys(sources: list[str], environment: Mapping[str, str]) -> list[Check]:
+def _keys(sources: Iterable[str], settings: Settings) -> list[Check]:
     found = [
         Check(
             name=f"key {source}",
             verdict="ok",
-            message=f"{variable(source, 'API_KEY')} is"
-            f" {'set' if environment.get(variable(source, 'API_KEY')) else 'not set'}",
+            message="set" if source in settings.keys else f"not set: {variable(source, 'API_KEY')}",
         )
         for source in sources
     ]
-    email = "set" if environment.get(EMAIL) else "not set: sources cannot reach you"
-    return [*found, Check(name="e-mail", verdict="ok", message=f"{EMAIL} is {email}")]
+    email = "set" if settings.email else f"not set: sources cannot reach you ({EMAIL})"
+    return [*found, Check(name="e-mail", verdict="ok", message=email)]

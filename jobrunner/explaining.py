@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jobrunner.errors import SessionError, SettingsError
 from jobrunner.merging import Policy, consolidate, given_of
 from jobrunner.papers import Match, Outcome, Record
 from jobrunner.store.contents import StoredPaper, StoredRecord, find_papers
 from jobrunner.store.database import Database
+from jobrunner.unions import INPUT, View
+
+GIVEN = ("title", "abstract", "venue", "year", "authors", "links", "identifiers")
+"""Fields of which the paper as given can say something too."""
+
+FIRST = {
+    "authors": "the first complete list",
+    "citations": "the first that counts any",
+    "open_access": "the first link",
+}
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -33,6 +43,15 @@ class FieldExplained(Struct, frozen=True, kw_only=True):
     said: tuple[Said, ...]
 
 
+class Conflict(Struct, frozen=True, kw_only=True):
+    """An identifier in which the sources differ: the value taken, and those that were not."""
+
+    field: str
+    value: str
+    source: str
+    others: tuple[dict[str, str], ...]
+
+
 class Explained(Struct, frozen=True, kw_only=True):
     """One paper: what each source answered, and each field of the view."""
 
@@ -40,7 +59,7 @@ class Explained(Struct, frozen=True, kw_only=True):
     key: str
     outcomes: dict[str, str]
     fields: tuple[FieldExplained, ...]
-    conflicts: object
+    conflicts: tuple[Conflict, ...] = ()
 
 
 def explain_paper(
@@ -59,26 +78,28 @@ def explain_paper(
         if record.outcome == Outcome.ENRICHED and record.data
     }
     view = consolidate(given, found, policy)
-    conflicts = view.pop("conflicts", [])
+    conflicts = msgspec.convert(view.pop("conflicts", []), tuple[Conflict, ...])
     if field is not None and field not in view:
         names = ", ".join(sorted(view))
         raise SettingsError(f"nothing is known of the field {field!r}", hint=f"known: {names}")
+    order = [*policy.priority, *sorted(set(found) - set(policy.priority))]
+    said = list(_said(given, found, records, policy))
     return Explained(
         position=paper.position,
         key=paper.key,
         outcomes={source: _outcome(record) for source, record in records.items()},
         fields=tuple(
-            _field(name, chosen, given, found, records, policy)
+            _field(name, chosen, said, _rule(name, policy, order))
             for name, chosen in view.items()
             if field in (None, name)
         ),
-        conflicts=conflicts,
+        conflicts=conflicts if field in (None, "identifiers") else (),
     )
 
 
 def _find(database: Database, session_id: str, name: str) -> StoredPaper:
     with database.read() as connection:
-        found = find_papers(connection, session_id, name)
+        found = find_papers(connection, session_id, name) if name else []
     if len(found) == 1:
         return found[0]
     if not found:
@@ -94,39 +115,58 @@ def _outcome(record: StoredRecord) -> str:
     return f"{record.outcome}: {record.error}" if record.error else record.outcome
 
 
-def _field(
-    name: str,
-    chosen: Any,  # noqa: ANN401 - JSON of the view, whose shape depends on the field
+def _said(
     given: dict[str, object],
     found: dict[str, Record],
     records: dict[str, StoredRecord],
     policy: Policy,
-) -> FieldExplained:
-    single = isinstance(chosen, dict) and "source" in chosen
-    said = [Said(source="input", value=given[name])] if given.get(name) else []
+) -> Iterator[tuple[Said, View]]:
+    """Yield each source, the paper as given first, with the view of what it alone says."""
+    yield Said(source=INPUT, value=None), consolidate(given, {}, policy)
     for source, record in found.items():
-        value = msgspec.to_builtins(getattr(record, name, None))
-        if value not in (None, "", [], {}):
-            stored = records[source]
-            match = msgspec.json.decode(stored.match, type=Match) if stored.match else None
-            said.append(
-                Said(source=source, value=value, retrieved_at=stored.retrieved_at, match=match)
-            )
+        stored = records[source]
+        match = msgspec.json.decode(stored.match, type=Match) if stored.match else None
+        one = Said(source=source, value=None, retrieved_at=stored.retrieved_at, match=match)
+        yield one, consolidate({}, {source: record}, policy)
+
+
+def _field(name: str, chosen: object, said: list[tuple[Said, View]], rule: str) -> FieldExplained:
+    source = chosen.get("source") if isinstance(chosen, dict) else None
+    values = ((one, _value(view.get(name))) for one, view in said)
     return FieldExplained(
         field=name,
-        value=chosen.get("value") if single else chosen,
-        source=chosen["source"] if single else None,
-        rule=_rule(name, policy),
-        said=tuple(said),
+        value=_value(chosen) if source else chosen,
+        source=source,
+        rule=rule,
+        said=tuple(
+            structs.replace(one, value=value)
+            for one, value in values
+            if value not in (None, {}, [])
+        ),
     )
 
 
-def _rule(name: str, policy: Policy) -> str:
-    """Say in words which rule of the policy chose."""
-    order = list(dict.fromkeys((*policy.fields.get(name, ()), *policy.priority)))
+def _value(chosen: object) -> object:
+    """Return what a field of a view holds, without where that is from."""
+    if isinstance(chosen, list):
+        return [_value(one) for one in chosen]
+    if not isinstance(chosen, dict):
+        return chosen
+    if "source" not in chosen:
+        return {name: _value(one) for name, one in chosen.items()}
+    return chosen.get("status") if chosen["value"] is None else chosen["value"]
+
+
+def _rule(name: str, policy: Policy, order: list[str]) -> str:
+    """Say in words which rule of the policy chose; ``order`` is the general one of the sources."""
+    order = list(dict.fromkeys((*policy.fields.get(name, ()), *order)))
     if name == "citations" and policy.citations == "maximum":
         return "the greatest count of all"
+    if name == "is_retracted":
+        return "what any source says"
+    if name in GIVEN:
+        order = [INPUT, *order] if name in policy.given_first else [*order, INPUT]
+    names = ", ".join(order)
     if name in ("links", "identifiers"):
-        return "the union of all; the first of " + ", ".join(order) + " wins a conflict"
-    first = ["input", *order] if name in policy.given_first else [*order, "input"]
-    return "the first that says anything of " + ", ".join(first)
+        return f"the union of all; the first of {names} wins a conflict"
+    return f"{FIRST.get(name, 'the first that says anything')} of {names}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from jobrunner.errors import InputError, Refused
 from jobrunner.inputs import Input, InputPaper, open_input
 from jobrunner.store.database import Database
-from jobrunner.store.lease import session_directory
+from jobrunner.store.lease import session_directory, session_lock
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.runs import Lease, is_running, take_lease
 from jobrunner.store.sessions import (
@@ -115,6 +115,11 @@ def delete_abandoned(database: Database) -> int:
 
 
 def _forget(database: Database, session_id: str) -> None:
-    """Delete what there is of a session that was never loaded whole."""
+    """Delete what there is of a session that was never loaded whole.
+
+    Its directory goes only if it is empty: it holds the snapshots that a restore was cut off from.
+    """
     delete_session(database, session_id)
-    shutil.rmtree(session_directory(database.path, session_id), ignore_errors=True)
+    with contextlib.suppress(OSError):
+        session_lock(database.path, session_id).unlink()
+        session_directory(database.path, session_id).rmdir()

@@ -10,11 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobrunner.errors import FileError
-from jobrunner.snapshots import Cancelled, finish_snapshot, publish_newest, write_snapshot
+from jobrunner.snapshots import (
+    Cancelled,
+    finish_snapshot,
+    is_owed,
+    publish_newest,
+    write_snapshot,
+)
 from jobrunner.stopping import Stop
 from jobrunner.store.database import Database
 from jobrunner.store.runs import Lease
-from jobrunner.store.snapshots import is_snapshot_owed
 from jobrunner.store.writing import add_event
 
 log = logging.getLogger(__name__)
@@ -94,7 +99,7 @@ class Keeper:
         """Take a snapshot if something is committed that none shows yet."""
         began = time.monotonic()
         session_id = self._lease.session_id
-        if cancelled() or not is_snapshot_owed(self._database, session_id):
+        if cancelled() or not is_owed(self._database, session_id):
             return
         try:
             row = await asyncio.to_thread(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -26,7 +26,8 @@ class SourcePlan(Struct, frozen=True, kw_only=True):
 
     ``lookups`` papers have an identifier that it looks up by, ``searches`` have none; ``flowing``
     of those may get one from the sources before it. ``least`` holds if every paper is found at
-    once, ``most`` if every lookup is in vain and every paper is searched.
+    once, ``most`` if every lookup is in vain and every paper is searched too. Both are estimates: a
+    paper with identifiers of several schemes may take some requests more.
     """
 
     name: str
@@ -47,13 +48,26 @@ class Plan(Struct, frozen=True, kw_only=True):
     sources: tuple[SourcePlan, ...]
     seconds_least: float
     seconds_most: float
+    advice: Advice | None = None
+
+
+class Advice(Struct, frozen=True, kw_only=True):
+    """What would help.
+
+    ``settings`` are the seconds that each one would save at most, the best first; ``order`` is the
+    cheapest order of the sources, each waiting for those before it, and what that costs at least.
+    """
+
+    settings: dict[str, float]
+    order: tuple[str, ...]
+    order_cost_micros: int
 
 
 class Tally:
     """Counts papers as they are read, in constant memory."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
+        self.sources = sources
         self._lookups = {source.name: 0 for source in sources}
         self._schemes: dict[str, int] = {}
         self._papers = self._unusable = self._bare = 0
@@ -68,12 +82,12 @@ class Tally:
             self._bare += not paper.identifiers
             for scheme in paper.identifiers:
                 self._schemes[scheme] = self._schemes.get(scheme, 0) + 1
-            for source in self._sources:
+            for source in self.sources:
                 if not paper.identifiers.keys().isdisjoint(source.schemes):
                     self._lookups[source.name] += 1
 
     def plan(
-        self, before: dict[str, tuple[str, ...]], sources: Sequence[Source] | None = None
+        self, before: Mapping[str, tuple[str, ...]], sources: Sequence[Source] | None = None
     ) -> Plan:
         """Return the plan; ``before`` names the sources that each one waits for.
 
@@ -81,7 +95,7 @@ class Tally:
         """
         usable = self._papers - self._unusable
         plans = []
-        for source in sources or self._sources:
+        for source in sources or self.sources:
             lookups = self._lookups[source.name]
             flowing = usable - lookups if before[source.name] else 0
             plans.append(_source_plan(source, usable, lookups, flowing))
@@ -104,7 +118,7 @@ def _source_plan(source: Source, usable: int, lookups: int, flowing: int) -> Sou
         searches=searches,
         flowing=flowing,
         least=_amount(source, lookups + flowing, searches - flowing),
-        most=_amount(source, lookups, usable),
+        most=_amount(source, lookups + flowing, usable),
     )
 
 
@@ -119,19 +133,24 @@ def _amount(source: Source, lookups: int, searches: int) -> Amount:
     return Amount(requests=batches + searches, cost_micros=cost, seconds=seconds)
 
 
-def best_key(plan: Plan, with_keys: dict[str, Plan]) -> tuple[str, float] | None:
-    """Return the source whose key would shorten the run most, and by how many seconds.
+def advise(
+    plan: Plan, with_settings: Mapping[str, Plan], orders: Mapping[tuple[str, ...], Plan]
+) -> Advice:
+    """Say what would help.
 
-    ``with_keys`` are the plans under one more key each, by the source that it is for.
+    ``with_settings`` are the plans under one more setting each, such as a key, by its name;
+    ``orders`` those under each order of the sources. The cheapest order is the one that costs least
+    if all goes well, then the fastest.
     """
-    gains = {name: plan.seconds_most - other.seconds_most for name, other in with_keys.items()}
-    name = max(gains, key=lambda one: gains[one], default=None)
-    return (name, gains[name]) if name is not None and gains[name] > 1 else None
-
-
-def cheapest_order(plans: dict[tuple[str, ...], Plan]) -> tuple[str, ...]:
-    """Return the order of sources that costs least if all goes well; then the fastest of those."""
-    return min(plans, key=lambda order: (_cost(plans[order]), plans[order].seconds_least))
+    gains = {name: plan.seconds_most - other.seconds_most for name, other in with_settings.items()}
+    order = min(orders, key=lambda one: (_cost(orders[one]), orders[one].seconds_least))
+    return Advice(
+        settings={
+            name: gain for name, gain in sorted(gains.items(), key=lambda g: -g[1]) if gain > 1
+        },
+        order=order,
+        order_cost_micros=_cost(orders[order]),
+    )
 
 
 def _cost(plan: Plan) -> int:

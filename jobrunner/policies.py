@@ -9,6 +9,7 @@ import msgspec
 
 from jobrunner.errors import SettingsError
 from jobrunner.merging import Policy
+from jobrunner.papers import Record
 
 HINT = (
     'write it in TOML, such as: priority = ["crossref", "openalex"], citations = "maximum",'
@@ -32,6 +33,7 @@ def policy_of(table: object, where: str) -> Policy:
         policy = msgspec.convert(table, Policy)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {error}", hint=HINT) from error
+    unknown |= (set(policy.fields) | policy.given_first).difference(Record.__struct_fields__)
     if unknown or policy.citations not in ("maximum", "priority"):
         wrong = ", ".join(sorted(unknown)) or f"citations = {policy.citations!r}"
         raise SettingsError(f"{where}: no such thing in a policy: {wrong}", hint=HINT)

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
+from jobrunner.intake import delete_abandoned
 from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
 from jobrunner.papers import Record
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
@@ -21,6 +22,7 @@ from jobrunner.store.restored import Restoration, Restored
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.runs import take_lease
 from jobrunner.store.sessions import delete_session, get_session, list_sessions
+from jobrunner.store.writing import from_json
 from jobrunner.verifying import verify_file
 
 CHUNK = 500
@@ -41,11 +43,14 @@ def restore(database: Database, path: Path) -> SessionRow:
         )
     with Document(path) as document:
         head = document.head
+        if not head.session or "/" in head.session or head.session.startswith("."):
+            raise document.damaged(f"{head.session!r} is no session's id")
     if any(session.id == head.session for session in list_sessions(database)):
         raise Refused(
             f"{database.path} holds the session {head.session} already",
             hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
         )
+    delete_abandoned(database)  # an earlier restore may have been cut off
     with take_lease(database, head.session):
         try:
             _restore(database, path, head)
@@ -60,7 +65,8 @@ def _restore(database: Database, path: Path, head: Head) -> None:
     runs = [structs.asdict(run) for run in head.runs]
     for run in runs:
         if run["ended_at"] is None:  # it was at work when the snapshot was written
-            run |= {"ended_at": head.written_at, "ending": "crashed", "reason": "not in snapshot"}
+            reason = "the snapshot was written before it ended"
+            run |= {"ended_at": head.written_at, "ending": "interrupted", "reason": reason}
     session = Restoration(database, _session(head), sources, runs)
     with Document(path) as document:
         for _ in document.papers():
@@ -87,7 +93,7 @@ def _session(head: Head) -> SessionRow:
         input_format=given["format"],
         input_sha256=given["sha256"],
         input_other=given["other"],
-        options=msgspec.json.decode(head.options, type=Options),
+        options=from_json(bytes(head.options).decode(), Options, "the options in the snapshot"),
         output=head.output,
         status="loading",
         revision=head.revision,
@@ -103,11 +109,11 @@ def _batch(entry: BatchEntry) -> StoredBatch:
 
 
 def _paper(entry: PaperEntry) -> Restored:
-    given = bytes(entry.given).decode()
+    given, name = bytes(entry.given).decode(), f"paper {entry.position} of the snapshot"
     try:
         paper = paper_of_text(entry.position, given)
     except json.JSONDecodeError as error:
-        raise DamageFound(f"paper {entry.position} of the snapshot is no JSON: {error}") from error
+        raise DamageFound(f"{name} is no JSON: {error}") from error
     return Restored(
         paper=structs.replace(paper, unusable=entry.unusable),
         stored=StoredPaper(
@@ -122,14 +128,16 @@ def _paper(entry: PaperEntry) -> Restored:
         found={
             source: {
                 scheme: (value,)
-                for scheme, value in msgspec.json.decode(
-                    record.record, type=Record
-                ).identifiers.items()
+                for scheme, value in _identifiers(record, f"what {source} said of {name}").items()
             }
             for source, record in entry.records.items()
             if bytes(record.record)
         },
     )
+
+
+def _identifiers(entry: RecordEntry, name: str) -> dict[str, str]:
+    return from_json(bytes(entry.record).decode(), Record, name).identifiers
 
 
 def _record(entry: RecordEntry, source: str) -> StoredRecord:

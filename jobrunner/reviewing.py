@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from jobrunner import clock
-from jobrunner.errors import InputError
+from jobrunner.errors import InputError, Refused
 from jobrunner.files import write_whole
 from jobrunner.papers import Answer, Candidate, Outcome
 from jobrunner.store.ambiguous import Ambiguous, iter_ambiguous
@@ -55,7 +55,15 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 def write_questions(database: Database, session_id: str, path: Path) -> int:
-    """Write the ambiguous papers of a session; return how many. Raises FileError."""
+    """Write the ambiguous papers of a session; return how many.
+
+    Raises FileError, and Refused if the file is there: it may hold answers.
+    """
+    if path.exists():
+        raise Refused(
+            f"{path} is there already, and may hold answers",
+            hint=f"read them back with `jobrunner review --answers {path}`, or name another file",
+        )
     questions = [_question(one) for one in iter_ambiguous(database, session_id)]
     write_whole(path, (msgspec.json.encode(question) + b"\n" for question in questions))
     return len(questions)
@@ -92,8 +100,8 @@ def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, i
     """Commit the answers in a file; return how many there were, and how many were left open.
 
     All answers of a source are one batch. A paper that is not ambiguous any more is left as it is.
-    Raises InputError for a line that is none, or an answer that is no candidate; then nothing is
-    committed.
+    Raises InputError for a line that is none, an answer that is no candidate, or two answers about
+    one paper; then nothing is committed.
     """
     questions = list(_read(path))
     open_ = {(one.position, one.source): one for one in iter_ambiguous(database, lease.session_id)}
@@ -103,7 +111,12 @@ def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, i
         if question.answer is None or one is None:
             continue
         where = f"{path}:{number}"
-        decided.setdefault(one.source, {})[one.paper_id] = _answer(one, question.answer, where)
+        answers = decided.setdefault(one.source, {})
+        if one.paper_id in answers:
+            raise InputError(
+                f"{where}: paper {one.position} has an answer already", hint="leave one of them"
+            )
+        answers[one.paper_id] = _answer(one, question.answer, where)
     if decided:
         _commit(database, lease, decided)
     count = sum(len(answers) for answers in decided.values())

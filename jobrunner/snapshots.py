@@ -28,7 +28,7 @@ from jobrunner.store.lease import session_directory
 from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import Lease, find_runs
 from jobrunner.store.sessions import find_sessions
-from jobrunner.store.snapshots import list_snapshots, record_snapshot
+from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, record_snapshot
 from jobrunner.store.sources import find_sources
 from jobrunner.store.writing import to_json
 from jobrunner.unions import View
@@ -53,10 +53,23 @@ def newest_path(database: Database, session_id: str) -> Path:
     return session_directory(database.path, session_id) / NEWEST
 
 
-def take_snapshot(database: Database, lease: Lease, reason: str) -> SnapshotRow:
-    """Write a snapshot of a leased session and record it. Raises FileError, StoreError."""
+def take_snapshot(
+    database: Database, lease: Lease, reason: str, output: Path | None = None
+) -> SnapshotRow:
+    """Write a snapshot of a leased session, record and publish it. Raises FileError, StoreError."""
     row = write_snapshot(database, lease.session_id, reason)
-    return finish_snapshot(database, lease, row)
+    finish_snapshot(database, lease, row)
+    publish_newest(database, lease.session_id, output)
+    return row
+
+
+def is_owed(database: Database, session_id: str) -> bool:
+    """Tell whether something is committed that no snapshot shows, or the newest one is gone."""
+    rows = list_snapshots(database, session_id)
+    return (
+        is_snapshot_owed(database, session_id)
+        or not (database.path.parent / rows[-1].path).exists()
+    )
 
 
 def write_snapshot(
@@ -232,14 +245,13 @@ def _next_number(database: Database, session_id: str, directory: Path) -> int:
     return max([0, *recorded, *files]) + 1
 
 
-def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> SnapshotRow:
+def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
     """Record a written snapshot, make it the newest, and delete what is not kept."""
     faults.point("snapshot.recording")
     record_snapshot(database, lease, row, keep=KEEP)
     faults.point("snapshot.recorded")
     publish_newest(database, lease.session_id)
     _delete_unrecorded(database, lease.session_id)
-    return row
 
 
 def publish_newest(database: Database, session_id: str, output: Path | None = None) -> None:
@@ -252,6 +264,8 @@ def publish_newest(database: Database, session_id: str, output: Path | None = No
         return
     newest = rows[-1]
     source = database.path.parent / newest.path
+    if not source.exists():  # somebody deleted it: the next one is owed
+        return
     target = newest_path(database, session_id)
     if not is_published(target, newest.sha256):
         publish(source, target, newest.sha256, link=True)

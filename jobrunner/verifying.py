@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobrunner.errors import JobrunnerError
+from jobrunner.errors import DamageFound, JobrunnerError
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.outputs.document import Document
 from jobrunner.snapshots import newest_path
@@ -20,15 +20,19 @@ def verify_session(database: Database, session_id: str) -> list[str]:
 
     Beside a run that goes on the snapshots' files are left out: they may change meanwhile.
     """
-    found = check_database(database) + check_session(database, session_id)
+    try:
+        found = check_database(database) + check_session(database, session_id)
+    except DamageFound as error:
+        return [str(error)]
     if is_running(database, session_id):
         return found
     rows = list_snapshots(database, session_id)
     for row in rows:
         found += _verify_snapshot(database, row)
     newest = newest_path(database, session_id)
-    if rows and newest.exists() and sha256_of(newest) != rows[-1].sha256:
-        found.append(f"{newest} is not the newest snapshot (its checksum differs)")
+    # After a crash it may be an older one, until the next run brings the newest there.
+    if rows and newest.exists() and sha256_of(newest) not in [row.sha256 for row in rows]:
+        found.append(f"{newest} is none of the snapshots (its checksum differs)")
     return found
 
 
@@ -37,11 +41,10 @@ def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
     if not path.exists():
         return [f"snapshot {path} is missing"]
     found, papers = verify_file(path)
-    digest = sha256_of(path)
-    if digest != row.sha256:
-        found.append(f"snapshot {path} has not the checksum that was recorded: {digest}")
-    elif papers != row.papers:
-        found.append(f"snapshot {path} holds {papers} papers, {row.papers} were recorded")
+    if not found and sha256_of(path) != row.sha256:
+        return [f"snapshot {path} has not the checksum that was recorded"]
+    if not found and papers != row.papers:
+        return [f"snapshot {path} holds {papers} papers, {row.papers} were recorded"]
     return found
 
 

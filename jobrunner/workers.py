@@ -184,10 +184,11 @@ class Worker:
 
     async def _do_lookup(self, papers: list[Paper], requests: Requests) -> None:
         started = clock.now()
+        answers: Answers = {}
         try:
-            answers = await ask_lookup(self.source, papers, requests)
-            self._commit("lookup", papers, answers, requests, started)
+            answers |= await ask_lookup(self.source, papers, requests)
         finally:
+            self._keep("lookup", papers, answers, requests, started)
             self._units -= 1
             self._lookup.settle(papers)
         self._check_failures(answers)
@@ -199,12 +200,26 @@ class Worker:
             await ask_search(self.source, papers, requests, answers)
         finally:
             # Searches are paid for one by one: what was answered counts, whatever befell the rest.
-            answered = [paper for paper in papers if paper.id in answers]
-            if answered:
-                self._commit("search", answered, answers, requests, started)
+            self._keep("search", papers, answers, requests, started)
             self._units -= len(papers)
             self._search.settle(papers)
         self._check_failures(answers)
+
+    def _keep(
+        self,
+        kind: str,
+        papers: list[Paper],
+        answers: Answers,
+        requests: Requests,
+        started: str,
+    ) -> None:
+        """Commit what was answered or, where nothing was, at least what asking used.
+
+        Else a source could be asked once more in each run, whatever it is allowed in all.
+        """
+        answered = [paper for paper in papers if paper.id in answers]
+        if answered or requests.usage.requests:
+            self._commit(kind, answered, answers, requests, started)
 
     def _commit(
         self,

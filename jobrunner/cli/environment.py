@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -104,21 +103,24 @@ def doctor(as_json: AsJson = False, db: Db = None) -> None:
 
     SQLite, file system, locks, disk space, the database, which keys are set.
     """
+    from jobrunner.cli.working import configured
     from jobrunner.doctor import examine
     from jobrunner.sources.registry import available
     from jobrunner.store.database import default_path
 
-    checks = examine(db or default_path(), list(available()), os.environ)
-    problems = [check for check in checks if check.verdict == "problem"]
+    _, settings = configured(None, ())
+    checks = examine(db or default_path(), available(), settings)
     if as_json:
         print_json(checks)
     else:
         for check in checks:
             fact(f"{check.verdict:<8} {check.name:<16} {check.message}")
-    if any(check.name == "database" for check in problems):
+    if any(check.verdict == "damage" for check in checks):
         raise DamageFound(
             "the database is damaged",
             hint="get back the newest snapshot: `jobrunner restore SNAPSHOT --db NEW.db`",
         )
-    if problems:
-        raise JobrunnerError(f"{len(problems)} problems found", hint="see the lines above")
+    count = sum(check.verdict == "problem" for check in checks)
+    if count:
+        said = "1 problem" if count == 1 else f"{count} problems"
+        raise JobrunnerError(f"{said} found", hint="see the lines above")

@@ -50,7 +50,8 @@ def snapshot(
         return
     with take_lease(database, chosen.id) as lease:
         resuming.apply_changes(database, lease, chosen, resuming.Changes(policy=rules))
-        row = snapshots.take_snapshot(database, lease, "asked for")
+        place = Path(chosen.output) if chosen.output else None
+        row = snapshots.take_snapshot(database, lease, "asked for", place)
     say(f"{row.papers} papers written")
     fact(str(database.path.parent / row.path))
 
@@ -77,6 +78,8 @@ def verify(
     if what is not None and Path(what).is_file():
         problems, papers = verify_file(Path(what))
         _conclude({what: problems}, f"{papers} papers", "use another snapshot", as_json=as_json)
+    elif what is not None and not {"/", "."}.isdisjoint(what):  # no session's id has these
+        raise JobrunnerError(f"{what}: no such file", hint="name a snapshot's file, or a session")
     else:
         _verify_sessions(what, db, as_json=as_json)
 

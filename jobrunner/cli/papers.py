@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
     Db,
+    Email,
     InOrder,
     PolicyFile,
     SessionArgument,
@@ -26,10 +27,13 @@ from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.explaining import FieldExplained
-    from jobrunner.planning import Plan, SourcePlan, Tally
+    from jobrunner.planning import Advice, Plan, SourcePlan, Tally
+    from jobrunner.settings import Settings
     from jobrunner.sources.base import Source
 
+DAY_S = 86400.0
 MOST_ORDERED = 5
+"""Sources of which every order is planned."""
 
 
 def register(app: typer.Typer) -> None:
@@ -46,34 +50,38 @@ def plan(
     ],
     source: Sources = [],
     in_order: InOrder = False,
+    email: Email = None,
     base_url: BaseUrls = [],
     as_json: AsJson = False,
 ) -> None:
     """Say what a run would take.
 
-    Papers, requests, money and time for each source, before anything is sent: at least, if every
-    paper is found at once, and at most, if every lookup is in vain.
+    Papers, requests, money and time for each source, before anything is sent: from what it takes if
+    every paper is found at once, to what it takes if every lookup is in vain. And what would help:
+    a key, an e-mail address, another order of the sources.
     """
+    from msgspec import structs
+
     from jobrunner.cli.working import chosen_sources, configured
     from jobrunner.inputs import open_input
     from jobrunner.planning import Tally
     from jobrunner.sources.registry import open_source
 
-    config, settings = configured(None, base_url)
+    config, settings = configured(email, base_url)
     names = chosen_sources(source, config)
-    sources = [open_source(name, settings.of(name)) for name in names]
-    tally = Tally(sources)
+    tally = Tally([open_source(name, settings.of(name)) for name in names])
     with open_input(None if input_ == "-" else Path(input_)) as papers:
         tally.count(papers.papers())
-    found = tally.plan(_before(sources, in_order=in_order))
+    before = _before(tally.sources, in_order=in_order)
+    found = tally.plan(before)
+    found = structs.replace(found, advice=_advice(found, tally, before, settings))
     if as_json:
         print_json(found)
-        return
-    _show_plan(found)
-    _advise(found, tally, sources, settings.keys.keys())
+    else:
+        _show_plan(found)
 
 
-def _before(sources: list[Source], *, in_order: bool) -> dict[str, tuple[str, ...]]:
+def _before(sources: Sequence[Source], *, in_order: bool) -> dict[str, tuple[str, ...]]:
     from jobrunner.runner import sources_before
 
     names = [one.name for one in sources]
@@ -91,7 +99,15 @@ def _show_plan(found: Plan) -> None:
         ("cost", "right"), ("time", "right"),
     ]  # fmt: skip
     console().print(table(columns, [_plan_cells(one) for one in found.sources]))
-    fact(f"in all {_range(duration(found.seconds_least), duration(found.seconds_most))}")
+    fact(f"in all {_range(_time(found.seconds_least), _time(found.seconds_most))}")
+    advice = found.advice
+    if advice is None:
+        return
+    for name, seconds in advice.settings.items():
+        fact(f"{name}, if it were set, would save up to {_time(seconds)}")
+    if len(advice.order) > 1:
+        order, cost = ", ".join(advice.order), money(advice.order_cost_micros)
+        fact(f"cheapest with --in-order in the order {order}: from {cost}")
 
 
 def _plan_cells(one: SourcePlan) -> list[object]:
@@ -103,7 +119,7 @@ def _plan_cells(one: SourcePlan) -> list[object]:
         f"{searches - one.flowing}-{searches}" if one.flowing else searches,
         _range(str(least.requests), str(most.requests)),
         _range(money(least.cost_micros), money(most.cost_micros)),
-        _range(duration(least.seconds), duration(most.seconds)),
+        _range(_time(least.seconds), _time(most.seconds)),
     ]
 
 
@@ -111,32 +127,43 @@ def _range(least: str, most: str) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _advise(found: Plan, tally: Tally, sources: list[Source], keys: Collection[str]) -> None:
-    """Say which key, and which order of the sources, would help most."""
-    from jobrunner.planning import best_key, cheapest_order
-    from jobrunner.settings import variable
+def _time(seconds: float) -> str:
+    days = seconds / DAY_S
+    return duration(seconds) if days < 2 else f"{days:.3g} days"
+
+
+def _advice(
+    found: Plan, tally: Tally, before: Mapping[str, tuple[str, ...]], settings: Settings
+) -> Advice:
+    """Say which setting, and which order of the sources, would help most."""
+    from msgspec import structs
+
+    from jobrunner.planning import advise
+    from jobrunner.settings import EMAIL, variable
     from jobrunner.sources.base import SourceSettings
     from jobrunner.sources.registry import open_source
 
-    before = _before(sources, in_order=False)
-    keyed = {}
-    for one in sources:
-        if one.name not in keys:
-            other = open_source(one.name, SourceSettings(api_key="supposed"))
-            changed = [other if s.name == one.name else s for s in sources]
-            keyed[one.name] = tally.plan(before, changed)
-    best = best_key(found, keyed)
-    if best:
-        fact(f"a key for {best[0]} ({variable(best[0], 'API_KEY')}) would save up to"
-             f" {duration(best[1])}")  # fmt: skip
-    if 1 < len(sources) <= MOST_ORDERED:
-        plans = {
-            tuple(one.name for one in order): tally.plan(_before(list(order), in_order=True))
-            for order in permutations(sources)
-        }
-        order = cheapest_order(plans)
-        cost = sum(one.least.cost_micros for one in plans[order].sources)
-        fact(f"cheapest in the order {', '.join(order)} with --in-order: from {money(cost)}")
+    sources = tally.sources
+    supposed = SourceSettings(api_key="supposed", email=settings.email)
+    supposing = {
+        variable(one.name, "API_KEY"): [
+            open_source(one.name, supposed) if other is one else other for other in sources
+        ]
+        for one in sources
+        if one.name not in settings.keys
+    }
+    if settings.email is None:
+        reachable = structs.replace(settings, email="somebody@example.org")
+        supposing[EMAIL] = [open_source(one.name, reachable.of(one.name)) for one in sources]
+    orders = permutations(sources) if len(sources) <= MOST_ORDERED else [sources]
+    return advise(
+        found,
+        {name: tally.plan(before, changed) for name, changed in supposing.items()},
+        {
+            tuple(one.name for one in order): tally.plan(_before(order, in_order=True))
+            for order in orders
+        },
+    )
 
 
 def duplicates(session: SessionArgument = None, as_json: AsJson = False, db: Db = None) -> None:
@@ -157,7 +184,7 @@ def duplicates(session: SessionArgument = None, as_json: AsJson = False, db: Db 
         for one in group.evidence:
             places = ", ".join(map(str, one.positions))
             fact(f"  {one.scheme} {one.value} in {places} (from {', '.join(one.origins)})")
-    say(f"{len(found)} works stand in the list more than once")
+    say(f"works that stand in the list more than once: {len(found)}")
 
 
 def explain(
@@ -193,6 +220,9 @@ def explain(
         fact(f"  {source}: {outcome}")
     for one in found.fields:
         _show_field(one)
+    for conflict in found.conflicts:
+        others = ", ".join(f"{other['value']} ({other['source']})" for other in conflict.others)
+        fact(f"conflict: {conflict.field} {conflict.value} ({conflict.source}), not {others}")
 
 
 def _show_field(one: FieldExplained) -> None:

@@ -140,11 +140,11 @@ class Document:
         try:
             line = self._file.readline().rstrip(b"\n")
             self.head = self._decode(line.removesuffix(b",") + b"}", Head)
+            if self.head.format != FORMAT or self.head.version != VERSION:
+                raise self.damaged(f"its format is {self.head.format} {self.head.version}")
         except BaseException:
             self._file.close()
             raise
-        if self.head.format != FORMAT or self.head.version != VERSION:
-            raise self.damaged(f"its format is {self.head.format} {self.head.version}")
 
     def papers(self) -> Iterator[PaperEntry]:
         """Yield the papers by position."""

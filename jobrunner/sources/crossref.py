@@ -7,13 +7,16 @@ https://github.com/CrossRef/rest-api-doc.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 import httpx2
+import msgspec
+from msgspec import Struct
 
 from jobrunner.errors import AnswerMalformed, SourceUnavailable
 from jobrunner.http import Limits, Params, Requests, Service
+from jobrunner.http_rules import GarbledError
 from jobrunner.pace import Pace
 from jobrunner.papers import Answer, Paper, Record
 from jobrunner.sources.base import SourceSettings
@@ -25,12 +28,15 @@ from jobrunner.sources.deciding import (
     lookup_in_turns,
     read,
 )
-from jobrunner.sources.values import text
+from jobrunner.sources.values import distinct, number, text
 from jobrunner.sources.words import search_words
 
 NAME = "crossref"
 BASE_URL = "https://api.crossref.org"
 LOOKUP_SIZE = 50
+LONGEST_URL = 4000
+"""Characters; past some 4,090 the service has answered 414."""
+
 SEARCH_RESULTS = 5
 VALUES_TRIED = 3
 
@@ -58,6 +64,33 @@ def judge(response: httpx2.Response) -> None:
     unknown = response.content.strip().lower().startswith(b"resource not found")
     if response.status_code == 404 and not unknown:
         raise SourceUnavailable(f"{NAME}: HTTP 404 that is not about a DOI; check the base URL")
+    if response.status_code == 200:
+        _check_whole(response)
+
+
+class _Named(Struct):
+    doi: object = msgspec.field(default=None, name="DOI")
+
+
+class _Message(Struct):
+    total: int = msgspec.field(name="total-results")
+    items: list[_Named]
+
+
+class _Listed(Struct):
+    message: _Message
+
+
+def _check_whole(response: httpx2.Response) -> None:
+    """Raise if a list lacks works: what is absent from it may be there all the same."""
+    rows = number(response.request.url.params.get("rows"))
+    try:
+        message = msgspec.json.decode(response.content, type=_Listed).message
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return  # a single work, or something that is refused where it is read
+    came, due = distinct(work.doi for work in message.items), min(message.total, rows or 0)
+    if came < due:
+        raise GarbledError(f"{NAME}: the answer is incomplete ({came} of {due} works)")
 
 
 def learn(response: httpx2.Response, pace: Pace) -> None:
@@ -123,32 +156,52 @@ class Crossref:
         author = search_words(paper.authors[0]) if paper.authors else ""
         query = " ".join(part for part in (words, author, str(paper.year or "")) if part)
         params: Params = {"query.bibliographic": query, "rows": SEARCH_RESULTS, "select": SELECT}
-        works = await self._list(params, requests)
+        works, _ = await self._list(params, requests)
         return decide_by_title(paper, [read(NAME, record_of, work) for work in works])
 
     async def _find(self, dois: set[str], requests: Requests) -> dict[str, list[object]]:
         """Return works by DOI; under '' those that hold none."""
         found: dict[str, list[object]] = {}
         plain = sorted(doi for doi in dois if _PLAIN_DOI.fullmatch(doi))
-        for first in range(0, len(plain), LOOKUP_SIZE):
-            asked = plain[first : first + LOOKUP_SIZE]
-            condition = ",".join(f"doi:{doi}" for doi in asked)
-            params: Params = {"filter": condition, "rows": len(asked), "select": SELECT}
-            for work in await self._list(params, requests):
+        for asked in self._in_filters(plain):
+            works, total = await self._list(_filter_of(asked), requests)
+            for work in works:
                 found.setdefault(_doi_of(work), []).append(work)
+            if distinct(map(_doi_of, works)) < total and not found.keys() >= set(asked):
+                # What is absent from the part that came may be in the rest; a smaller filter tells.
+                raise AnswerMalformed(f"{NAME}: a filter of {len(asked)} DOIs finds {total} works")
         for doi in sorted(dois.difference(plain)):
             work = await self._single(doi, requests)
             if work is not None:
                 found[doi] = [work]
         return found
 
-    async def _list(self, params: Params, requests: Requests) -> list[object]:
+    def _in_filters(self, dois: Sequence[str]) -> Iterator[list[str]]:
+        """Yield all DOIs in the fewest lists that the service takes in one filter."""
+        asked: list[str] = []
+        for doi in dois:
+            if asked and (len(asked) == LOOKUP_SIZE or self._length([*asked, doi]) > LONGEST_URL):
+                yield asked
+                asked = []
+            asked.append(doi)
+        if asked:
+            yield asked
+
+    def _length(self, dois: Sequence[str]) -> int:
+        params = {**self.service.params, **_filter_of(dois)}
+        return len(f"{self.service.base_url}/works?{httpx2.QueryParams(params)}")
+
+    async def _list(self, params: Params, requests: Requests) -> tuple[list[object], int]:
+        """Return the works of a list, and how many there are in all."""
         answer = await requests.get("/works", params, missing=())
         message = answer.get("message") if isinstance(answer, dict) else None
         items = message.get("items") if isinstance(message, dict) else None
         if not isinstance(items, list):
             raise AnswerMalformed(f"{NAME}: an answer without a list of items")
-        return items
+        total = number(message.get("total-results"))
+        if total is None:
+            raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
+        return items, total
 
     async def _single(self, doi: str, requests: Requests) -> object:
         answer = await requests.get(f"/works/{quote(doi, safe='')}")
@@ -158,6 +211,11 @@ class Crossref:
         if message is None:
             raise AnswerMalformed(f"{NAME}: an answer without a message")
         return message
+
+
+def _filter_of(dois: Sequence[str]) -> Params:
+    condition = ",".join(f"doi:{doi}" for doi in dois)
+    return {"filter": condition, "rows": len(dois), "select": SELECT}
 
 
 def _dois_of(paper: Paper) -> list[str]:

@@ -18,7 +18,7 @@ from jobrunner.sources.deciding import Unreadable, decide, decide_by_title, look
 from jobrunner.sources.openalex_keys import Key, filters_of, keys_of
 from jobrunner.sources.openalex_records import handles_of, record_of
 from jobrunner.sources.openalex_service import NAME, prices_of, service_of
-from jobrunner.sources.values import Fields, number
+from jobrunner.sources.values import distinct, number
 from jobrunner.sources.words import search_words
 
 PER_PAGE = 100
@@ -33,8 +33,9 @@ YEARS_APART = 3
 
 SELECT = (
     "id,doi,title,display_name,publication_year,publication_date,ids,language,primary_location,"
-    "locations,best_oa_location,type,open_access,authorships,cited_by_count,biblio,is_retracted,"
-    "topics,awards,funders,referenced_works_count,abstract_inverted_index,counts_by_year"
+    "locations,best_oa_location,type,open_access,authorships,is_authors_truncated,cited_by_count,"
+    "biblio,is_retracted,topics,awards,funders,referenced_works_count,abstract_inverted_index,"
+    "counts_by_year"
 )
 
 
@@ -133,8 +134,11 @@ class OpenAlex:
         for page in range(1, MOST_PAGES + 1):
             answer = await self._page(condition, page, requests, per_page=PER_PAGE)
             works += answer.works
-            if len(works) >= answer.count or not answer.works:
+            came = distinct(work.get("id") if isinstance(work, dict) else None for work in works)
+            if came >= answer.count:
                 return works
+            if not answer.works:
+                raise AnswerMalformed(f"{NAME}: a list of {answer.count} works ends after {came}")
         # What is absent from the part that was read may be in the rest; a smaller filter tells.
         raise RequestRefused(f"{NAME}: a filter that finds {answer.count} works")
 
@@ -152,7 +156,7 @@ class OpenAlex:
 
 
 class Page(Struct, frozen=True):
-    """One page of a list: its works, unread, and how many the list has in all."""
+    """One page of a list: its works, unread, and how many different ones the list has in all."""
 
     works: list[object]
     count: int
@@ -163,8 +167,10 @@ def _page_of(answer: object) -> Page:
     if not isinstance(answer, dict) or not isinstance(results, list):
         raise AnswerMalformed(f"{NAME}: an answer without a list of results")
     meta = answer.get("meta")
-    count: Fields = meta if isinstance(meta, dict) else {}
-    return Page(results, number(count.get("count")) or 0)
+    count = number(meta.get("count")) if isinstance(meta, dict) else None
+    if count is None:
+        raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
+    return Page(results, count)
 
 
 def _answer(paper: Paper, key: Key, found: Found) -> Answer:

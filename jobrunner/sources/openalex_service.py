@@ -10,11 +10,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import httpx2
+import msgspec
+from msgspec import Struct
 
 from jobrunner.errors import AnswerMalformed, QuotaSpent, RequestRefused, TransientError
 from jobrunner.http import Limits, Service
-from jobrunner.http_rules import decode, retry_after, server_message
+from jobrunner.http_rules import GarbledError, decode, retry_after, server_message
 from jobrunner.sources.base import Prices, SourceSettings
+from jobrunner.sources.values import distinct
 
 NAME = "openalex"
 BASE_URL = "https://api.openalex.org"
@@ -63,10 +66,39 @@ def judge(response: httpx2.Response) -> None:
     if status == 200 and _TIMED_OUT.search(response.content):
         # The search ran out of time and gave what it had: absence is not "not found".
         raise TransientError(f"{NAME}: the answer is incomplete (timed_out)")
+    if status == 200:
+        _check_whole(response)
     if status == 403 and _error_of(response).startswith(("Invalid query", "Pagination")):
         raise RequestRefused(f"{NAME}: HTTP 403{server_message(response)}")
     if status == 429:
         _judge_429(response)
+
+
+class _Meta(Struct):
+    count: int
+    per_page: int
+    page: int = 1
+
+
+class _Named(Struct):
+    id: object = None
+
+
+class _Listed(Struct):
+    meta: _Meta
+    results: list[_Named]
+
+
+def _check_whole(response: httpx2.Response) -> None:
+    """Raise if a page of a list lacks works: what is absent from it may be there all the same."""
+    try:
+        listed = msgspec.json.decode(response.content, type=_Listed)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return  # a single work, or something that is refused where it is read
+    meta, came = listed.meta, distinct(work.id for work in listed.results)
+    due = min(meta.per_page, meta.count - (meta.page - 1) * meta.per_page)
+    if came < due:
+        raise GarbledError(f"{NAME}: the answer is incomplete ({came} of {due} works)")
 
 
 def _judge_429(response: httpx2.Response) -> None:

@@ -9,9 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 import httpx2
+import msgspec
+from msgspec import Struct
 
 from jobrunner.errors import AnswerMalformed, RequestRefused, SourceUnavailable, TransientError
 from jobrunner.http import Limits, Requests, Service
+from jobrunner.http_rules import GarbledError
 from jobrunner.papers import Answer, Paper
 from jobrunner.sources.base import SourceSettings
 from jobrunner.sources.deciding import decide, decide_by_title, lookup_in_turns, read
@@ -46,6 +49,17 @@ PREFIXES = {
 }
 """What stands before an identifier of a scheme; the schemes in the order they are tried."""
 
+EXTERNAL = {
+    "DOI": "DOI",
+    "ARXIV": "ArXiv",
+    "PMID": "PubMed",
+    "PMCID": "PubMedCentral",
+    "MAG": "MAG",
+    "ACL": "ACL",
+    "CorpusId": "CorpusId",
+}
+"""Under which name a paper holds what stands behind a prefix."""
+
 Key = tuple[str, str]
 """A scheme and the identifier as it is sent."""
 
@@ -66,6 +80,47 @@ def judge(response: httpx2.Response) -> None:
         raise SourceUnavailable(f"{NAME}: HTTP 404 that does not come from the service")
     if response.status_code == 200 and body.lstrip()[:9] == b'{"error":':
         raise TransientError(f"{NAME}: HTTP 200 with an error")
+    if response.status_code == 200 and response.request.method == "POST":
+        _check_order(response)
+
+
+class _Held(Struct):
+    identifier: str | None = msgspec.field(default=None, name="paperId")
+    external: dict[str, object] | None = msgspec.field(default=None, name="externalIds")
+
+    def answer_to(self, asked: str) -> str:
+        """Return what it would be asked for by, the way it was asked for, '' if it does not say."""
+        prefix, colon, _ = asked.partition(":")
+        if not colon:
+            return self.identifier or ""
+        value = (self.external or {}).get(EXTERNAL.get(prefix, ""))
+        return f"{prefix}:{value}".lower() if isinstance(value, str | int) else ""
+
+
+class _Asked(Struct):
+    ids: list[str]
+
+
+def _check_order(response: httpx2.Response) -> None:
+    """Raise if most papers of a batch stand at places where others were asked for.
+
+    A paper may come back under another identifier than it was asked by: merged records do, and
+    published versions of preprints. But then what it says is not what another place waits for.
+    """
+    try:
+        asked = msgspec.json.decode(response.request.content, type=_Asked).ids
+        came = msgspec.json.decode(response.content, type=list[_Held | None])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return  # something that is refused where it is read
+    said = [held.answer_to(one) if held else "" for one, held in zip(asked, came, strict=False)]
+    place = {one.lower(): number for number, one in enumerate(asked)}
+    moved = [
+        name
+        for number, name in enumerate(said)
+        if place.get(name, number) != number and said[place[name]] != name
+    ]
+    if 2 * len(moved) > sum(map(bool, said)):
+        raise GarbledError(f"{NAME}: {len(moved)} of {len(asked)} papers are not where they belong")
 
 
 class SemanticScholar:

@@ -131,6 +131,18 @@ def unique(values: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
 
+def distinct(identifiers: Iterable[object]) -> int:
+    """Count records by their identifiers, those without one each for itself."""
+    named, nameless = set[str](), 0
+    for identifier in identifiers:
+        found = text(identifier)
+        if found is None:
+            nameless += 1
+        else:
+            named.add(found.lower())
+    return len(named) + nameless
+
+
 def date(value: object) -> str | None:
     """Return a date as ``2024``, ``2024-05`` or ``2024-05-01``, None if it is none."""
     found = text(value)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 from sqlalchemy import Connection, text
 
-from jobrunner.papers import Candidate, Record
+from jobrunner.errors import DamageFound
+from jobrunner.merging import given_of
+from jobrunner.papers import Candidate, Match, Outcome, Record
+from jobrunner.store.batches import field_counts
+from jobrunner.store.contents import iter_given
 from jobrunner.store.database import Database
+from jobrunner.store.writing import from_json
 
 _BATCHES = text(
     """
-    SELECT s.name, b.number, b.papers, b.enriched, b.not_found, b.ambiguous, b.failed, b.passed_on,
+    SELECT b.id, s.name, b.number, b.fields,
+        b.papers, b.enriched, b.not_found, b.ambiguous, b.failed, b.passed_on,
+        count(r.batch_id) AS has_papers,
         count(CASE r.outcome WHEN 'enriched' THEN 1 END) AS has_enriched,
         count(CASE r.outcome WHEN 'not_found' THEN 1 END) AS has_not_found,
         count(CASE r.outcome WHEN 'ambiguous' THEN 1 END) AS has_ambiguous,
@@ -29,7 +35,7 @@ _BATCHES = text(
     GROUP BY b.id
     """
 )
-_COUNTED = ("enriched", "not_found", "ambiguous", "failed", "passed_on")
+_COUNTED = ("papers", "enriched", "not_found", "ambiguous", "failed", "passed_on")
 _POSITIONS = text(
     "SELECT count(*) AS papers, coalesce(max(position) + 1, 0) AS positions FROM paper"
     " WHERE session_id = :session"
@@ -41,10 +47,13 @@ _STRAY = text(
     WHERE p.session_id = :session AND (b.id IS NULL OR s.session_id IS NOT p.session_id)
     """
 )
-_DATA = text(
+_OF_BATCH = text(
     """
-    SELECT p.position, r.outcome, r.data FROM paper p CROSS JOIN record r ON r.paper_id = p.id
-    WHERE p.session_id = :session AND (r.data IS NOT NULL OR r.outcome = 'enriched')
+    SELECT p.position, r.outcome, r.match, r.data FROM record r
+    JOIN paper p ON p.id = r.paper_id WHERE r.batch_id = :batch
+    UNION ALL
+    SELECT p.position, r.outcome, r.match, r.data FROM retired_record r
+    JOIN paper p ON p.id = r.paper_id WHERE r.batch_id = :batch
     """
 )
 
@@ -65,8 +74,8 @@ def check_session(database: Database, session_id: str) -> list[str]:
     with database.read() as connection:
         return [
             *_check_positions(connection, session_id),
+            *_check_given(connection, session_id),
             *_check_batches(connection, session_id),
-            *_check_records(connection, session_id),
         ]
 
 
@@ -79,23 +88,44 @@ def _check_positions(connection: Connection, session_id: str) -> Iterator[str]:
         yield f"{stray} records belong to no batch or source of the session"
 
 
+def _check_given(connection: Connection, session_id: str) -> Iterator[str]:
+    for position, given in enumerate(iter_given(connection, session_id)):
+        try:
+            given_of(given)
+        except ValueError as error:
+            yield f"paper {position} as given cannot be read: {error}"
+
+
 def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:
     for row in connection.execute(_BATCHES, {"session": session_id}):
         name = f"batch {row.number} of {row.name}"
         for outcome in _COUNTED:
             counted, there = getattr(row, outcome), getattr(row, f"has_{outcome}")
             if counted != there:
-                yield f"{name} counted {counted} {outcome} papers, but {there} are there"
+                kind = "" if outcome == "papers" else f"{outcome.replace('_', ' ')} "
+                yield f"{name} counted {counted} {kind}papers, but {there} are there"
         if row.strangers:
             yield f"{name} holds {row.strangers} records of another source"
-
-
-def _check_records(connection: Connection, session_id: str) -> Iterator[str]:
-    record = msgspec.json.Decoder(Record)
-    candidates = msgspec.json.Decoder(tuple[Candidate, ...])
-    for row in connection.execute(_DATA, {"session": session_id}):
-        decoder = record if row.outcome == "enriched" else candidates
         try:
-            decoder.decode(row.data or "")
-        except msgspec.MsgspecError as error:
-            yield f"the {row.outcome} record of paper {row.position} cannot be read: {error}"
+            counted_fields = from_json(row.fields, dict[str, int], f"what {name} counted")
+            fields = field_counts(_read_records(connection, row.id))
+        except DamageFound as error:
+            yield str(error)
+            continue
+        for field in sorted({*counted_fields, *fields}):
+            counted, there = counted_fields.get(field, 0), fields.get(field, 0)
+            if counted != there:
+                yield f"{name} counted {counted} records with {field}, but {there} have it"
+
+
+def _read_records(connection: Connection, batch_id: int) -> Iterator[Record | None]:
+    """Yield the records of a batch, None for other answers. Raises DamageFound."""
+    for row in connection.execute(_OF_BATCH, {"batch": batch_id}):
+        name = f"the {row.outcome} record of paper {row.position}"
+        if row.match is not None:
+            from_json(row.match, Match, f"the match of {name}")
+        if row.outcome == Outcome.ENRICHED:
+            yield from_json(row.data or "", Record, name)
+        elif row.data is not None:
+            from_json(row.data, tuple[Candidate, ...], name)
+            yield None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -92,18 +92,19 @@ def _batch_row(
         "requests": batch.requests,
         "retries": batch.retries,
         "cost_micros": batch.cost_micros,
-        "fields": to_json(_field_counts(answers)),
+        "fields": to_json(field_counts(answer.record for answer in answers)),
         "started_at": batch.started_at,
         "committed_at": moment,
     }
 
 
-def _field_counts(answers: list[Answer]) -> dict[str, int]:
+def field_counts(records: Iterable[Record | None]) -> dict[str, int]:
+    """Return in how many records each field holds something."""
     counts: Counter[str] = Counter()
-    for answer in answers:
-        if answer.record is not None:
-            counts.update(name for name in COUNTED if getattr(answer.record, name) not in _BLANK)
-            counts.update(list(answer.record.identifiers))
+    for record in records:
+        if record is not None:
+            counts.update(name for name in COUNTED if getattr(record, name) not in _BLANK)
+            counts.update(list(record.identifiers))
     return dict(sorted(counts.items()))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, text
 
@@ -12,6 +11,7 @@ from jobrunner import clock
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.sources import find_sources
+from jobrunner.store.writing import from_json
 
 RATE_BATCHES = 50
 """The last batches of the latest run from which the present rate is taken."""
@@ -146,6 +146,7 @@ def _rate(connection: Connection, source: SourceRow) -> float | None:
 def _fields(connection: Connection, source: SourceRow) -> dict[str, int]:
     found: dict[str, int] = {}
     for row in connection.execute(_FIELDS, {"source": source.id}):
-        for name, count in msgspec.json.decode(row.fields, type=dict[str, int]).items():
+        counts = from_json(row.fields, dict[str, int], f"what a batch of {source.name} counted")
+        for name, count in counts.items():
             found[name] = found.get(name, 0) + count
     return dict(sorted(found.items()))

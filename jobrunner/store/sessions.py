@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, insert, select, text
 
 from jobrunner import __version__, clock, faults
@@ -19,7 +18,14 @@ from jobrunner.store.database import Database
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import Lease
 from jobrunner.store.sources import insert_source
-from jobrunner.store.writing import fence, next_id, set_session, to_json, write_event
+from jobrunner.store.writing import (
+    fence,
+    from_json,
+    next_id,
+    set_session,
+    to_json,
+    write_event,
+)
 
 LOAD_CHUNK = 1000
 """Papers of one transaction while a session is loaded; it stays invisible until all are in."""
@@ -204,8 +210,9 @@ def loading_sessions(database: Database) -> list[str]:
 
 def _session(row: Row[Any]) -> SessionRow:
     values = row._asdict()
-    values["input_other"] = msgspec.json.decode(values["input_other"])
-    values["options"] = msgspec.json.decode(values["options"], type=Options)
+    name = f"the row of session {row.id}"
+    values["input_other"] = from_json(values["input_other"], dict[str, Any], name)
+    values["options"] = from_json(values["options"], Options, name)
     return SessionRow(**values)
 
 

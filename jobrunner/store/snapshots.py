@@ -36,8 +36,8 @@ def is_snapshot_owed(database: Database, session_id: str) -> bool:
     return shown is None or revision > shown
 
 
-def record_snapshot(database: Database, lease: Lease, row: SnapshotRow, *, keep: int) -> list[str]:
-    """Record a written snapshot, forget all but the last ``keep``; return the forgotten paths."""
+def record_snapshot(database: Database, lease: Lease, row: SnapshotRow, *, keep: int) -> None:
+    """Record a written snapshot, and forget all but the last ``keep``."""
     table = schema.snapshot
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
@@ -50,9 +50,7 @@ def record_snapshot(database: Database, lease: Lease, row: SnapshotRow, *, keep:
             "snapshot",
             f"{row.path} ({row.papers} papers, {row.reason})",
         )
-        forgotten = connection.execute(
-            delete(table)
-            .where(table.c.session_id == lease.session_id, table.c.number <= row.number - keep)
-            .returning(table.c.path)
-        ).all()
-    return [old.path for old in forgotten]
+        own = table.c.session_id == lease.session_id
+        # Numbers may have gaps: a crash uses up the number of the snapshot that it cut off.
+        last = select(table.c.number).where(own).order_by(table.c.number.desc()).limit(keep)
+        connection.execute(delete(table).where(own, table.c.number.not_in(last)))

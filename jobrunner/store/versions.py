@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jobrunner.errors import StoreError
-from jobrunner.store.database import connect, translated
+from jobrunner.store.database import APPLICATION_ID, connect, translated
 from jobrunner.store.migrate import current_revision, upgrade
 from jobrunner.store.schema import HEAD
 
@@ -21,6 +21,9 @@ def read_revision(path: Path) -> str | None:
     with translated(path):
         address = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as connection:
+            owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            if owner != APPLICATION_ID and path.stat().st_size:
+                raise StoreError(f"{path} is not a jobrunner database", hint="name another: --db")
             return current_revision(connection)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 from sqlalchemy import Connection, Table, func, insert, select, text, update
 
 from jobrunner import clock
-from jobrunner.errors import LeaseLost
+from jobrunner.errors import DamageFound, LeaseLost
 from jobrunner.store import schema
 from jobrunner.store.database import Database
+
+T = TypeVar("T")
 
 
 def fence(connection: Connection, session_id: str, run_id: int | None, *, changes: int = 1) -> None:
@@ -66,3 +70,14 @@ def next_id(connection: Connection, table: Table) -> int:
 def to_json(value: object) -> str:
     """Return a value as the JSON text that columns hold."""
     return msgspec.json.encode(value).decode()
+
+
+def from_json(text_: str, kind: type[T], what: str) -> T:
+    """Return the value that a column holds; ``what`` names it in the DamageFound of a bad one."""
+    try:
+        return msgspec.json.decode(text_, type=kind)
+    except msgspec.MsgspecError as error:
+        raise DamageFound(
+            f"{what} cannot be read: {error}",
+            hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
+        ) from error

@@ -18,7 +18,14 @@ from jobrunner.errors import (
 from jobrunner.pace import Pace
 from jobrunner.papers import Answer, Outcome, Paper
 from jobrunner.sources.base import SourceSettings
-from jobrunner.sources.crossref import LOOKUP_SIZE, SEARCH_RESULTS, SELECT, Crossref, learn
+from jobrunner.sources.crossref import (
+    LONGEST_URL,
+    LOOKUP_SIZE,
+    SEARCH_RESULTS,
+    SELECT,
+    Crossref,
+    learn,
+)
 from jobrunner.sources.values import Fields
 
 from .crossref_server import SELECTABLE, CrossrefServer, held
@@ -28,6 +35,7 @@ from .speaking import (
     Handler,
     RecordedError,
     Talk,
+    in_turn,
     paper,
     real_records,
     recorded_errors,
@@ -47,8 +55,10 @@ def to(*works: Fields) -> Talk:
     return talk(CrossrefServer(works))
 
 
-def listed(*works: object) -> httpx2.Response:
-    return response(200, {"status": "ok", "message": {"items": works}})
+def listed(*works: object, total: int | None = None) -> httpx2.Response:
+    """Return a list; ``total`` if it says another length than it has."""
+    count = len(works) if total is None else total
+    return response(200, {"status": "ok", "message": {"total-results": count, "items": works}})
 
 
 def id_of(answer: Answer | None) -> str | None:
@@ -144,6 +154,32 @@ def test_a_work_without_a_doi_may_be_any_papers(nameless: object) -> None:
 def test_an_answer_without_items_is_malformed(body: object) -> None:
     with pytest.raises(AnswerMalformed, match="without a list"):
         talk(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a"))
+
+
+def test_a_list_that_does_not_say_how_long_it_is_is_no_proof_of_absence() -> None:
+    with pytest.raises(AnswerMalformed, match="how long"):
+        talk(lambda _: response(200, {"message": {"items": []}})).lookup(paper(doi="10.1000/a"))
+
+
+@pytest.mark.parametrize("first", [listed(total=2), listed(held("10.1000/a", TITLE), total=2)])
+def test_a_list_that_lacks_works_is_asked_for_again(first: httpx2.Response) -> None:
+    whole = listed(held("10.1000/a", TITLE), held("10.1000/b", TITLE))
+    asked = talk(in_turn(first, whole))
+    assert len(asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))) == 2
+
+
+def test_a_list_that_keeps_lacking_works_is_malformed_and_its_papers_are_not_not_found() -> None:
+    asked = talk(lambda _: listed(total=1))
+    with pytest.raises(AnswerMalformed, match="0 of 1 works"):
+        asked.lookup(paper(doi="10.1000/a"))
+    with pytest.raises(AnswerMalformed, match="0 of 1 works"):
+        asked.search(paper())
+
+
+def test_a_filter_that_finds_more_than_it_was_asked_for_is_no_proof_of_absence() -> None:
+    asked = talk(lambda _: listed(held("10.1000/a", TITLE), held("10.1000/z", TITLE), total=3))
+    with pytest.raises(AnswerMalformed, match="2 DOIs finds 3 works"):
+        asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
 
 
 def test_only_fields_that_a_list_can_be_reduced_to_are_selected() -> None:
@@ -331,10 +367,18 @@ def test_a_block_stops_the_source() -> None:
     assert len(asked.seen) == 1
 
 
-def test_a_url_that_is_too_long_is_refused_so_that_the_batch_can_be_halved() -> None:
-    dois = [f"10.1000/{n:02d}{'x' * 200}" for n in range(LOOKUP_SIZE)]
+def test_urls_stay_within_the_length_that_the_service_takes() -> None:
+    dois = [f"10.1000/{n:02d}{'/x' * 60}" for n in range(LOOKUP_SIZE)]
+    asked = to(*(held(doi, TITLE) for doi in dois))
+    answers = asked.lookup(*(paper(n + 1, doi=doi) for n, doi in enumerate(dois)))
+    lengths = [len(str(request.url)) for request in asked.seen]
+    assert len(answers) == LOOKUP_SIZE
+    assert LONGEST_URL - 300 < max(lengths) <= LONGEST_URL
+
+
+def test_a_url_that_is_too_long_all_the_same_is_refused_and_says_nothing_of_its_paper() -> None:
     with pytest.raises(RequestRefused):
-        to().lookup(*(paper(n + 1, doi=doi) for n, doi in enumerate(dois)))
+        to().lookup(paper(doi=f"10.1000/{'x' * LONGEST_URL}"))
 
 
 EXPECTED: dict[int, type[SourceError]] = {

@@ -115,6 +115,12 @@ def test_of_several_works_of_one_identifier_the_right_one_is_taken_in_any_order(
     assert {answer and answer.id for answer in answers} == {"W3"}
 
 
+def test_the_closer_title_counts_for_more_than_citations() -> None:
+    works = [record("W1", title=f"{TITLE} revisited", citations=900), record("W2", citations=5)]
+    answers = [decide(paper(), "doi", order).record for order in permutations(works)]
+    assert {answer and answer.id for answer in answers} == {"W2"}
+
+
 def test_works_that_are_equally_good_are_told_apart_by_their_id() -> None:
     works = [record("W9"), record("W10")]
     answers = [decide(paper(), "doi", order).record for order in permutations(works)]

@@ -50,6 +50,11 @@ def held(identifier: str, title: str = TITLE, **fields: object) -> Fields:
     return work(identifier, title, **{"authorships": BY, "publication_year": 2020, **fields})
 
 
+def listed(*results: object, count: int | None = None) -> Fields:
+    """Return a list as the server answers it; ``count`` if it says another length than it has."""
+    return {"meta": {"count": len(results) if count is None else count}, "results": results}
+
+
 def id_of(answer: Answer | None) -> str | None:
     return answer.record.id if answer and answer.record else None
 
@@ -138,7 +143,7 @@ def test_the_order_of_an_answer_and_what_else_is_in_it_make_no_difference(
     a, b = held("W11", doi=doi("a")), held("W12", doi=doi("b"))
     foreign = held("W13", OTHER_TITLE, doi=doi("z"))
     results = [[a, b, a, foreign][n] for n in order]
-    asked = talk(in_turn(response(200, {"meta": {"count": 4}, "results": results})))
+    asked = talk(in_turn(response(200, listed(*results, count=3))))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert {n: id_of(answer) for n, answer in answers.items()} == {1: "W11", 2: "W12"}
 
@@ -166,7 +171,7 @@ def test_a_work_without_a_title_is_believed_by_its_identifier() -> None:
 
 def test_a_work_that_cannot_be_read_fails_its_paper_alone() -> None:
     broken = {**held("W11", doi=doi("a")), "authorships": "broken"}
-    asked = talk(lambda _: response(200, {"results": [broken, held("W12", doi=doi("b"))]}))
+    asked = talk(lambda _: response(200, listed(broken, held("W12", doi=doi("b")))))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert answers[1] == Answer.failed("openalex: unreadable record: authorships is not a list")
     assert id_of(answers[2]) == "W12"
@@ -176,13 +181,13 @@ def test_whatever_a_work_holds_the_others_of_its_list_are_answered() -> None:
     whole = held("W11", doi=doi("a"), locations=page_of("1706.03762"), authorships=BY[:1])
     good = held("W12", doi=doi("b"))
     for broken in spoilt(whole):
-        asked = talk(lambda _, odd=broken: response(200, {"results": [odd, good]}))  # type: ignore[misc]
+        asked = talk(lambda _, odd=broken: response(200, listed(odd, good)))  # type: ignore[misc]
         assert id_of(asked.lookup(paper(2, doi="10.1000/b"))[2]) == "W12"
 
 
 @pytest.mark.parametrize("nameless", [None, {}, {"title": TITLE}, "W11"])
 def test_a_work_without_identifiers_may_be_any_papers(nameless: object) -> None:
-    asked = talk(lambda _: response(200, {"results": [nameless, held("W12", doi=doi("b"))]}))
+    asked = talk(lambda _: response(200, listed(nameless, held("W12", doi=doi("b")))))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert answers[1].outcome is Outcome.FAILED
     assert id_of(answers[2]) == "W12"
@@ -217,6 +222,25 @@ def test_a_list_without_an_end_is_refused_and_not_taken_for_not_found() -> None:
     server.page_size = 1
     with pytest.raises(RequestRefused, match="finds 11 works"):
         talk(server).lookup(paper(doi="10.1000/b"), paper(doi="10.1000/a"))
+
+
+def test_a_page_that_repeats_works_does_not_hide_the_pages_after_it() -> None:
+    works = [held(f"W{1000 + n}", doi=doi("a")) for n in range(4)]
+    last = held("W99", doi=doi("b"))
+    asked = talk(in_turn(*(response(200, listed(*page, count=5)) for page in (works * 2, [last]))))
+    assert id_of(asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))[2]) == "W99"
+
+
+def test_a_list_that_ends_too_early_is_no_proof_of_absence() -> None:
+    one = held("W11", doi=doi("a"))
+    asked = talk(in_turn(response(200, listed(one, count=2)), response(200, listed(count=2))))
+    with pytest.raises(AnswerMalformed, match="of 2 works ends after 1"):
+        asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
+
+
+def test_a_list_that_does_not_say_how_long_it_is_is_no_proof_of_absence() -> None:
+    with pytest.raises(AnswerMalformed, match="how long"):
+        talk(lambda _: response(200, {"results": []})).lookup(paper(doi="10.1000/a"))
 
 
 @pytest.mark.parametrize("body", [[], {}, {"results": None}, {"results": {}}, "x", 3])
@@ -286,8 +310,8 @@ def test_an_openalex_id_that_is_gone_is_not_found() -> None:
 # arXiv
 
 
-def page_of(arxiv: str, scheme: str = "http") -> list[Fields]:
-    return [{"landing_page_url": f"{scheme}://arxiv.org/abs/{arxiv}"}]
+def page_of(arxiv: str, scheme: str = "http", kind: str = "abs") -> list[Fields]:
+    return [{"landing_page_url": f"{scheme}://arxiv.org/{kind}/{arxiv}"}]
 
 
 def test_an_arxiv_paper_is_found_by_its_doi() -> None:
@@ -297,9 +321,10 @@ def test_an_arxiv_paper_is_found_by_its_doi() -> None:
     assert len(asked.seen) == 1
 
 
+@pytest.mark.parametrize("kind", ["abs", "pdf"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_arxiv_paper_without_an_arxiv_doi_is_found_by_its_page(scheme: str) -> None:
-    asked = to(held("W11", doi=doi("a"), locations=page_of("1706.03762", scheme)))
+def test_an_arxiv_paper_without_an_arxiv_doi_is_found_by_its_page(scheme: str, kind: str) -> None:
+    asked = to(held("W11", doi=doi("a"), locations=page_of("1706.03762", scheme, kind)))
     answer = asked.lookup(paper(arxiv="1706.03762"))[1]
     assert (id_of(answer), by_of(answer)) == ("W11", "arxiv")
     assert [condition.partition(":")[0] for condition in asked.sent("filter")] == [
@@ -319,11 +344,11 @@ def test_the_right_work_is_taken_though_another_holds_the_arxiv_page_too() -> No
     assert id_of(to(wrong, right).lookup(paper(arxiv="2407.21783"))[1]) == "W12"
 
 
-def test_many_arxiv_pages_are_split_as_each_takes_two_values() -> None:
+def test_many_arxiv_pages_are_split_as_each_takes_four_values() -> None:
     ids = [f"1706.{n:05d}" for n in range(80)]
     asked = to(*(held(f"W{1000 + n}", locations=page_of(one)) for n, one in enumerate(ids)))
     assert len(asked.lookup(*(paper(n + 1, arxiv=one) for n, one in enumerate(ids)))) == 80
-    assert len(asked.sent("filter")) == 3
+    assert len(asked.sent("filter")) == 1 + 4
 
 
 # Authors that a list cuts
@@ -357,6 +382,15 @@ def test_exactly_a_hundred_authors_are_all() -> None:
     )
     assert record is not None
     assert (len(record.authors), record.authors_truncated) == (100, False)
+
+
+def test_a_list_that_says_it_cut_nothing_is_believed() -> None:
+    whole = held("W11", doi=doi("a"), authorships=MANY[:100], is_authors_truncated=False)
+    asked = to(whole)
+    record = asked.lookup(paper(doi="10.1000/a"))[1].record
+    assert record is not None
+    assert (len(record.authors), record.authors_truncated) == (100, False)
+    assert asked.paths == ["/works"]
 
 
 @pytest.mark.parametrize(

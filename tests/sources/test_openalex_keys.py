@@ -96,9 +96,14 @@ def test_the_best_identifier_comes_first_and_arxiv_pages_last() -> None:
     ]
 
 
-def test_an_arxiv_page_is_asked_for_in_both_schemes_and_not_trusted() -> None:
+def test_an_arxiv_page_is_asked_for_in_all_its_forms_and_not_trusted() -> None:
     page = keys_of(paper(arxiv="1706.03762"))[-1]
-    assert page.terms == ("http://arxiv.org/abs/1706.03762", "https://arxiv.org/abs/1706.03762")
+    assert page.terms == (
+        "http://arxiv.org/abs/1706.03762",
+        "https://arxiv.org/abs/1706.03762",
+        "http://arxiv.org/pdf/1706.03762",
+        "https://arxiv.org/pdf/1706.03762",
+    )
     assert page.handle == ("location", "1706.03762")
     assert not page.trusted
 

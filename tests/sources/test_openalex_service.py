@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -127,9 +128,37 @@ def test_a_plan_that_does_not_allow_it_is_no_matter_of_time() -> None:
         judge(response(429, {"error": "Plan upgrade required", "message": "from_updated_date"}))
 
 
+def listed(count: int, page: int, works: Iterable[int]) -> Fields:
+    meta = {"count": count, "page": page, "per_page": 25}
+    return {"meta": meta, "results": [{"id": f"https://openalex.org/W{n}"} for n in works]}
+
+
 def test_a_partial_answer_is_passing_trouble_and_not_an_answer() -> None:
     with pytest.raises(TransientError, match="incomplete"):
         judge(response(200, {"meta": {"count": 3, "timed_out": True}, "results": []}))
+
+
+@pytest.mark.parametrize(
+    ("count", "page", "came"),
+    [(3, 1, 0), (3, 1, 2), (30, 1, 24), (30, 2, 4), (50, 2, 24)],
+)
+def test_a_page_that_lacks_works_is_passing_trouble_and_not_an_answer(
+    count: int, page: int, came: int
+) -> None:
+    with pytest.raises(TransientError, match=f"{came} of "):
+        judge(response(200, listed(count, page, range(came))))
+
+
+def test_a_work_that_comes_twice_is_one_of_those_that_are_due() -> None:
+    with pytest.raises(TransientError, match="2 of 3 works"):
+        judge(response(200, listed(3, 1, [1, 2, 1])))
+
+
+@pytest.mark.parametrize(
+    ("count", "page", "came"), [(0, 1, 0), (3, 1, 3), (3, 1, 4), (30, 1, 25), (30, 2, 5), (30, 3, 0)]
+)
+def test_a_page_with_all_its_works_is_accepted(count: int, page: int, came: int) -> None:
+    judge(response(200, listed(count, page, range(came))))
 
 
 @pytest.mark.parametrize(

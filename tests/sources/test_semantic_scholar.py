@@ -114,6 +114,46 @@ def test_answers_are_aligned_by_position_and_not_by_the_ids_in_them() -> None:
     assert {n: id_of(answer) for n, answer in answers.items()} == {2: sha(7)}
 
 
+@pytest.mark.parametrize(
+    ("name", "scheme", "values"),
+    [
+        ("DOI", "doi", ("10.1000/a", "10.1000/B", "10.1000/c")),
+        ("ArXiv", "arxiv", ("1706.00001", "1706.00002", "1706.00003")),
+        ("PubMed", "pmid", (71, 72, 73)),
+        ("PubMedCentral", "pmcid", ("PMC1", "PMC2", "PMC3")),
+        ("CorpusId", "corpusid", (1, 2, 3)),
+        ("paperId", "s2", (sha(1), sha(2), sha(3))),
+    ],
+)
+@pytest.mark.parametrize("turned", [[2, 1, 0], [1, 2, 0], [1, 0, None]])
+def test_a_batch_that_comes_in_another_order_is_asked_for_again(
+    name: str, scheme: str, values: Sequence[object], turned: list[int | None]
+) -> None:
+    external = [{} if name == "paperId" else {name: str(v).removeprefix("PMC")} for v in values]
+    papers = [held(n + 1, TITLE, **external[n]) for n in range(3)]
+    wrong = [None if n is None else papers[n] for n in turned]
+    asked = talk(in_turn(response(200, wrong), response(200, papers)))
+    answers = asked.lookup(
+        *(paper(n + 1, TITLE, **{scheme: str(v).lower()}) for n, v in enumerate(values))
+    )
+    assert {n: id_of(answer) for n, answer in answers.items()} == {n: sha(n) for n in (1, 2, 3)}
+    assert len(asked.seen) == 2
+
+
+def test_a_batch_that_stays_in_another_order_is_malformed() -> None:
+    asked = talk(lambda _: response(200, [held(n, TITLE, DOI=f"10.1000/{n}") for n in (2, 1)]))
+    with pytest.raises(AnswerMalformed, match="2 of 2 papers are not where they belong"):
+        asked.lookup(paper(1, doi="10.1000/1"), paper(2, doi="10.1000/2"))
+
+
+def test_a_preprint_may_come_back_as_what_was_published_of_it_though_both_are_asked_for() -> None:
+    published = held(7, TITLE, DOI="10.9999/published")
+    asked = talk(lambda _: response(200, [published, published]))
+    answers = asked.lookup(paper(1, doi="10.1000/preprint"), paper(2, doi="10.9999/published"))
+    assert {n: id_of(answer) for n, answer in answers.items()} == {1: sha(7), 2: sha(7)}
+    assert len(asked.seen) == 1
+
+
 def test_two_identifiers_of_one_paper_are_answered_alike() -> None:
     asked = to(held(1, TITLE, DOI="10.1000/a", ArXiv="1706.03762"))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, arxiv="1706.03762"))

@@ -1,0 +1,308 @@
+"""Going on with a session: which one, with which papers and sources, and when that is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jobrunner.errors import SessionError
+from jobrunner.matching import RULES
+from jobrunner.resuming import choose_session, explain
+from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.store.sessions import get_session, list_events
+from jobrunner.verifying import verify_session
+
+from . import library
+from .running import (
+    Program,
+    adopt,
+    change,
+    install_source,
+    load,
+    opened,
+    papers_of,
+    rows_of,
+    was_killed,
+)
+
+PAPERS = library.papers(lookups=24, searches=2)
+"""29 of these 30 can be asked about."""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """A session that was killed when the first ten papers were committed."""
+    with LocalServer(OpenAlex(library.works())) as server:
+        program = Program(tmp_path_factory.mktemp("killed"), server.base_url)
+        program.input(PAPERS)
+        command = ("run", "papers.json", "--batch-size", 10)
+        assert was_killed(program.run(*command, fault="commit.after", code=None).returncode)
+    return program
+
+
+@pytest.fixture
+def killed(program: Program, template: Program) -> Program:
+    adopt(program, template)
+    change(program, "UPDATE session SET input_path = ?", str(program.directory / "papers.json"))
+    return program
+
+
+def session_of(program: Program) -> str:
+    return str(program.query("SELECT id FROM session ORDER BY created_at")[0][0])
+
+
+def progress_of(program: Program, source: str = "openalex") -> tuple[int, int]:
+    """Papers with an outcome, of all that can be asked about."""
+    sql = (
+        "SELECT count(r.id), count(*) FROM paper p JOIN source_state s ON s.name = ?"
+        " LEFT JOIN record r ON r.paper_id = p.id AND r.source_id = s.id WHERE p.unusable IS NULL"
+    )
+    done, papers = program.query(sql, source)[0]
+    return done, papers
+
+
+# ---- which session
+
+
+def test_the_only_unfinished_session_needs_no_name(killed: Program) -> None:
+    load(killed, [library.by_doi(7)], "small.json")
+    change(killed, "UPDATE session SET status = 'completed' WHERE input_path LIKE '%small.json'")
+    assert f"session {session_of(killed)} goes on" in killed.run("resume").stderr
+
+
+def test_of_several_unfinished_sessions_none_is_chosen_and_all_are_listed(killed: Program) -> None:
+    ids = [session_of(killed), load(killed, [library.by_doi(7)], "small.json")]
+    said = killed.run("resume", code=1).stderr
+    assert all(session in said for session in ids)
+    assert "name one of them" in said
+
+
+def test_the_beginning_of_an_id_is_enough(killed: Program) -> None:
+    session = session_of(killed)
+    with opened(killed) as database:
+        assert choose_session(database, session[:8]).id == session
+
+
+def test_a_beginning_that_fits_several_sessions_is_not_enough(killed: Program) -> None:
+    load(killed, [library.by_doi(7)], "small.json")
+    with opened(killed) as database, pytest.raises(SessionError, match="2 sessions begin with 20"):
+        choose_session(database, "20")
+
+
+def test_an_unknown_id_is_an_error_that_names_the_next_command(killed: Program) -> None:
+    said = killed.run("resume", "19991231-000000-0000", code=1).stderr
+    assert "there is no session 19991231-000000-0000" in said
+    assert "jobrunner sessions list" in said
+
+
+def test_a_completed_session_is_not_chosen_by_itself(killed: Program) -> None:
+    change(killed, "UPDATE session SET status = 'completed'")
+    with opened(killed) as database, pytest.raises(SessionError, match="no unfinished session"):
+        choose_session(database, None, unfinished=True)
+
+
+def test_a_completed_session_that_is_named_asks_nothing_again(
+    killed: Program, server: LocalServer
+) -> None:
+    killed.run("resume")
+    asked = len(server.requests)
+    assert "completed: all papers are done" in killed.run("resume", session_of(killed)).stderr
+    assert len(server.requests) == asked
+
+
+# ---- with which papers
+
+
+def test_the_input_file_is_not_needed_any_more(killed: Program) -> None:
+    (killed.directory / "papers.json").unlink()
+    assert "papers.json" not in killed.run("resume").stderr
+    assert progress_of(killed) == (29, 29)
+
+
+def test_a_changed_input_is_told_and_the_papers_stay_those_of_the_session(killed: Program) -> None:
+    killed.input([library.by_doi(79)])
+    said = killed.run("resume", "-o", "out.json").stderr
+    assert "papers.json has changed since" in said
+    assert "--update-input adds the new ones" in said
+    assert [paper["given"] for paper in papers_of(killed.directory / "out.json")] == PAPERS
+
+
+def test_update_input_adds_the_new_papers_and_removes_none(killed: Program) -> None:
+    new = [library.by_doi(78), library.by_title(79)]
+    killed.input([*PAPERS[10:], *new])
+    said = killed.run("resume", "--update-input", "-o", "out.json").stderr
+    assert f"2 new papers of {killed.directory / 'papers.json'} were added" in said
+    given = [paper["given"] for paper in papers_of(killed.directory / "out.json")]
+    assert given == [*PAPERS, *new]
+    assert progress_of(killed) == (31, 31)
+
+
+def test_a_paper_that_stands_in_the_new_input_once_more_is_added_once(killed: Program) -> None:
+    killed.input([*PAPERS, library.by_doi(3)])
+    assert "1 new papers of" in killed.run("resume", "--update-input").stderr
+
+
+def test_update_input_that_was_cut_off_adds_the_rest_the_next_time(killed: Program) -> None:
+    notes = [{"note": number} for number in range(1500)]
+    killed.input([*PAPERS, *notes])
+    cut_off = killed.run("resume", "--update-input", fault="load.inside:2", code=None)
+    assert was_killed(cut_off.returncode)
+    assert killed.query("SELECT count(*) FROM paper") == [(1030,)]
+    assert "500 new papers of" in killed.run("resume", "--update-input").stderr
+    given = killed.query("SELECT given FROM paper ORDER BY position")
+    assert [json.loads(text) for (text,) in given] == [*PAPERS, *notes]
+    with opened(killed) as database:
+        assert verify_session(database, session_of(killed)) == []
+
+
+def test_update_input_without_the_file_is_an_error(killed: Program) -> None:
+    (killed.directory / "papers.json").unlink()
+    said = killed.run("resume", "--update-input", code=1).stderr
+    assert f"from {killed.directory / 'papers.json'}: the file is gone" in said
+
+
+def test_update_input_of_standard_input_is_an_error(killed: Program) -> None:
+    change(killed, "UPDATE session SET input_path = NULL")
+    said = killed.run("resume", "--update-input", code=1).stderr
+    assert "no papers can be added from the input: it came from standard input" in said
+
+
+# ---- explained before it is done
+
+
+def test_explain_says_what_would_be_done_and_changes_nothing(
+    killed: Program, server: LocalServer
+) -> None:
+    papers, before = killed.input([*PAPERS, library.by_doi(78)]), rows_of(killed)
+    lines = killed.run("resume", "--explain").stdout.splitlines()
+    assert "was killed; only its batches in flight are asked again" in lines[0]
+    assert f"the input {papers} has changed" in lines[1]
+    assert lines[2] == "openalex is asked about 19 of 29 papers that have no record"
+    assert lines[3] == "a snapshot is owed: something is committed that none shows yet"
+    assert rows_of(killed) == before
+    assert server.requests == []
+
+
+def test_explain_says_how_many_papers_would_be_added(killed: Program) -> None:
+    papers, before = killed.input([*PAPERS, library.by_doi(78)]), rows_of(killed)
+    lines = killed.json("resume", "--explain", "--update-input")
+    assert f"1 new papers of {papers} are added" in lines
+    assert rows_of(killed) == before
+
+
+def test_explain_says_which_sources_come_and_go(killed: Program) -> None:
+    with opened(killed) as database:
+        lines = explain(database, get_session(database, session_of(killed)), ("shelf",))
+    assert "shelf is new in this session and is asked about all papers" in lines
+    assert "openalex is dropped, what it found stays" in lines
+
+
+def test_explain_refuses_what_the_resume_would_refuse(killed: Program) -> None:
+    said = killed.run("resume", "--explain", "--source", "nowhere", code=2).stderr
+    assert "unknown source 'nowhere'" in said
+
+
+# ---- with which sources
+
+
+def test_a_source_that_is_added_is_asked_about_all_papers(killed: Program) -> None:
+    install_source(killed, "shelf")
+    killed.run("resume", "--source", "openalex", "--source", "shelf", "-o", "out.json")
+    assert progress_of(killed) == progress_of(killed, "shelf") == (29, 29)
+    first = papers_of(killed.directory / "out.json")[0]
+    assert list(first["records"]) == ["openalex", "shelf"]
+
+
+def test_a_source_that_is_dropped_keeps_what_it_found_and_is_not_asked(
+    killed: Program, server: LocalServer
+) -> None:
+    install_source(killed, "shelf")
+    killed.run("resume", "--source", "shelf", "-o", "out.json")
+    assert server.requests == []
+    sources = [list(paper["records"]) for paper in papers_of(killed.directory / "out.json")[9:11]]
+    assert sources == [["openalex", "shelf"], ["shelf"]]
+
+
+def test_a_dropped_source_that_is_named_again_goes_on_where_it_was(
+    killed: Program, server: LocalServer
+) -> None:
+    change(killed, "UPDATE source_state SET status = 'dropped'")
+    killed.run("resume", "--source", "openalex")
+    assert progress_of(killed) == (29, 29)
+    asked = {name for request in server.requests for name in request.ids}
+    assert asked.isdisjoint(f"doi:{library.doi(number)}" for number in range(10) if number != 3)
+
+
+def test_an_unknown_source_is_a_usage_error_that_changes_nothing(killed: Program) -> None:
+    before = rows_of(killed)
+    said = killed.run("resume", "--source", "nowhere", code=2).stderr
+    assert "unknown source 'nowhere'; known: " in said
+    assert rows_of(killed) == before
+
+
+# ---- when it would change results
+
+
+@pytest.fixture
+def of_other_rules(killed: Program) -> Program:
+    change(killed, "UPDATE session SET options = json_set(options, '$.rules', ?)", RULES + 1)
+    return killed
+
+
+DIFFERENCE = f"matching rules {RULES + 1} (made by 0.1.0) became {RULES}"
+
+
+@pytest.mark.parametrize(
+    "command", [("resume",), ("run", "papers.json", "--resume"), ("retry", "20", "--failed")]
+)
+def test_a_session_of_other_matching_rules_is_refused_with_the_difference(
+    of_other_rules: Program, command: tuple[str, ...]
+) -> None:
+    before = rows_of(of_other_rules)
+    said = of_other_rules.run(*command, code=5).stderr
+    assert DIFFERENCE in said
+    assert f"jobrunner resume {session_of(of_other_rules)} --allow-changes" in said
+    assert rows_of(of_other_rules) == before
+
+
+def test_explain_foresees_the_refusal(of_other_rules: Program) -> None:
+    with opened(of_other_rules) as database:
+        said = explain(database, get_session(database, session_of(of_other_rules)))
+    refusal = f"REFUSED without --allow-changes: matching rules {RULES + 1} are now {RULES}"
+    assert refusal in said
+
+
+def test_allowed_changes_go_on_and_stand_in_the_history(of_other_rules: Program) -> None:
+    of_other_rules.run("resume", "--allow-changes")
+    with opened(of_other_rules) as database:
+        events = list_events(database, session_of(of_other_rules))
+    assert f"allowed: {DIFFERENCE}" in [event.message for event in events]
+
+
+# ---- how, and where to
+
+
+def test_an_output_that_is_named_on_resume_is_written_and_remembered(killed: Program) -> None:
+    out = killed.directory / "out.json"
+    assert killed.run("resume", "-o", "out.json").stdout.strip() == str(out)
+    assert len(papers_of(out)) == 30
+    assert killed.query("SELECT output FROM session") == [(str(out),)]
+
+
+def test_an_output_that_cannot_be_written_is_refused_at_once(
+    killed: Program, server: LocalServer
+) -> None:
+    said = killed.run("resume", "-o", "nowhere/out.json", code=2).stderr
+    assert "cannot write nowhere/out.json" in said
+    assert server.requests == []
+
+
+def test_run_resume_takes_the_options_that_it_is_given(killed: Program) -> None:
+    install_source(killed, "shelf")
+    options = ("--source", "shelf", "--batch-size", 5, "--checkpoint-interval", 0)
+    killed.run("run", "papers.json", "--resume", *options)
+    assert progress_of(killed, "shelf") == (29, 29)
+    remembered = json.loads(killed.query("SELECT options FROM session")[0][0])
+    assert remembered["sources"] == ["shelf"]
+    assert (remembered["batch_size"], remembered["checkpoint_interval"]) == (5, 0)

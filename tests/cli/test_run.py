@@ -1,0 +1,331 @@
+"""``run`` from an input to its output, and ``retry`` of what went wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.sample.faults import always, status
+
+from . import library
+from .running import (
+    Program,
+    adopt,
+    finish,
+    has_its_checksum,
+    protected,
+    rows_of,
+    was_killed,
+)
+
+ODD = (
+    r'{"zz": 1.50, "doi": "10.5555/study.1", "caf\u00e9": "a\/b", "year": 2.001e3, "aa": -0}',
+    r'{ "n":7,"title" :"Mapping the sonnets of Iceland: study number 2","authors":"A. Chowdhury"}',
+    r'{"openalex": "W1002", "big": 123456789012345678901234567890, "b": {"b": [1, 2.0], "a": {}}}',
+    r'{"doi": "10.5555/study.3", "doi_as_printed": "10.5555/STUDY.3 ", "citations": 1e2}',
+)
+"""Papers in which much would change if they were read and written again."""
+
+
+class Finished(NamedTuple):
+    """A run that has ended, with all that it left."""
+
+    program: Program
+    server: LocalServer
+    said: subprocess.CompletedProcess[str]
+
+    @property
+    def output(self) -> Path:
+        return self.program.directory / "out.json"
+
+    @property
+    def papers(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.output.read_bytes())["papers"])
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[LocalServer]:
+    """A server for the runs that several tests look at."""
+    with LocalServer(OpenAlex(library.works())) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    with LocalServer(OpenAlex(library.works())) as server:
+        program = Program(tmp_path_factory.mktemp("finished"), server.base_url)
+        listed = ",\n".join(ODD)
+        (program.directory / "odd.json").write_text(f"[\n{listed}\n]", encoding="utf-8")
+        said = program.run("run", "odd.json", "-o", "out.json")
+    return Finished(program, server, said)
+
+
+# ---- what a run gives
+
+
+def test_the_path_of_the_output_is_all_that_stands_on_standard_output(finished: Finished) -> None:
+    assert finished.said.stdout == f"{finished.output}\n"
+
+
+def test_talk_goes_to_standard_error(finished: Finished) -> None:
+    said = finished.said.stderr
+    assert "4 papers from odd.json" in said
+    assert re.search(r"openalex +done +4/4", said)
+    assert said.endswith("completed: all papers are done\n")
+
+
+def test_the_output_has_a_checksum_file_that_sha256sum_accepts(finished: Finished) -> None:
+    assert has_its_checksum(finished.output)
+
+
+def test_papers_are_given_back_byte_for_byte(finished: Finished) -> None:
+    lines = finished.output.read_text(encoding="utf-8").splitlines()[2:6]
+    for line, paper in zip(lines, ODD, strict=True):
+        assert f'"given":{paper},"consolidated"' in line
+
+
+def test_the_consolidated_view_names_the_source_of_each_value(finished: Finished) -> None:
+    view = finished.papers[0]["consolidated"]
+    assert view["abstract"] == {"value": "Number 1 of many.", "source": "openalex"}
+    assert view["citations"] == {"value": 3, "source": "openalex", "all": {"openalex": 3}}
+    assert view["identifiers"] == {
+        "doi": {"value": "10.5555/study.1", "source": "input"},
+        "openalex": {"value": "W1001", "source": "openalex"},
+    }
+
+
+def test_each_record_says_from_where_when_and_by_what_it_was_matched(finished: Finished) -> None:
+    now = datetime.now(UTC)
+    for paper, by in zip(finished.papers, ("doi", "title", "openalex", "doi"), strict=True):
+        record = paper["records"]["openalex"]
+        retrieved = datetime.fromisoformat(record["retrieved_at"])
+        assert now - timedelta(minutes=10) < retrieved <= now
+        assert record["match"]["by"] == by
+
+
+def test_a_batch_of_lookups_is_one_request(finished: Finished) -> None:
+    asked = [request.ids for request in finished.server.requests]
+    assert ("doi:10.5555/study.1", "doi:10.5555/study.3") in asked
+
+
+# ---- how it is asked for
+
+
+@pytest.fixture(scope="module")
+def in_threes(tmp_path_factory: pytest.TempPathFactory, shelf: LocalServer) -> Finished:
+    """Batches of three, and the report as JSON."""
+    program = Program(tmp_path_factory.mktemp("threes"), shelf.base_url)
+    program.input(library.papers(lookups=7, searches=4))
+    said = program.run(
+        *("run", "papers.json", "-o", "out.json", "--batch-size", 3, "--json"),
+        *("--db", "deep/down/state.db"),
+    )
+    return Finished(program, shelf, said)
+
+
+def test_with_json_the_status_is_all_that_stands_on_standard_output(in_threes: Finished) -> None:
+    status = json.loads(in_threes.said.stdout)
+    assert status["state"] == "completed"
+    assert status["output"] == str(in_threes.output)
+    assert [(source["name"], source["done"]) for source in status["sources"]] == [("openalex", 14)]
+
+
+def test_no_batch_is_larger_than_the_size_that_was_asked_for(in_threes: Finished) -> None:
+    batches = json.loads(in_threes.output.read_bytes())["batches"]
+    assert max(batch["papers"] for batch in batches if batch["kind"] == "lookup") == 3
+    assert max(batch["papers"] for batch in batches if batch["kind"] == "search") == 3
+
+
+def test_the_directory_of_the_database_is_made(in_threes: Finished) -> None:
+    assert (in_threes.program.directory / "deep" / "down" / "state.db").is_file()
+
+
+def test_whatever_papers_and_servers_say_no_escape_sequence_is_printed(
+    program: Program, server: LocalServer
+) -> None:
+    evil = "\x1b[31mred\x1b]0;title\x07"
+    program.input([{"title": evil}, {"note": evil}, evil], f"{evil}.json")
+    server.faults = always(status(401, f"go away {evil}"))
+    said = program.run("run", f"{evil}.json", code=1)
+    shown = program.run("status")
+    assert "go away" in said.stderr + shown.stdout
+    for text in (said.stdout, said.stderr, shown.stdout, shown.stderr):
+        assert all(character.isprintable() or character == "\n" for character in text)
+
+
+# ---- an unfinished session of the same input
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, shelf: LocalServer) -> Program:
+    """A run that was killed after its first batch of two papers."""
+    program = Program(tmp_path_factory.mktemp("killed"), shelf.base_url)
+    program.input(library.papers(lookups=4, searches=0)[:4])
+    killed = program.run("run", "papers.json", "--batch-size", 2, fault="commit.after:1", code=None)
+    assert was_killed(killed.returncode)
+    return program
+
+
+@pytest.fixture
+def killed(program: Program, template: Program) -> Program:
+    adopt(program, template)
+    return program
+
+
+def sessions_of(program: Program) -> dict[str, str]:
+    return dict(program.query("SELECT id, status FROM session ORDER BY id"))
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """Return the arguments of each command that a message tells to type."""
+    return [shlex.split(command) for command in re.findall(r"`jobrunner ([^`]+)`", text)]
+
+
+def test_without_a_terminal_an_unfinished_session_is_refused(
+    killed: Program, server: LocalServer
+) -> None:
+    (session,) = sessions_of(killed)
+    said = killed.run("run", "papers.json", code=5).stderr
+    assert f"unfinished session of this input: {session}" in said
+    assert list(sessions_of(killed)) == [session]
+    assert server.requests == []
+    assert commands_in(said) == [["resume", session], ["run", "papers.json", "--new"]]
+
+
+def test_run_with_resume_goes_on(killed: Program, server: LocalServer) -> None:
+    killed.run("run", "papers.json", "--resume", "-o", "out.json")
+    assert list(sessions_of(killed).values()) == ["completed"]
+    asked = {name for request in server.requests for name in request.ids}
+    assert asked == {"doi:10.5555/study.2", "doi:10.5555/study.3"}
+    assert has_its_checksum(killed.directory / "out.json")
+
+
+def test_run_with_new_starts_afresh(killed: Program, server: LocalServer) -> None:
+    killed.run("run", "papers.json", "--new")
+    assert sorted(sessions_of(killed).values()) == ["completed", "running"]
+    assert len({name for request in server.requests for name in request.ids}) == 4
+
+
+# ---- what is refused before anything is done
+
+WRONG = {
+    "--new --resume": "--new and --resume exclude each other",
+    "--source nosuch": "unknown source 'nosuch'",
+    "--base-url openalex=localhost:80": "the base URL must be http(s)://",
+    "--max-time soon": "'soon' is not a time",
+    "-o missing/out.json": "cannot write missing/out.json: its directory does not exist",
+    "-o papers.json": "cannot write papers.json: it is the input",
+}
+
+
+@pytest.fixture(scope="module")
+def refused(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[Program, subprocess.CompletedProcess[str]]]:
+    """A run with each of these options, all at the same time."""
+    started = {}
+    for options in WRONG:
+        program = Program(tmp_path_factory.mktemp("refused"))
+        program.input(library.papers(lookups=1, searches=0))
+        started[options] = program, program.start("run", "papers.json", *options.split())
+    return {options: (program, finish(child)) for options, (program, child) in started.items()}
+
+
+@pytest.mark.parametrize("options", WRONG)
+def test_a_wrong_option_is_a_usage_error_and_nothing_is_begun(
+    options: str, refused: dict[str, tuple[Program, subprocess.CompletedProcess[str]]]
+) -> None:
+    program, said = refused[options]
+    assert said.returncode == 2
+    assert WRONG[options] in said.stderr
+    assert said.stdout == ""
+    assert not program.database.exists()
+
+
+def test_a_read_only_place_for_the_output_is_a_usage_error(program: Program) -> None:
+    program.input(library.papers(lookups=1, searches=0))
+    place = program.directory / "place"
+    place.mkdir()
+    with protected(place):
+        said = program.run("run", "papers.json", "-o", "place/out.json", code=2)
+    assert "its directory is read-only" in said.stderr
+    assert not program.database.exists()
+
+
+# ---- retry
+
+
+@pytest.fixture(scope="module")
+def quarantined(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Four papers: two are known, one is in a work that cannot be read, one is in none."""
+    works = library.works(4)
+    works[2] |= {"title": 17, "display_name": 17}
+    with LocalServer(OpenAlex(works[:3])) as server:
+        program = Program(tmp_path_factory.mktemp("quarantined"), server.base_url)
+        program.input([library.by_doi(number) for number in range(4)])
+        said = program.run("run", "papers.json", code=3)
+    return Finished(program, server, said)
+
+
+@pytest.fixture
+def to_retry(program: Program, quarantined: Finished) -> Program:
+    """The same, with a server that knows all four now."""
+    adopt(program, quarantined.program)
+    return program
+
+
+def outcomes_of(program: Program) -> list[str]:
+    """Return what was said of each paper, by position."""
+    sql = "SELECT r.outcome FROM record r JOIN paper p ON p.id = r.paper_id ORDER BY p.position"
+    return [outcome for (outcome,) in program.query(sql)]
+
+
+def test_a_failed_paper_does_not_keep_the_others_from_being_enriched(
+    quarantined: Finished,
+) -> None:
+    expected = ["enriched", "enriched", "failed", "not_found"]
+    assert outcomes_of(quarantined.program) == expected
+
+
+def test_a_run_with_failed_papers_tells_how_to_retry_them(quarantined: Finished) -> None:
+    (session,) = sessions_of(quarantined.program)
+    assert f"next: jobrunner retry {session} --failed\n" in quarantined.said.stderr
+
+
+def test_retry_asks_again_about_the_failed_papers_only(
+    to_retry: Program, server: LocalServer
+) -> None:
+    said = to_retry.run("retry", *sessions_of(to_retry), "--failed")
+    assert outcomes_of(to_retry) == ["enriched", "enriched", "enriched", "not_found"]
+    assert [request.ids for request in server.requests] == [("doi:10.5555/study.2",)]
+    paper = json.loads(Path(said.stdout.rstrip()).read_bytes())["papers"][2]
+    assert [entry["outcome"] for entry in paper["retired"]] == ["failed"], "it is kept"
+
+
+def test_retry_asks_again_about_the_papers_that_were_not_found_only(
+    to_retry: Program, server: LocalServer
+) -> None:
+    to_retry.run("retry", *sessions_of(to_retry), "--not-found", code=3)
+    assert outcomes_of(to_retry) == ["enriched", "enriched", "failed", "enriched"]
+    assert [request.ids for request in server.requests] == [("doi:10.5555/study.3",)]
+
+
+def test_a_dry_run_of_retry_tells_how_many_and_changes_nothing(
+    to_retry: Program, server: LocalServer
+) -> None:
+    before = rows_of(to_retry)
+    session = sessions_of(to_retry)
+    said = to_retry.run("retry", *session, "--failed", "--not-found", "--dry-run").stdout
+    assert "openalex: 1 papers (failed)" in said
+    assert "openalex: 1 papers (not found)" in said
+    assert rows_of(to_retry) == before
+    assert server.requests == []

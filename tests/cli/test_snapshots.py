@@ -1,0 +1,345 @@
+"""Snapshots: each a file of one committed moment, whole, checksummed, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from jobrunner.files import read_sidecar, sha256_of, sidecar_of
+from jobrunner.outputs.document import Document
+from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.sample.faults import slow
+from jobrunner.snapshots import newest_path, snapshot_directory, take_snapshot
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SnapshotRow
+from jobrunner.store.runs import start_run, take_lease
+from jobrunner.store.sessions import list_events, list_sessions
+from jobrunner.store.snapshots import list_snapshots
+from jobrunner.verifying import verify_file, verify_session
+
+from . import library
+from .running import Program, adopt, change, load, opened, papers_of, protected
+
+PAPERS = library.papers(lookups=24, searches=2)
+
+
+class Kept(Struct):
+    """A run that took snapshots while it went on, and every one that it took."""
+
+    program: Program
+    session: str
+    rows: list[SnapshotRow]
+    taken: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.program.database.parent / self.session / "snapshots"
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted(self.taken.glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    taken = tmp_path_factory.mktemp("taken")
+    with LocalServer(OpenAlex(library.works())) as server:
+        program = Program(tmp_path_factory.mktemp("kept"), server.base_url)
+        # One answer after the other, so that there are commits all the time.
+        server.faults = lambda _request, number: slow(0.15 * number)
+        session = load(program, library.papers(lookups=24, searches=8))
+        change(program, "UPDATE session SET options = json_set(options, '$.batch_size', 3)")
+        child = program.start("resume", "-o", "out.json", "--checkpoint-interval", 0.0002)
+        directory = program.database.parent / session / "snapshots"
+        while child.poll() is None:
+            keep_a_hold_of(directory, taken)
+        child.communicate()
+    keep_a_hold_of(directory, taken)
+    assert child.returncode == 0
+    with opened(program) as database:
+        rows = list_snapshots(database, session)
+    return Kept(program, session, rows, taken)
+
+
+def keep_a_hold_of(directory: Path, taken: Path) -> None:
+    """Link the files of a directory before the run deletes what it does not keep."""
+    for path in directory.glob("[0-9]*") if directory.exists() else ():
+        if not (taken / path.name).exists() and path.exists():
+            (taken / path.name).hardlink_to(path)
+
+
+def sha256sum(*paths: Path) -> int:
+    """Let the tool of the system check files by their checksum files."""
+    command = ["sha256sum", "--check", "--strict", *(path.name for path in paths)]
+    done = subprocess.run(command, cwd=paths[0].parent, check=False, capture_output=True)
+    return done.returncode
+
+
+# ---- while a run goes on
+
+
+def test_snapshots_are_numbered_from_one_without_gaps(kept: Kept) -> None:
+    names = [path.name for path in kept.files]
+    assert names == [f"{number:06d}.json" for number in range(1, len(names) + 1)]
+    assert len(names) >= 5
+
+
+def test_the_last_three_are_kept_in_rows_and_files(kept: Kept) -> None:
+    last = [path.name for path in kept.files[-3:]]
+    assert [Path(row.path).name for row in kept.rows] == last
+    files = {path.name for path in kept.directory.iterdir()}
+    assert files == {*last, *(f"{name}.sha256" for name in last)}
+
+
+def test_nobody_may_write_to_a_snapshot(kept: Kept) -> None:
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept.files} == {0o444}
+
+
+def test_every_snapshot_is_whole_batches_of_one_committed_moment(kept: Kept) -> None:
+    batches, others = [], set()
+    for path in kept.files:
+        assert verify_file(path) == ([], 36)
+        with Document(path) as document:
+            papers = list(document.papers())
+            batches.append({(entry.source, entry.number) for entry in document.batches()})
+        named = {("openalex", entry.batch) for paper in papers for entry in paper.records.values()}
+        missed = {item for paper in papers for item in paper.missed.items()}
+        assert named | missed == batches[-1]
+        others.add(document.head.revision - len(batches[-1]))
+    assert len(others) == 1
+    assert all(fewer < more for fewer, more in pairwise(batches))
+
+
+def test_commits_go_on_while_snapshots_are_taken(kept: Kept) -> None:
+    revisions = [row.revision for row in kept.rows]
+    assert all(earlier < later for earlier, later in pairwise(revisions))
+    assert kept.program.query("SELECT revision FROM session") == [(revisions[-1],)]
+
+
+def test_sha256sum_accepts_every_checksum(kept: Kept) -> None:
+    assert sha256sum(*(sidecar_of(path) for path in kept.files)) == 0
+
+
+def test_a_row_tells_what_its_file_is(kept: Kept) -> None:
+    for row in kept.rows:
+        path = kept.program.database.parent / row.path
+        assert (row.sha256, row.bytes, row.papers) == (sha256_of(path), path.stat().st_size, 36)
+
+
+def test_why_each_was_taken_stands_in_its_row(kept: Kept) -> None:
+    assert [row.reason for row in kept.rows] == ["interval", "interval", "end"]
+
+
+def test_the_newest_one_is_where_users_look_for_it(kept: Kept) -> None:
+    newest = kept.program.database.parent / kept.session / "papers_enriched.json"
+    out = kept.program.directory / "out.json"
+    assert sha256_of(newest) == sha256_of(out) == kept.rows[-1].sha256
+    assert sha256sum(sidecar_of(newest)) == sha256sum(sidecar_of(out)) == 0
+
+
+def test_an_interval_of_zero_takes_the_last_one_only(program: Program) -> None:
+    program.input(PAPERS)
+    program.run("run", "papers.json", "--checkpoint-interval", 0, "--batch-size", 2)
+    assert program.query("SELECT number, reason FROM snapshot") == [(1, "end")]
+
+
+# ---- after a crash
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """A completed session with one snapshot, also kept at an output of the user's."""
+    with LocalServer(OpenAlex(library.works())) as server:
+        program = Program(tmp_path_factory.mktemp("completed"), server.base_url)
+        program.input(PAPERS)
+        program.run("run", "papers.json", "-o", "out.json")
+    return program
+
+
+@pytest.fixture
+def completed(program: Program, template: Program) -> Program:
+    adopt(program, template)
+    program.environment |= template.environment  # its options are as they were
+    change(program, "UPDATE session SET output = ?", str(program.directory / "out.json"))
+    return program
+
+
+@pytest.fixture
+def database(completed: Program) -> Iterator[Database]:
+    with opened(completed) as database:
+        yield database
+
+
+def session_of(database: Database) -> str:
+    return list_sessions(database)[0].id
+
+
+def take(database: Database) -> int:
+    with take_lease(database, session_of(database)) as lease:
+        return take_snapshot(database, lease, "asked for").number
+
+
+TAKE = """
+import sys
+from pathlib import Path
+from jobrunner.snapshots import take_snapshot
+from jobrunner.store.database import open_database
+from jobrunner.store.runs import take_lease
+database = open_database(Path(sys.argv[1]))
+with take_lease(database, sys.argv[2]) as lease:
+    take_snapshot(database, lease, "asked for")
+"""
+
+
+def be_killed(database: Database, moment: str) -> None:
+    """Take a snapshot in a process that is killed at a named moment of it."""
+    killed = subprocess.run(
+        [sys.executable, "-c", TAKE, str(database.path), session_of(database)],
+        env={**os.environ, "JOBRUNNER_FAULT": moment},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+
+
+def files_of(database: Database) -> set[str]:
+    return {path.name for path in snapshot_directory(database, session_of(database)).iterdir()}
+
+
+MOMENTS = ("begin", "half", "written", "written:2", "renamed", "recording")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_a_crash_has_left_is_deleted_with_the_next_snapshot(
+    database: Database, moment: str
+) -> None:
+    be_killed(database, f"snapshot.{moment}")
+    number = take(database)
+    names = {"000001.json", f"{number:06d}.json"}
+    assert files_of(database) == names | {f"{name}.sha256" for name in names}
+    assert verify_session(database, session_of(database)) == []
+
+
+def test_after_crashes_that_used_numbers_up_the_last_three_are_still_kept(
+    database: Database,
+) -> None:
+    take(database)
+    for _ in range(3):
+        be_killed(database, "snapshot.renamed")
+    take(database)
+    assert [row.number for row in list_snapshots(database, session_of(database))] == [1, 2, 6]
+
+
+def test_a_kill_between_recording_and_publishing_is_healed_by_the_next_run(
+    completed: Program, database: Database
+) -> None:
+    be_killed(database, "snapshot.recorded")
+    newest, out = newest_path(database, session_of(database)), completed.directory / "out.json"
+    recorded = list_snapshots(database, session_of(database))[-1]
+    assert recorded.number == 2
+    assert recorded.sha256 not in (sha256_of(newest), sha256_of(out))
+    completed.run("resume", session_of(database))
+    assert recorded.sha256 == sha256_of(newest) == sha256_of(out)
+    assert recorded.sha256 == read_sidecar(newest) == read_sidecar(out)
+
+
+def test_until_it_is_healed_the_older_one_is_whole_and_verified(database: Database) -> None:
+    be_killed(database, "snapshot.recorded")
+    assert verify_session(database, session_of(database)) == []
+
+
+def test_snapshots_that_somebody_deleted_are_made_again_from_the_database(
+    completed: Program, database: Database
+) -> None:
+    shutil.rmtree(snapshot_directory(database, session_of(database)))
+    out = completed.directory / "out.json"
+    out.unlink()
+    completed.run("resume", session_of(database))
+    assert len(papers_of(out)) == 30
+    assert "000002.json" in files_of(database)
+
+
+# ---- one that fails
+
+
+def test_a_snapshot_that_fails_is_told_and_stops_nothing(program: Program) -> None:
+    session = load(program, PAPERS)
+    directory = program.database.parent / session / "snapshots"
+    directory.write_text("in the way", encoding="utf-8")
+    said = program.run("resume", "--checkpoint-interval", 0.0002, code=1).stderr
+    assert f"cannot write {directory / '000001.json'}" in said
+    assert program.query("SELECT count(*) FROM record") == [(29,)]
+    with opened(program) as database:
+        messages = [event.message for event in list_events(database, session)]
+    assert any(message.startswith("snapshot failed: cannot write ") for message in messages)
+
+
+def test_the_snapshot_that_failed_is_still_owed_and_taken_by_the_next_run(
+    program: Program,
+) -> None:
+    session = load(program, PAPERS)
+    directory = program.database.parent / session / "snapshots"
+    directory.write_text("in the way", encoding="utf-8")
+    program.run("resume", code=1)
+    directory.unlink()
+    out = program.run("resume").stdout.strip()
+    assert len(papers_of(Path(out))) == 30
+
+
+def test_a_snapshot_that_fails_leaves_the_earlier_ones_untouched(
+    completed: Program, database: Database
+) -> None:
+    before = sha256_of(newest_path(database, session_of(database)))
+    with protected(snapshot_directory(database, session_of(database))):
+        said = completed.run("snapshot", code=1).stderr
+    assert "cannot write" in said
+    assert files_of(database) == {"000001.json", "000001.json.sha256"}
+    assert sha256_of(newest_path(database, session_of(database))) == before
+    assert verify_session(database, session_of(database)) == []
+
+
+# ---- asked for
+
+
+def test_an_asked_snapshot_is_the_newest_everywhere(completed: Program, database: Database) -> None:
+    written = Path(completed.run("snapshot").stdout.strip())
+    assert written == snapshot_directory(database, session_of(database)) / "000002.json"
+    newest, out = newest_path(database, session_of(database)), completed.directory / "out.json"
+    assert sha256_of(written) == sha256_of(newest) == sha256_of(out)
+
+
+def test_a_copy_can_be_had_beside_a_run(completed: Program, database: Database) -> None:
+    with take_lease(database, session_of(database)) as lease:
+        start_run(database, lease)
+        shown = completed.run("snapshot", session_of(database), "-o", "copy.json")
+    copy = completed.directory / "copy.json"
+    assert shown.stdout == "copy.json\n"
+    assert shown.stderr == "30 papers written\n"
+    assert verify_file(copy) == ([], 30)
+    assert sha256sum(sidecar_of(copy)) == 0
+    assert files_of(database) == {"000001.json", "000001.json.sha256"}
+
+
+def test_beside_a_run_only_the_run_itself_takes_numbered_snapshots(
+    completed: Program, database: Database
+) -> None:
+    with take_lease(database, session_of(database)) as lease:
+        start_run(database, lease)
+        said = completed.run("snapshot", code=4).stderr
+    host = os.uname().nodename
+    assert f"is running elsewhere: host {host}, pid {os.getpid()}, since 20" in said
+
+
+def test_a_copy_that_cannot_be_written_is_an_error(completed: Program) -> None:
+    (completed.directory / "copy.json").mkdir()
+    said = completed.run("snapshot", "-o", "copy.json", code=1).stderr
+    assert "cannot write copy.json: Is a directory" in said

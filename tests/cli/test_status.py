@@ -1,0 +1,277 @@
+"""How a session stands, as another process sees it: during a run, after it, after its death."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from jobrunner.papers import Answer, Match, Record
+from jobrunner.runner import STOPPED
+from jobrunner.sample import LocalServer
+from jobrunner.status import Status, read_status
+from jobrunner.store.batches import Batch, commit_batch
+from jobrunner.store.database import Database
+from jobrunner.store.progress import SourceProgress
+from jobrunner.store.runs import Lease, end_run, start_run, take_lease
+from jobrunner.store.sessions import get_session
+from jobrunner.store.sources import list_sources, stop_source
+
+from . import library
+from .running import Program, eventually, load, opened
+
+PAPERS = library.papers(lookups=24, searches=2)
+"""29 of these 30 can be asked about."""
+
+FOREVER_S = 600.0
+MOMENT = "2026-11-24T01:30:00.000Z"
+
+
+@pytest.fixture
+def session(program: Program) -> str:
+    """A session that has not been run yet."""
+    return load(program, PAPERS)
+
+
+@pytest.fixture
+def database(program: Program, session: str) -> Iterator[Database]:
+    with opened(program) as database:
+        yield database
+
+
+@pytest.fixture
+def at_work(
+    program: Program, session: str, database: Database, server: LocalServer
+) -> Iterator[subprocess.Popen[str]]:
+    """A run that has committed something and now waits for a server that takes its time."""
+    server.faults = lambda _request, number: setattr(server, "latency", FOREVER_S * (number >= 3))
+    child = program.start("resume", session)
+    try:
+        eventually(lambda: done_of(database, session) == 20)
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def status_of(database: Database, session: str) -> Status:
+    return read_status(database, get_session(database, session))
+
+
+def done_of(database: Database, session: str) -> int:
+    return status_of(database, session).sources[0].done
+
+
+def commit(database: Database, lease: Lease, answers: dict[int, Answer | None]) -> None:
+    source = list_sources(database, lease.session_id)[0]
+    batch = Batch(
+        kind="lookup", answers=answers, requests=1, retries=0, cost_micros=100, started_at=MOMENT
+    )
+    commit_batch(database, lease, source, batch)
+
+
+FOUND = Answer.found(Record(id="W1"), Match(by="doi", score=1.0))
+
+
+# ---- its states
+
+
+def test_a_session_that_was_never_run_is_pending(database: Database, session: str) -> None:
+    found = status_of(database, session)
+    assert (found.state, found.runs, found.last_run, found.output) == ("pending", 0, None, None)
+    assert found.next == f"jobrunner resume {session}"
+
+
+def test_a_run_at_work_is_named_with_host_pid_and_time(
+    program: Program, session: str, at_work: subprocess.Popen[str]
+) -> None:
+    said = program.run("status").stdout
+    host = re.escape(os.uname().nodename)
+    since = rf"\(host {host}, pid {at_work.pid}, since 20[0-9-]+T[0-9:.]+Z\)"
+    assert re.search(rf"^session {session}: running {since}$", said, re.MULTILINE)
+    assert "next " not in said
+
+
+def test_a_dead_runner_is_told_with_the_exact_command_to_type(
+    program: Program, session: str, at_work: subprocess.Popen[str]
+) -> None:
+    at_work.kill()
+    at_work.wait()
+    said = program.run("status").stdout
+    assert f"crashed: its runner (host {os.uname().nodename}, pid {at_work.pid}) is dead" in said
+    assert f"next    jobrunner resume {session}\n" in said
+
+
+def test_the_command_to_type_names_the_database_that_was_named(
+    program: Program, session: str
+) -> None:
+    place = "../work/.jobrunner/state.db"
+    said = program.run("status", "--db", place).stdout
+    assert f"next    jobrunner resume {session} --db {place}\n" in said
+
+
+def test_a_run_that_was_stopped_is_interrupted_with_its_reason(
+    program: Program, session: str, database: Database
+) -> None:
+    program.run("resume", "--max-time", "0.001s", code=STOPPED)
+    found = status_of(database, session)
+    assert (found.state, found.last_error) == ("interrupted", "time limit")
+    assert found.next == f"jobrunner resume {session}"
+
+
+def test_a_run_that_ended_with_an_error_has_failed_with_it(
+    database: Database, session: str
+) -> None:
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        end_run(database, lease, status="failed", reason="the disk is full")
+    found = status_of(database, session)
+    assert (found.state, found.last_error) == ("failed", "the disk is full")
+
+
+def test_a_completed_session_names_its_output_and_nothing_to_type(
+    program: Program, session: str
+) -> None:
+    program.run("resume", "-o", "out.json")
+    said = program.run("status").stdout
+    assert f"session {session}: completed at 20" in said
+    assert "newest  snapshot 1, 20" in said
+    assert f"output  {program.directory / 'out.json'}\n" in said
+    assert "next " not in said
+
+
+def test_failed_papers_of_a_completed_session_can_be_retried(
+    database: Database, session: str
+) -> None:
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        usable = [number for number in range(1, 31) if number != 29]
+        commit(database, lease, dict.fromkeys(usable, Answer.failed("its record is broken")))
+        end_run(database, lease, status="completed", reason="all papers are done")
+    assert status_of(database, session).next == f"jobrunner retry {session} --failed"
+
+
+def test_a_stopped_source_tells_why_and_from_when_on_it_can_go_on(
+    program: Program, database: Database, session: str
+) -> None:
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        source = list_sources(database, session)[0]
+        stop_source(database, lease, source, "openalex: the allowance is used up", MOMENT)
+        end_run(database, lease, status="interrupted", reason="papers are left")
+    said = program.run("status").stdout
+    assert "reason  openalex: the allowance is used up\n" in said
+    assert f"next    jobrunner resume {session}   (from {MOMENT} on)\n" in said
+
+
+def test_what_no_snapshot_shows_yet_is_owed(database: Database, session: str) -> None:
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        commit(database, lease, {1: FOUND})
+        assert status_of(database, session).snapshot_owed
+
+
+# ---- its figures
+
+
+def test_the_figures_are_counts_of_rows(
+    program: Program, session: str, database: Database, at_work: subprocess.Popen[str]
+) -> None:
+    found = status_of(database, session).sources[0]
+    records = program.query(
+        "SELECT count(*), sum(outcome = 'enriched'), sum(outcome = 'not_found') FROM record"
+    )
+    batches = program.query("SELECT count(*), sum(requests), sum(cost_micros) FROM batch")
+    assert at_work.poll() is None
+    assert [(found.done, found.enriched, found.not_found)] == records
+    assert [(found.batches, found.requests, found.cost_micros)] == batches
+    assert (found.papers, found.pending) == (29, 29 - found.done)
+
+
+def test_rate_and_eta_are_shown_while_a_run_is_at_work(
+    database: Database, session: str, at_work: subprocess.Popen[str]
+) -> None:
+    source = status_of(database, session).sources[0]
+    assert at_work.poll() is None
+    assert source.rate
+    assert source.eta_seconds == pytest.approx(9 / source.rate)
+
+
+def test_a_dead_run_has_neither_rate_nor_eta(
+    database: Database, session: str, at_work: subprocess.Popen[str]
+) -> None:
+    at_work.kill()
+    at_work.wait()
+    source = status_of(database, session).sources[0]
+    assert (source.rate, source.eta_seconds) == (None, None)
+
+
+def test_json_has_every_fact_by_name(program: Program, session: str) -> None:
+    found = program.json("status", session[:8])
+    assert list(found) == list(Status.__struct_fields__)
+    assert list(found["sources"][0]) == list(SourceProgress.__struct_fields__)
+    assert (found["session"], found["state"], found["papers"]) == (session, "pending", 30)
+
+
+# ---- which session, and how it is asked
+
+
+def test_without_a_name_it_is_the_latest_session(program: Program, session: str) -> None:
+    latest = load(program, [library.by_doi(7)], "small.json")
+    assert session != latest
+    assert program.json("status")["session"] == latest
+
+
+def test_an_unknown_session_is_an_error(program: Program, session: str) -> None:
+    said = program.run("status", f"{session}-x", code=1).stderr
+    assert f"there is no session {session}-x" in said
+
+
+def test_without_a_database_the_first_step_is_told(program: Program) -> None:
+    said = program.run("status", code=1).stderr
+    assert "there is no jobrunner database at .jobrunner/state.db" in said
+    assert "jobrunner run INPUT" in said
+
+
+def test_a_run_goes_on_while_it_is_asked_again_and_again(
+    program: Program, session: str, database: Database, server: LocalServer
+) -> None:
+    server.latency = 0.1
+    child = program.start("resume", session)
+    seen = []
+    while child.poll() is None:
+        found = status_of(database, session)
+        seen.append((found.state, found.sources[0].done))
+    child.communicate()
+    assert child.returncode == 0
+    states = list(dict.fromkeys(state for state, _ in seen))
+    assert states in (["pending", "running"], ["pending", "running", "completed"])
+    counts = [done for _, done in seen]
+    assert counts == sorted(counts)
+    assert len(set(counts)) > 2
+
+
+def test_a_writer_in_the_middle_of_a_commit_is_not_waited_for(
+    program: Program, session: str, database: Database
+) -> None:
+    with database.write():
+        assert program.run("status", session).stdout
+
+
+def test_watch_ends_when_the_run_ends(
+    program: Program, session: str, at_work: subprocess.Popen[str], server: LocalServer
+) -> None:
+    watching = program.start("status", session, "--watch")
+    with pytest.raises(subprocess.TimeoutExpired):
+        watching.wait(1.5)
+    at_work.terminate()
+    log = program.database.parent / session / "run.log"
+    eventually(lambda: "stopping" in log.read_text(encoding="utf-8"))
+    at_work.terminate()
+    shown, _ = watching.communicate(timeout=10)
+    assert watching.returncode == 0
+    assert f"session {session}: interrupted at 20" in shown
+    assert "reason  signal SIGTERM" in shown

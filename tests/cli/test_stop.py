@@ -1,0 +1,273 @@
+"""Stopping before the end, and what another process sees meanwhile."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.sample.faults import after, always, slow
+from jobrunner.sample.messages import Fault, Plan, Request
+
+from . import library
+from .running import (
+    Program,
+    adopt,
+    committed,
+    eventually,
+    finish,
+    has_its_checksum,
+    papers_of,
+    was_killed,
+)
+
+PAPERS = [library.by_doi(number) for number in range(75)]
+"""One by one, at the pace that OpenAlex allows, they take two and a half seconds."""
+
+ONE_BY_ONE = ("run", "papers.json", "-o", "out.json", "--batch-size", 1)
+TOO_LONG = 20.0
+"""Seconds of an answer that nobody waits for."""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    with LocalServer(OpenAlex(library.works())) as server:
+        program = Program(tmp_path_factory.mktemp("uninterrupted"), server.base_url)
+        program.input(PAPERS)
+        program.run("run", "papers.json", "-o", "out.json")
+        return papers_of(program.directory / "out.json")
+
+
+def session_of(program: Program) -> str:
+    return str(program.query("SELECT id FROM session")[0][0])
+
+
+def wait_until_committed(program: Program, count: int) -> None:
+    eventually(lambda: committed(program) >= count)
+
+
+def enriched_in(path: Path) -> int:
+    """Count the papers of a snapshot that have a record."""
+    return sum("records" in paper for paper in json.loads(path.read_bytes())["papers"])
+
+
+# ---- gracefully
+
+REASONS = {
+    "SIGINT": "signal SIGINT",
+    "SIGTERM": "signal SIGTERM",
+    "SIGHUP": "signal SIGHUP",
+    "--max-time": "time limit",
+}
+"""Ways to stop a run, with the reason that it gives."""
+
+QUICK = 10
+"""Requests that are answered at once; those after them take a while."""
+
+
+class Stopped(NamedTuple):
+    """A run that was stopped before its end; ``asked`` is every request that it made."""
+
+    program: Program
+    asked: list[Request]
+    said: subprocess.CompletedProcess[str]
+    reason: str
+
+    @property
+    def output(self) -> Path:
+        return self.program.directory / "out.json"
+
+
+def noting(asked: list[Request], plan: Plan) -> Plan:
+    """Let a plan hold, and note each request as it comes in."""
+
+    def noted(request: Request, number: int) -> Fault | None:
+        asked.append(request)
+        return plan(request, number)
+
+    return noted
+
+
+def is_answer_under_way(asked: list[Request]) -> bool:
+    return len(asked) > QUICK
+
+
+@pytest.fixture(scope="module")
+def all_stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stopped]]:
+    """Runs at the same time, each stopped in one way while answers are under way."""
+    with ExitStack() as stack:
+        started = {}
+        for way in REASONS:
+            asked: list[Request] = []
+            plan = noting(asked, after(QUICK, slow(1.0)))
+            server = stack.enter_context(LocalServer(OpenAlex(library.works()), faults=plan))
+            program = Program(tmp_path_factory.mktemp("stopped"), server.base_url)
+            program.input(PAPERS)
+            limit = (way, "1s") if way.startswith("--") else ()
+            started[way] = program, asked, program.start(*ONE_BY_ONE, *limit)
+        for way, (_, asked, child) in started.items():
+            if way in signal.Signals.__members__:
+                eventually(partial(is_answer_under_way, asked))
+                child.send_signal(signal.Signals[way])
+        yield {
+            way: Stopped(program, asked, finish(child), REASONS[way])
+            for way, (program, asked, child) in started.items()
+        }
+
+
+@pytest.fixture(params=REASONS)
+def stopped(request: pytest.FixtureRequest, all_stopped: dict[str, Stopped]) -> Stopped:
+    return all_stopped[request.param]
+
+
+def test_a_stopped_run_ends_with_the_exit_code_of_a_temporary_failure(stopped: Stopped) -> None:
+    assert stopped.said.returncode == 75
+    assert f"interrupted: {stopped.reason}\n" in stopped.said.stderr
+
+
+def test_a_stopped_run_tells_the_command_that_goes_on(stopped: Stopped) -> None:
+    command = f"next: jobrunner resume {session_of(stopped.program)}\n"
+    assert stopped.said.stderr.endswith(command)
+
+
+def test_a_stopped_session_is_interrupted(stopped: Stopped) -> None:
+    ended = stopped.program.query("SELECT s.status, r.ending, r.reason FROM session s, run r")
+    assert ended == [("interrupted", "interrupted", stopped.reason)]
+
+
+def test_requests_under_way_are_waited_for_and_their_batches_committed(stopped: Stopped) -> None:
+    assert 0 < len(stopped.asked) < len(PAPERS)
+    assert committed(stopped.program) == len(stopped.asked)
+
+
+def test_a_stopped_run_leaves_a_snapshot_of_all_that_is_committed(stopped: Stopped) -> None:
+    assert enriched_in(stopped.output) == committed(stopped.program)
+    assert has_its_checksum(stopped.output)
+
+
+@pytest.fixture(scope="module")
+def all_resumed(
+    all_stopped: dict[str, Stopped], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, tuple[Path, LocalServer]]]:
+    """The outputs of the same sessions after a resume, and the servers that these asked."""
+    with ExitStack() as stack:
+        started = {}
+        for way, stopped in all_stopped.items():
+            server = stack.enter_context(LocalServer(OpenAlex(library.works())))
+            program = Program(tmp_path_factory.mktemp("resumed"), server.base_url)
+            adopt(program, stopped.program)
+            command = ("resume", "--batch-size", 100, "-o", "out.json")
+            started[way] = program.directory / "out.json", server, program.start(*command)
+        assert [finish(child).returncode for _, _, child in started.values()] == [0] * len(REASONS)
+        yield {way: (output, server) for way, (output, server, _) in started.items()}
+
+
+@pytest.mark.parametrize("way", REASONS)
+def test_a_stopped_session_ends_as_if_nothing_had_happened(
+    way: str,
+    all_stopped: dict[str, Stopped],
+    all_resumed: dict[str, tuple[Path, LocalServer]],
+    uninterrupted: list[dict[str, Any]],
+) -> None:
+    output, server = all_resumed[way]
+    assert papers_of(output) == uninterrupted
+    left = len(PAPERS) - committed(all_stopped[way].program)
+    assert [len(request.ids) for request in server.requests] == [left]
+
+
+# ---- at once
+
+
+def stop_at_once(child: subprocess.Popen[str]) -> None:
+    """Send SIGINT, and again when the first one has been heard."""
+    assert child.stderr is not None
+    child.send_signal(signal.SIGINT)
+    while not (line := child.stderr.readline()).startswith("stopping"):
+        assert line, "it has ended without saying that it stops"
+    child.send_signal(signal.SIGINT)
+
+
+def test_a_second_signal_stops_at_once_and_loses_no_committed_batch(
+    program: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+) -> None:
+    server.faults = after(5, slow(TOO_LONG))
+    program.input(PAPERS)
+    child = program.start(*ONE_BY_ONE)
+    wait_until_committed(program, 5)
+    began = time.monotonic()
+    stop_at_once(child)
+    assert finish(child).returncode == 75
+    assert time.monotonic() - began < TOO_LONG / 2
+    assert program.query("SELECT status FROM session") == [("interrupted",)]
+    assert committed(program) == 5
+    server.faults = None
+    program.run("resume", "--batch-size", 100)
+    assert papers_of(program.directory / "out.json") == uninterrupted
+
+
+# ---- from outside
+
+
+def test_a_run_that_was_put_to_sleep_with_requests_under_way_goes_on(
+    program: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+) -> None:
+    server.faults = after(5, slow(1.5))
+    program.input(PAPERS[:10])
+    child = program.start(*ONE_BY_ONE)
+    wait_until_committed(program, 5)
+    child.send_signal(signal.SIGSTOP)
+    asleep = program.json("status")
+    child.send_signal(signal.SIGCONT)
+    assert (asleep["state"], asleep["last_run"]["pid"]) == ("running", child.pid)
+    assert finish(child).returncode == 0
+    assert papers_of(program.directory / "out.json") == uninterrupted[:10]
+
+
+@pytest.fixture
+def at_work(program: Program, server: LocalServer) -> Iterator[subprocess.Popen[str]]:
+    """A run that waits for an answer."""
+    asked: list[Request] = []
+    server.faults = noting(asked, always(slow(TOO_LONG)))
+    program.input(PAPERS[:4])
+    child = program.start("run", "papers.json")
+    eventually(lambda: asked)
+    yield child
+    child.kill()
+    child.communicate()
+
+
+def test_a_second_runner_is_refused_and_told_who_the_first_is(
+    program: Program, at_work: subprocess.Popen[str]
+) -> None:
+    said = program.run("resume", code=4).stderr
+    assert f"session {session_of(program)} is running elsewhere" in said
+    assert re.search(rf"host \S+, pid {at_work.pid}, since \d{{4}}-\d\d-\d\dT", said)
+    assert at_work.poll() is None
+
+
+# ---- while a list is loaded
+
+
+def test_a_list_that_was_not_loaded_whole_is_no_session_and_is_cleaned_up(
+    program: Program, server: LocalServer
+) -> None:
+    program.input([{"title": f"A paper, number {number}"} for number in range(1500)], "long.json")
+    killed = program.run("run", "long.json", fault="load.inside:2", code=None)
+    assert was_killed(killed.returncode)
+    assert program.query("SELECT count(*) FROM paper") == [(1000,)]
+    assert "no session" in program.run("status", code=1).stderr
+    program.input(PAPERS[:2])
+    program.run("run", "papers.json")
+    assert program.query("SELECT count(*) FROM paper") == [(2,)]
+    places = [path.name for path in program.database.parent.iterdir() if path.is_dir()]
+    assert places == [session_of(program)]

@@ -1,0 +1,282 @@
+"""Verification finds whatever is wrong with rows, counters, snapshots and pages, and says it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.snapshots import newest_path, take_snapshot
+from jobrunner.store.database import Database
+from jobrunner.store.runs import start_run, take_lease
+from jobrunner.store.sessions import list_sessions
+from jobrunner.verifying import verify_session
+
+from . import library
+from .running import Program, adopt, change, load, opened
+
+PAPERS = library.papers(lookups=24, searches=2)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """A completed session with two snapshots."""
+    with LocalServer(OpenAlex(library.works())) as server:
+        program = Program(tmp_path_factory.mktemp("completed"), server.base_url)
+        program.input(PAPERS)
+        program.run("run", "papers.json", "--batch-size", 10)
+    with opened(program) as database, take_lease(database, session_of(database)) as lease:
+        take_snapshot(database, lease, "asked for")
+    return program
+
+
+@pytest.fixture
+def completed(program: Program, template: Program) -> Program:
+    adopt(program, template)
+    return program
+
+
+@pytest.fixture
+def snapshot(completed: Program) -> Path:
+    """The newest snapshot, which may be changed here."""
+    [path] = completed.database.parent.glob("*/snapshots/000002.json")
+    path.chmod(0o644)
+    return path
+
+
+def session_of(database: Database) -> str:
+    return list_sessions(database)[0].id
+
+
+def problems(program: Program) -> list[str]:
+    with opened(program) as database:
+        return verify_session(database, session_of(database))
+
+
+# ---- the session
+
+
+def test_a_session_that_is_as_it_should_be_is_ok(completed: Program) -> None:
+    shown = completed.run("verify").stdout
+    assert shown.endswith(": ok, rows, counters and snapshots agree\n")
+
+
+def test_all_sessions_are_verified_unless_one_is_named(completed: Program) -> None:
+    other = load(completed, [library.by_doi(7)], "small.json")
+    assert len(completed.run("verify").stdout.splitlines()) == 2
+    assert completed.run("verify", other).stdout.startswith(f"{other}: ok")
+
+
+def test_what_is_wrong_is_a_sentence_and_exit_code_six(completed: Program) -> None:
+    change(completed, "DELETE FROM record WHERE id = 3")
+    done = completed.run("verify", code=6)
+    assert "batch 0 of openalex counted 10 enriched papers, but 9 are there" in done.stdout
+    assert "1 problem" not in done.stdout
+    assert " problems found" in done.stderr
+    assert "jobrunner restore SNAPSHOT --db NEW.db" in done.stderr
+
+
+def test_problems_are_listed_by_session_as_json(completed: Program) -> None:
+    session = completed.json("status")["session"]
+    assert completed.json("verify") == {"ok": True, "problems": {session: []}}
+
+
+ROWS = {
+    "DELETE FROM record WHERE id = 3": "batch 0 of openalex counted 10 enriched papers, but 9 are",
+    "DELETE FROM lookup_miss": "batch 2 of openalex counted 1 passed on papers, but 0 are there",
+    "UPDATE record SET outcome = 'not_found' WHERE id = 3": "counted 10 enriched papers, but 9",
+    "UPDATE batch SET enriched = 9, failed = 1 WHERE number = 0": "counted 1 failed papers, but 0",
+    "UPDATE batch SET enriched = enriched + 1, papers = papers + 1 WHERE number = 1": (
+        "batch 1 of openalex counted 11 enriched papers, but 10 are there"
+    ),
+    "UPDATE batch SET fields = json_set(fields, '$.title', 7) WHERE number = 0": (
+        "batch 0 of openalex counted 7 records with title, but 10 have it"
+    ),
+    "UPDATE batch SET fields = '{' WHERE number = 0": (
+        "what batch 0 of openalex counted cannot be read: "
+    ),
+    "UPDATE record SET data = substr(data, 1, 40) WHERE id = 3": (
+        "the enriched record of paper 2 cannot be read: "
+    ),
+    "UPDATE record SET data = NULL WHERE id = 3": "the enriched record of paper 2 cannot be read: ",
+    "UPDATE record SET match = '[' WHERE id = 3": "the match of the enriched record of paper 2",
+    "UPDATE paper SET given = '{\"title\": ' WHERE position = 4": "paper 4 as given cannot be read",
+    "UPDATE paper SET position = 99 WHERE position = 29": "30 papers stand at 100 positions",
+    "DELETE FROM paper WHERE position = 29": "rows point at missing rows, first in ",
+    "DELETE FROM batch WHERE number = 0": "10 records belong to no batch or source of the session",
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), ROWS.items())
+def test_damaged_rows_are_told(completed: Program, damage: str, sentence: str) -> None:
+    change(completed, damage)
+    assert any(sentence in problem for problem in problems(completed))
+
+
+def test_a_sum_that_its_parts_do_not_add_up_to_is_told(completed: Program) -> None:
+    with closing(sqlite3.connect(completed.database)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE batch SET papers = papers + 1 WHERE number = 0")
+    assert problems(completed) == ["batch 0 of openalex counted 11 papers, but 10 are there"]
+
+
+def test_a_session_row_that_cannot_be_read_is_damage(completed: Program) -> None:
+    change(completed, "UPDATE session SET options = '{'")
+    said = completed.run("verify", code=6).stderr
+    assert "the row of session" in said
+    assert "cannot be read" in said
+
+
+def page_of(program: Program, table: str) -> tuple[int, int]:
+    """Return the place and size of a page that holds rows of a table."""
+    with closing(sqlite3.connect(program.database)) as connection:
+        [(size,)] = connection.execute("PRAGMA page_size")
+        [(page,)] = connection.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
+        )
+    return (page - 1) * size, size
+
+
+@pytest.mark.parametrize("table", ["record", "paper", "batch"])
+def test_a_page_of_the_database_that_was_overwritten_is_damage(
+    completed: Program, table: str
+) -> None:
+    place, size = page_of(completed, table)
+    with completed.database.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\x5a" * size)
+    assert problems(completed)
+
+
+def test_a_damaged_page_is_told_by_the_command(completed: Program) -> None:
+    place, size = page_of(completed, "record")
+    with completed.database.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\x5a" * size)
+    assert "is damaged: " in completed.run("verify", code=6).stdout
+
+
+# ---- its snapshots
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def edit_the_checksum(path: Path) -> None:
+    sidecar = path.with_name(path.name + ".sha256")
+    sidecar.write_text("0" * 64 + sidecar.read_text(encoding="utf-8")[64:], encoding="utf-8")
+
+
+def delete_the_checksum(path: Path) -> None:
+    path.with_name(path.name + ".sha256").unlink()
+
+
+def put_another_in_its_place(path: Path) -> None:
+    older = path.with_name("000001.json")
+    path.write_bytes(older.read_bytes())
+    line = older.with_name("000001.json.sha256").read_text(encoding="utf-8")
+    checksum = path.with_name(path.name + ".sha256")
+    checksum.write_text(line.replace("000001", "000002"), encoding="utf-8")
+
+
+FILES: dict[Callable[[Path], None], str] = {
+    flip_a_byte: "000002.json does not have the checksum in 000002.json.sha256",
+    cut_off: "000002.json does not have the checksum in 000002.json.sha256",
+    edit_the_checksum: "000002.json does not have the checksum in 000002.json.sha256",
+    delete_the_checksum: "000002.json.sha256 is missing or holds no checksum of it",
+    put_another_in_its_place: "000002.json has not the checksum that was recorded",
+    Path.unlink: "000002.json is missing",
+}
+
+
+@pytest.mark.parametrize("damage", FILES)
+def test_damaged_snapshots_are_told(
+    completed: Program, snapshot: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(snapshot)
+    found = problems(completed)
+    assert any(FILES[damage] in problem for problem in found)
+    assert all("000002" in problem for problem in found)
+
+
+def test_a_file_in_the_place_of_the_newest_snapshot_is_told(completed: Program) -> None:
+    with opened(completed) as database:
+        newest = newest_path(database, session_of(database))
+        newest.unlink()
+        newest.write_text("{}", encoding="utf-8")
+        assert verify_session(database, session_of(database)) == [
+            f"{newest} is none of the snapshots (its checksum differs)"
+        ]
+
+
+def test_beside_a_run_the_files_are_left_out_as_they_may_change(
+    completed: Program, snapshot: Path
+) -> None:
+    snapshot.unlink()
+    with opened(completed) as database, take_lease(database, session_of(database)) as lease:
+        start_run(database, lease)
+        assert verify_session(database, session_of(database)) == []
+
+
+# ---- a file alone
+
+
+@pytest.fixture
+def alone(tmp_path: Path, template: Program) -> Iterator[Program]:
+    """A directory without a database that holds a snapshot with its checksum."""
+    program = Program(tmp_path / "alone")
+    [newest] = template.database.parent.glob("*/papers_enriched.json")
+    for name in (newest.name, f"{newest.name}.sha256"):
+        shutil.copy(newest.with_name(name), program.directory / name)
+    (program.directory / newest.name).chmod(0o644)
+    yield program
+    assert not program.database.exists()
+
+
+NAME = "papers_enriched.json"
+
+
+def test_a_file_is_verified_without_a_database(alone: Program) -> None:
+    assert alone.run("verify", NAME).stdout == f"{NAME}: ok, 30 papers\n"
+
+
+def test_a_wrong_checksum_is_damage(alone: Program) -> None:
+    edit_the_checksum(alone.directory / NAME)
+    done = alone.run("verify", NAME, code=6)
+    assert done.stdout == f"{NAME}: {NAME} does not have the checksum in {NAME}.sha256\n"
+    assert "1 problem found" in done.stderr
+    assert "use another snapshot" in done.stderr
+
+
+def test_a_file_that_was_cut_off_is_damage_whatever_its_checksum(alone: Program) -> None:
+    cut_off(alone.directory / NAME)
+    said = alone.run("verify", NAME, code=6).stdout
+    assert f"{NAME} does not have the checksum" in said
+    assert f"{NAME} is not a whole jobrunner snapshot: " in said
+
+
+def test_the_problems_of_a_file_are_listed_as_json(alone: Program) -> None:
+    assert alone.json("verify", NAME) == {"ok": True, "problems": {NAME: []}}
+
+
+def test_a_file_that_is_no_snapshot_is_damage(alone: Program) -> None:
+    alone.input(PAPERS)
+    said = alone.run("verify", "papers.json", code=6).stdout
+    assert "papers.json is not a whole jobrunner snapshot: " in said
+
+
+def test_a_file_that_is_not_there_is_an_error(alone: Program) -> None:
+    said = alone.run("verify", "nowhere.json", code=1).stderr
+    assert "nowhere.json: no such file" in said
