@@ -17,9 +17,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
@@ -29,7 +32,8 @@ from benchmarks import labelled_pairs
 from benchmarks.labelled_pairs import Pair
 from benchmarks.logistic import fit, probability
 from benchmarks.pair_features import features, rarity_of, venue_affinities
-from jobrunner.matching import Verdict, judge
+from jobrunner import __version__
+from jobrunner.matching import RULES, Verdict, judge
 from jobrunner.papers import Author, Paper, Record
 
 SHARE_OF_TRUE = 0.1863
@@ -66,12 +70,13 @@ TRAINED = (
 
 
 class Counts(Struct):
-    """How pairs were decided."""
+    """How pairs were decided; ``review`` are those left to a person, ``review_right`` true ones."""
 
     right: int = 0
     wrong: int = 0
     missed: int = 0
     review: int = 0
+    review_right: int = 0
 
     def add(self, *, said: bool, label: bool) -> None:
         """Count one decision."""
@@ -79,14 +84,31 @@ class Counts(Struct):
         self.wrong += said and not label
         self.missed += label and not said
 
+    @property
+    def precision(self) -> float:
+        """The share of what was taken for one work that is one; 1 if nothing was."""
+        said = self.right + self.wrong
+        return self.right / said if said else 1.0
+
+    @property
+    def recall(self) -> float:
+        """The share of true pairs that was taken for one work."""
+        return self.right / (self.right + self.missed)
+
+    @property
+    def recall_with_review(self) -> float:
+        """The share of true pairs that was taken for one work, or left to a person."""
+        return (self.right + self.review_right) / (self.right + self.missed)
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
+        return 2 * self.right / (2 * self.right + self.wrong + self.missed)
+
     def __str__(self) -> str:
-        said, true = self.right + self.wrong, self.right + self.missed
-        if not true:
+        if not self.right + self.missed:
             return f"{'-':>6} {'-':>6} {'-':>6}"
-        precision = self.right / said if said else 1.0
-        recall = self.right / true
-        f1 = 2 * self.right / (said + true)
-        return f"{100 * precision:6.2f} {100 * recall:6.2f} {100 * f1:6.2f}"
+        return f"{100 * self.precision:6.2f} {100 * self.recall:6.2f} {100 * self.f1:6.2f}"
 
 
 def by_rule(pairs: Sequence[Pair]) -> Counts:
@@ -96,6 +118,7 @@ def by_rule(pairs: Sequence[Pair]) -> Counts:
         verdict, _ = judge(left, right)
         counts.add(said=verdict is Verdict.MATCH, label=label)
         counts.review += verdict is Verdict.REVIEW
+        counts.review_right += verdict is Verdict.REVIEW and label
     return counts
 
 
@@ -166,22 +189,28 @@ def trained_lines(data: Path, trained: Trained) -> list[str]:
 
 
 def _line(name: str, pairs: int, rule: Counts, classified: str, published: str = "") -> str:
-    return f"{name:36} {pairs:7,} {rule} {rule.review:7,}   {classified:20}   {published}"
+    true = rule.right + rule.missed
+    whole = f"{100 * rule.recall_with_review:6.2f}" if true else f"{'-':>6}"
+    counts = f"{pairs:7,} {rule} {rule.review:7,} {whole}"
+    return f"{name:36} {counts}   {classified:20}   {published}"
 
 
 def untrained_lines(data: Path) -> list[str]:
     """Measure the sets that have no training part; only the rule decides them."""
-    records = labelled_pairs.records(data)
-    sets = (
-        (
-            "cora, true and 5 nearest",
-            labelled_pairs.cora(data),
-            "its labels tell versions of a work apart",
-        ),
-        ("one DOI across sources", labelled_pairs.across_sources(records), ""),
+    sets = [
+        ("cora, true and 5 nearest", labelled_pairs.cora(data), "its labels tell versions apart"),
         ("arxiv_to_journal, 5 nearest others", labelled_pairs.arxiv_neighbours(data), "none is"),
-        ("one title, two Crossref DOIs", labelled_pairs.one_title_two_dois(records), "some are"),
-    )
+    ]
+    if (data / "records").is_dir():
+        records = labelled_pairs.records(data)
+        sets += [
+            ("one DOI across sources", labelled_pairs.across_sources(records), ""),
+            (
+                "one title, two Crossref DOIs",
+                labelled_pairs.one_title_two_dois(records),
+                "some are",
+            ),
+        ]
     lines: list[str] = []
     for name, pairs, remark in sets:
         rule = by_rule(pairs)
@@ -194,16 +223,32 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=os.environ.get("JOBRUNNER_TEST_DATA", beside))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=os.environ.get("JOBRUNNER_TEST_DATA", beside),
+        help="holds matching/ (labelled pairs) and perhaps records/ (works of the three sources)"
+        " [default: JOBRUNNER_TEST_DATA, or shared/data beside the checkout]",
+    )
     parser.add_argument("--rule-only", action="store_true", help="fit no classifier (seconds)")
     options = parser.parse_args()
     data = Path(options.data)
+    if data.name == "matching" and not (data / "matching").is_dir():
+        data = data.parent
     if not (data / "matching").is_dir():
         print(f"no labelled pairs: {data / 'matching'} is not there; name it by --data DIR")
         return 2
-    print(f"{'':44} {'rule':20} {'':7}   {'classifier':20}")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, jobrunner {__version__} (matching rules {RULES}),"
+        f" rapidfuzz {version('rapidfuzz')}, Python {platform.python_version()}"
+    )
+    print(f"{'':44} {'rule':35}   {'classifier':20}")
     columns = f"{'P':>6} {'R':>6} {'F1':>6}"
-    print(f"{'set.part':36} {'pairs':>7} {columns} {'review':>7}   {columns}   published F1 (test)")
+    print(
+        f"{'set.part':36} {'pairs':>7} {columns} {'review':>7} {'R+rev':>6}   {columns}"
+        "   published F1 (test)"
+    )
     if options.rule_only:
         for trained in TRAINED:
             pairs = labelled_pairs.columns(data, f"{trained.name}.valid")

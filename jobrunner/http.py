@@ -21,7 +21,7 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http_rules import GarbledError, check_status, decode_answer, without_keys
+from jobrunner.http_rules import GarbledError, check_status, decode_answer, shown
 from jobrunner.service import Limits, Params, RetryBudget, Service, Usage, user_agent
 
 __all__ = [
@@ -88,16 +88,17 @@ class Requests:
         self, method: str, path: str, params: Params, body: object, missing: Collection[int]
     ) -> object:
         request = self._client.request(method, path, params, body)
-        response = await self._follow(await self._client.send(request, self.usage))
+        response: httpx2.Response | None = None
         try:
+            response = await self._follow(await self._client.send(request, self.usage))
             self._service.judge(response)
             if response.status_code in missing:
                 return None
             check_status(response, self._service.name)
             return decode_answer(response, self._service.name)
         except SourceError as exc:
-            exc.args = (without_keys(str(exc), self._service.headers),)
-            if isinstance(exc, TransientError):
+            exc.args = (shown(str(exc), self._service.headers),)
+            if response is not None and isinstance(exc, TransientError):
                 self._hold(exc, response)
             raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,8 +21,8 @@ from jobrunner.errors import (
     TransientError,
 )
 
-MESSAGE_LENGTH = 300
-"""Characters of a service's own message that are shown."""
+MESSAGE_LENGTH = 360
+"""Characters of a message about a service's answer that are shown."""
 
 
 SHORTEST_KEY = 7
@@ -50,7 +51,7 @@ def check_status(response: httpx2.Response, source: str) -> None:
 
 
 def server_message(response: httpx2.Response) -> str:
-    """Return ': ' and the service's own words on one short line, or '' where it has none."""
+    """Return ': ' and the service's own words on one line, or '' where it has none."""
     try:
         body = decode(response.content)
     except AnswerMalformed:
@@ -58,8 +59,6 @@ def server_message(response: httpx2.Response) -> str:
     words = " - ".join(_sentences(body))
     line = "".join(c if c.isprintable() else " " for c in words)
     line = " ".join(line.split())
-    if len(line) > MESSAGE_LENGTH:
-        line = line[: MESSAGE_LENGTH - 1] + "…"
     return f": {line}" if line else ""
 
 
@@ -72,7 +71,7 @@ def _sentences(body: object) -> list[str]:
     if not isinstance(body, dict):
         return []
     parts = (body.get(key) for key in ("error", "message", "description"))
-    return [text for part in parts if part for text in _sentences(part)]
+    return list(dict.fromkeys(text for part in parts if part for text in _sentences(part)))
 
 
 def retry_after(response: httpx2.Response) -> float | None:
@@ -182,10 +181,14 @@ def reason(exc: Exception) -> str:
     return type(exc).__name__
 
 
-def without_keys(message: str, headers: Mapping[str, str]) -> str:
-    """Return a message without the keys of our headers, which a service may have repeated."""
+def shown(message: str, headers: Mapping[str, str]) -> str:
+    """Return a message as it may be shown: without the keys of our headers, and not too long.
+
+    A service may have repeated a key. It is struck out before the message is cut, so that no part
+    of it is left at the end; in a host name it stands in lower case.
+    """
     for value in headers.values():
         for word in value.split():
             if len(word) >= SHORTEST_KEY:
-                message = message.replace(word, "***")
-    return message
+                message = re.sub(re.escape(word), "***", message, flags=re.IGNORECASE)
+    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"

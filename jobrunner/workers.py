@@ -122,7 +122,7 @@ class Worker:
     def _note(self, stopped: SourceStopped) -> None:
         self.stopped = stopped
         not_before = clock.to_text(stopped.not_before) if stopped.not_before else None
-        log.warning("%s", stopped)
+        log.info("%s", stopped)
         stop_source(self._desk.database, self._desk.lease, self.row, str(stopped), not_before)
 
     async def _drive(self, client: Client) -> None:
@@ -188,7 +188,7 @@ class Worker:
         try:
             answers |= await ask_lookup(self.source, papers, requests)
         finally:
-            self._keep("lookup", papers, answers, requests, started)
+            self._commit("lookup", papers, answers, requests, started)
             self._units -= 1
             self._lookup.settle(papers)
         self._check_failures(answers)
@@ -200,26 +200,10 @@ class Worker:
             await ask_search(self.source, papers, requests, answers)
         finally:
             # Searches are paid for one by one: what was answered counts, whatever befell the rest.
-            self._keep("search", papers, answers, requests, started)
+            self._commit("search", papers, answers, requests, started)
             self._units -= len(papers)
             self._search.settle(papers)
         self._check_failures(answers)
-
-    def _keep(
-        self,
-        kind: str,
-        papers: list[Paper],
-        answers: Answers,
-        requests: Requests,
-        started: str,
-    ) -> None:
-        """Commit what was answered or, where nothing was, at least what asking used.
-
-        Else a source could be asked once more in each run, whatever it is allowed in all.
-        """
-        answered = [paper for paper in papers if paper.id in answers]
-        if answered or requests.usage.requests:
-            self._commit(kind, answered, answers, requests, started)
 
     def _commit(
         self,
@@ -229,18 +213,25 @@ class Worker:
         requests: Requests,
         started: str,
     ) -> None:
-        faults.point("batch.answered")
+        """Commit what was answered or, where nothing was, at least what asking used.
+
+        Else a source would be asked a little more in each run than it is allowed in all.
+        """
+        answered = {paper.id: answers[paper.id] for paper in papers if paper.id in answers}
         usage = requests.usage
+        if not answered and not usage.requests:
+            return
+        faults.point("batch.answered")
         batch = Batch(
             kind=kind,
-            answers={paper.id: answers[paper.id] for paper in papers},
+            answers=answered,
             requests=usage.requests,
             retries=usage.retries,
             cost_micros=usage.cost_micros,
             started_at=started,
         )
         commit_batch(self._desk.database, self._desk.lease, self.row, batch)
-        log.info("%s: %s batch of %d committed", self.source.name, kind, len(papers))
+        log.info("%s: %s batch of %d committed", self.source.name, kind, len(answered))
         self.on_progress()
 
     def _check_failures(self, answers: Answers) -> None:

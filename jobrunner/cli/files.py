@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionArgument, open_db
-from jobrunner.cli.printing import command, fact, print_json, say
+from jobrunner.cli.printing import command, counted, fact, print_json, say
 from jobrunner.errors import DamageFound, JobrunnerError
 
 
@@ -45,14 +45,14 @@ def snapshot(
     chosen = resuming.choose_session(database, session)
     if output is not None:
         count = snapshots.write_copy(database, chosen.id, output, rules)
-        say(f"{count} papers written")
+        say(f"{counted(count, 'paper')} written")
         fact(str(output))
         return
     with take_lease(database, chosen.id) as lease:
         resuming.apply_changes(database, lease, chosen, resuming.Changes(policy=rules))
         place = Path(chosen.output) if chosen.output else None
         row = snapshots.take_snapshot(database, lease, "asked for", place)
-    say(f"{row.papers} papers written")
+    say(f"{counted(row.papers, 'paper')} written")
     fact(str(database.path.parent / row.path))
 
 
@@ -77,7 +77,9 @@ def verify(
 
     if what is not None and Path(what).is_file():
         problems, papers = verify_file(Path(what))
-        _conclude({what: problems}, f"{papers} papers", "use another snapshot", as_json=as_json)
+        _conclude(
+            {what: problems}, counted(papers, "paper"), "use another snapshot", as_json=as_json
+        )
     elif what is not None and not {"/", "."}.isdisjoint(what):  # no session's id has these
         raise JobrunnerError(f"{what}: no such file", hint="name a snapshot's file, or a session")
     else:
@@ -126,6 +128,6 @@ def restore(
     database = open_db(db, create=True)
     session = restore_session(database, snapshot_)
     papers = read_progress(database, session.id).papers
-    say(f"session {session.id} is back, with {papers} papers")
+    say(f"session {session.id} is back, with {counted(papers, 'paper')}")
     say(f"next: {command(f'jobrunner resume {session.id}')}")
     fact(session.id)

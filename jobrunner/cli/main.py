@@ -10,6 +10,7 @@ import typer
 
 from jobrunner import __version__
 from jobrunner.cli import demo, environment, files, manage, papers, run, status
+from jobrunner.cli.options import opened
 from jobrunner.cli.printing import print_error
 from jobrunner.errors import JobrunnerError
 
@@ -54,7 +55,8 @@ demo.register(app)
 def main() -> None:
     """Run the command line; errors that a user can act on are one line and an exit code."""
     try:
-        app(prog_name="jobrunner")
+        with opened:
+            app(prog_name="jobrunner")
     except JobrunnerError as error:
         print_error(str(error), error.hint)
         sys.exit(error.exit_code)

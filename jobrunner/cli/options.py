@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -151,10 +152,16 @@ def seconds_of(time: str | None) -> float | None:
     return 3600 * hours + 60 * minutes + seconds
 
 
+opened = ExitStack()
+"""Closes the databases that a command opened, when the command ends."""
+
+
 def open_db(path: Path | None, *, create: bool = False) -> Database:
     """Open the state database that is named, or the default one."""
     from jobrunner.cli import printing
     from jobrunner.store.database import default_path, open_database
 
     printing.database = path
-    return open_database(path or default_path(), create=create)
+    database = open_database(path or default_path(), create=create)
+    opened.callback(database.close)
+    return database

@@ -21,7 +21,7 @@ from jobrunner.cli.options import (
     Sources,
     open_db,
 )
-from jobrunner.cli.printing import command, console, fact, print_json, say, table
+from jobrunner.cli.printing import command, console, counted, fact, print_json, say, table
 from jobrunner.cli.progress import duration, money
 from jobrunner.errors import SettingsError
 
@@ -91,7 +91,7 @@ def _before(sources: Sequence[Source], *, in_order: bool) -> dict[str, tuple[str
 
 def _show_plan(found: Plan) -> None:
     unusable = f", {found.unusable} cannot be used" if found.unusable else ""
-    fact(f"{found.papers} papers{unusable}")
+    fact(f"{counted(found.papers, 'paper')}{unusable}")
     known = ", ".join(f"{count} by {scheme}" for scheme, count in found.schemes.items())
     fact(f"can be looked up: {known or 'none'}; only by title: {found.titles_only}")
     columns = [

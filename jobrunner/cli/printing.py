@@ -44,6 +44,11 @@ def print_error(message: str, hint: str | None) -> None:
         say(f"  {with_database(hint)}")
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 paper, 2 papers."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def command(line: str) -> str:
     """Return a command to be typed, with --db if this one was given it."""
     if database is None or "--db" in line:

@@ -45,7 +45,7 @@ def _cells(source: SourceProgress, *, live: bool) -> list[str]:
     at_work = live and source.status == "active" and source.pending
     return [
         source.name,
-        "done" if source.status == "active" and not source.pending else source.status,
+        _state(source, live=live),
         f"{source.done}/{source.papers}",
         str(source.enriched),
         str(source.not_found),
@@ -56,6 +56,14 @@ def _cells(source: SourceProgress, *, live: bool) -> list[str]:
         f"{source.rate:.1f}/s" if at_work and source.rate else "",
         duration(source.eta_seconds) if at_work else "",
     ]
+
+
+def _state(source: SourceProgress, *, live: bool) -> str:
+    if source.status != "active":
+        return source.status
+    if not source.pending:
+        return "done"
+    return "active" if live else "open"
 
 
 def money(micros: int) -> str:

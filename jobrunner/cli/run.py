@@ -109,6 +109,7 @@ def run(
     Every batch is committed at once: however the run ends, `jobrunner resume` goes on with the
     next one.
     """
+    from jobrunner.inputs import open_input
     from jobrunner.intake import delete_abandoned, load_session
     from jobrunner.matching import RULES
     from jobrunner.merging import DEFAULT
@@ -122,6 +123,8 @@ def run(
     start = Start(email, base_url, max_time, as_json=as_json)
     names = chosen_sources(source, start.config)
     start.check(names, output, path)
+    if path is not None and not path.exists():
+        open_input(path)  # raises, before a database is made
     database = open_db(db, create=True)
     delete_abandoned(database)
     unfinished = None if new or path is None else _unfinished(database, path, resume=resume_)

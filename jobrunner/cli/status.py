@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
-from jobrunner.cli.printing import command, console, fact, print_json, say
+from jobrunner.cli.printing import command, console, counted, fact, print_json, say
 from jobrunner.cli.progress import source_table
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def headline(found: Status) -> list[str]:
     unusable = f" ({found.unusable} unusable)" if found.unusable else ""
     return [
         f"session {found.session}: {_state(found)}",
-        f"input   {origin}, {found.papers} papers{unusable}",
+        f"input   {origin}, {counted(found.papers, 'paper')}{unusable}",
     ]
 
 
@@ -92,7 +92,7 @@ def details(found: Status) -> list[str]:
         owed = ", more is committed since" if found.snapshot_owed else ""
         lines.append(
             f"newest  snapshot {found.snapshot.number}, {found.snapshot.created_at},"
-            f" {found.snapshot.papers} papers{owed}"
+            f" {counted(found.snapshot.papers, 'paper')}{owed}"
         )
     if found.output:
         lines.append(f"output  {found.output}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from jobrunner.cli.options import seconds_of
-from jobrunner.cli.printing import command, console, fact, print_json, say
+from jobrunner.cli.printing import command, console, counted, fact, print_json, say
 from jobrunner.cli.progress import show, source_table, talking
 from jobrunner.cli.status import tell_next
-from jobrunner.errors import SettingsError
+from jobrunner.errors import KeyRefused, SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.config import Config
@@ -131,7 +131,7 @@ def go_on(
         session = resuming.apply_changes(database, lease, session, changes)
         if retries is not None:
             count = resuming.retire(database, lease, retries)
-            say(f"{count} papers are asked about again")
+            say(f"asking again about {counted(count, 'paper')}")
         say(f"session {session.id} goes on")
         start.work(database, lease, session)
 
@@ -141,7 +141,7 @@ def tell_loaded(database: Database, session: SessionRow, name: str) -> None:
     from jobrunner.store.progress import read_progress
 
     progress = read_progress(database, session.id)
-    say(f"session {session.id}: {progress.papers} papers from {name}")
+    say(f"session {session.id}: {counted(progress.papers, 'paper')} from {name}")
     if progress.unusable:
         say(f"{progress.unusable} of them cannot be used and are left as they are:")
         for position, reason in list_unusable(database, session.id, SHOWN_UNUSABLE):
@@ -155,7 +155,7 @@ def _tell_input(database: Database, lease: Lease, session: SessionRow, *, update
 
     if update:
         added = resuming.add_new_papers(database, lease, session)
-        say(f"{added} new papers of {session.input_path} were added")
+        say(f"{counted(added, 'new paper')} of {session.input_path} added")
     elif resuming.input_state(session) is resuming.InputState.CHANGED:
         say(
             f"{session.input_path} has changed since; going on with the papers that the session"
@@ -165,6 +165,7 @@ def _tell_input(database: Database, lease: Lease, session: SessionRow, *, update
 
 def report(database: Database, session: SessionRow, ending: Ending, *, as_json: bool) -> None:
     """Say how a run ended, and what to type next."""
+    from jobrunner.settings import variable
     from jobrunner.status import read_status
 
     status = read_status(database, session)
@@ -173,8 +174,10 @@ def report(database: Database, session: SessionRow, ending: Ending, *, as_json: 
         return
     console(stderr=True).print(source_table(status.sources, live=False))
     say(f"{ending.status}: {ending.reason}")
-    for error in ending.stopped.values():
-        if error.hint:
+    for name, error in ending.stopped.items():
+        if isinstance(error, KeyRefused):
+            say(f"  the key is read from {variable(name, 'API_KEY')} or the configuration file")
+        elif error.hint:
             say(f"  {error.hint}")
     tell_next(status)
     if status.output:

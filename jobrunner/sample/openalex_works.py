@@ -128,8 +128,8 @@ def with_score(body: bytes, score: float) -> bytes:
 def _cut(body: bytes, select: tuple[str, ...], *, listed: bool) -> bytes:
     fields = _OBJECT.decode(body)
     if listed and "authorships" in fields:
-        authors = _ARRAY.decode(fields["authorships"])
-        if len(authors) > MOST_AUTHORS:
+        authors = msgspec.json.decode(fields["authorships"])
+        if isinstance(authors, list) and len(authors) > MOST_AUTHORS:
             fields["authorships"] = Raw(msgspec.json.encode(authors[:MOST_AUTHORS]))
             fields["is_authors_truncated"] = Raw(b"true")
     if select:

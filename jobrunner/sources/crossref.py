@@ -196,7 +196,7 @@ class Crossref:
         answer = await requests.get("/works", params, missing=())
         message = answer.get("message") if isinstance(answer, dict) else None
         items = message.get("items") if isinstance(message, dict) else None
-        if not isinstance(items, list):
+        if not isinstance(message, dict) or not isinstance(items, list):
             raise AnswerMalformed(f"{NAME}: an answer without a list of items")
         total = number(message.get("total-results"))
         if total is None:

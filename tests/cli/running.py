@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,12 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobrunner.cli.main import main
 from jobrunner.intake import load_session
 from jobrunner.matching import RULES
 from jobrunner.store.database import Database, open_database
@@ -62,9 +64,35 @@ class Program:
         assert code is None or child.returncode == code, f"{child.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 
+    def call(self, *arguments: object, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Do as :meth:`run` does, but in this process: for what needs no process of its own."""
+        out, err = io.StringIO(), io.StringIO()
+        argv = ["jobrunner", *map(str, arguments)]
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            open(os.devnull, encoding="utf-8") as nothing,  # noqa: PTH123 - it is no path
+            chdir(self.directory),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            for name in [name for name in os.environ if name.startswith("JOBRUNNER_")]:
+                patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", argv)
+            patch.setattr(sys, "stdin", nothing)
+            ended = 0
+            try:
+                main()
+            except SystemExit as exit_:
+                ended = int(exit_.code or 0)
+        said = out.getvalue(), err.getvalue()
+        assert code is None or ended == code, f"{ended}\n{said[0]}\n{said[1]}"
+        return subprocess.CompletedProcess(argv, ended, *said)
+
     def json(self, *arguments: object) -> Any:
-        """Run a command with --json and return what it prints."""
-        return json.loads(self.run(*arguments, "--json").stdout)
+        """Call a command with --json and return what it prints."""
+        return json.loads(self.call(*arguments, "--json").stdout)
 
     def input(self, papers: object, name: str = "papers.json") -> Path:
         """Write an input file."""

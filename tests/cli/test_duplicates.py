@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
+from jobrunner.duplicates import Duplicates, find_duplicates
 from jobrunner.sample import LocalServer, OpenAlex
 
 from . import library
-from .running import Program, papers_of
+from .running import Program, load, opened, papers_of
 
 PAPERS = [
     library.by_doi(0),
@@ -89,9 +89,8 @@ def test_what_was_found_by_its_title_is_the_same_as_what_has_the_identifier(
 def test_nothing_is_dropped(reported: Reported) -> None:
     papers = papers_of(reported.program.directory / "out.json")
     assert [paper["given"] for paper in papers] == PAPERS
-    enriched = [
-        n for n, p in enumerate(papers) if p.get("records", {}).get("openalex", {}).get("record")
-    ]
+    said = [paper.get("records", {}).get("openalex", {}) for paper in papers]
+    enriched = [position for position, one in enumerate(said) if "record" in one]
     assert enriched == [0, 1, 2, 4, 6, 7]
 
 
@@ -104,29 +103,33 @@ def test_groups_and_evidence_are_shown_as_lines(reported: Reported) -> None:
     assert reported.talk == "works that stand in the list more than once: 3\n"
 
 
-def test_before_anything_is_asked_only_what_was_given_is_compared(program: Program) -> None:
-    program.input(PAPERS)
-    program.run("run", "papers.json", "--max-requests", "openalex=0", code=1)
-    assert [tuple(one["positions"]) for one in program.json("duplicates")] == [SAME_DOI, SAME_ARXIV]
+def test_before_anything_is_asked_what_was_given_is_compared(program: Program) -> None:
+    groups = found_in(program, PAPERS)
+    assert [group.positions for group in groups] == [SAME_DOI, SAME_ARXIV]
 
 
 def test_papers_that_share_one_identifier_each_with_a_third_are_one_group(
     program: Program,
 ) -> None:
-    chain = [
-        {"title": "One", "doi": "10.5555/a"},
-        {"title": "Two", "doi": "10.5555/a", "pmid": "7"},
-        {"title": "Other", "doi": "10.5555/b"},
-        {"title": "Three", "pmid": 7},
-    ]
-    program.input(chain)
-    program.run("run", "papers.json", "--max-requests", "openalex=0", code=1)
-    (group,) = program.json("duplicates")
-    assert group["positions"] == [0, 1, 3]
-    assert [one["positions"] for one in group["evidence"]] == [[0, 1], [1, 3]]
+    (group,) = found_in(
+        program,
+        [
+            {"title": "One", "doi": "10.5555/a"},
+            {"title": "Two", "doi": "10.5555/a", "pmid": "7"},
+            {"title": "Other", "doi": "10.5555/b"},
+            {"title": "Three", "pmid": 7},
+        ],
+    )
+    assert group.positions == (0, 1, 3)
+    assert [one.positions for one in group.evidence] == [(0, 1), (1, 3)]
 
 
-def test_without_duplicates_the_list_is_empty(program: Program) -> None:
-    program.input([library.by_doi(1), library.by_doi(2)])
-    program.run("run", "papers.json")
-    assert json.loads(program.run("duplicates", "--json").stdout) == []
+def test_without_duplicates_nothing_is_told(program: Program) -> None:
+    assert found_in(program, [library.by_doi(1), library.by_doi(2)]) == []
+
+
+def found_in(program: Program, papers: object) -> list[Duplicates]:
+    """Return the duplicates of a session that has not been run."""
+    session = load(program, papers)
+    with opened(program) as database:
+        return find_duplicates(database, session)

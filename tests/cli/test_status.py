@@ -12,6 +12,7 @@ import pytest
 from jobrunner.papers import Answer, Match, Record
 from jobrunner.runner import STOPPED
 from jobrunner.sample import LocalServer
+from jobrunner.sample.faults import slow
 from jobrunner.status import Status, read_status
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database
@@ -46,11 +47,11 @@ def database(program: Program, session: str) -> Iterator[Database]:
 def at_work(
     program: Program, session: str, database: Database, server: LocalServer
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run that has committed something and now waits for a server that takes its time."""
-    server.faults = lambda _request, number: setattr(server, "latency", FOREVER_S * (number >= 3))
+    """A run that has committed ten papers and waits for the answer about the others."""
+    server.faults = lambda request, _: None if "study.0" in request.raw_query else slow(FOREVER_S)
     child = program.start("resume", session)
     try:
-        eventually(lambda: done_of(database, session) == 20)
+        eventually(lambda: done_of(database, session) == 10)
         yield child
     finally:
         child.kill()
@@ -197,7 +198,7 @@ def test_rate_and_eta_are_shown_while_a_run_is_at_work(
     source = status_of(database, session).sources[0]
     assert at_work.poll() is None
     assert source.rate
-    assert source.eta_seconds == pytest.approx(9 / source.rate)
+    assert source.eta_seconds == pytest.approx(19 / source.rate)
 
 
 def test_a_dead_run_has_neither_rate_nor_eta(

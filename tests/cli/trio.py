@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobrunner.sample import Api, Crossref, LocalServer, OpenAlex, SemanticScholar, Served
 
 from . import library
-from .running import KEY, Program, finish
+from .running import KEY, Program, finish, papers_of
 
 NAMES = OPENALEX, SEMANTIC_SCHOLAR, CROSSREF = "openalex", "semantic_scholar", "crossref"
+BEYOND = (SEMANTIC_SCHOLAR, CROSSREF)
+"""The sources that want identifiers of OpenAlex first."""
+
 EMAIL = "somebody@example.org"
 
 Fields = dict[str, Any]
@@ -74,6 +77,25 @@ def questions_in(name: str, log: Iterable[Served]) -> Iterator[Question]:
             found = re.search(r"study\.(\d+)$|number (\d+)", asked)
             assert found, asked
             yield name, "lookup" if found[1] else "search", int(found[1] or found[2])
+
+
+class Ran(NamedTuple):
+    """A run that has ended, and the services that it asked."""
+
+    program: Program
+    trio: Trio
+    code: int
+    said: str
+
+    @property
+    def papers(self) -> list[Fields]:
+        return papers_of(self.program.directory / "out.json")
+
+    @property
+    def kinds(self) -> dict[str, set[str]]:
+        """Whether each service was asked by identifier or by title."""
+        asked = self.trio.questions()
+        return {name: {kind for one, kind, _ in asked if one == name} for name in NAMES}
 
 
 @contextmanager
@@ -160,3 +182,7 @@ def counts(program: Program) -> dict[str, dict[str, int]]:
     for name, outcome, count in program.query(sql):
         found.setdefault(name, {})[outcome] = count
     return found
+
+
+def session_of(program: Program) -> str:
+    return str(program.query("SELECT id FROM session")[0][0])

@@ -155,7 +155,8 @@ def test_a_work_that_comes_twice_is_one_of_those_that_are_due() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "page", "came"), [(0, 1, 0), (3, 1, 3), (3, 1, 4), (30, 1, 25), (30, 2, 5), (30, 3, 0)]
+    ("count", "page", "came"),
+    [(0, 1, 0), (3, 1, 3), (3, 1, 4), (30, 1, 25), (30, 2, 5), (30, 3, 0)],
 )
 def test_a_page_with_all_its_works_is_accepted(count: int, page: int, came: int) -> None:
     judge(response(200, listed(count, page, range(came))))

@@ -1,0 +1,321 @@
+"""``review``: ambiguous papers are asked about in a file, and a person's answers are committed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from jobrunner.errors import InputError, Refused
+from jobrunner.reviewing import commit_answers, write_questions
+from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.store.runs import take_lease
+
+from . import library
+from .running import Program, adopt, opened, papers_of, rows_of
+
+TWINS, NAMELESS, ELSEWHERE, CLEAR = 3, 60, 5, 1
+PAPERS = [
+    library.by_doi(CLEAR),
+    library.by_title(TWINS),
+    {"title": library.title(NAMELESS)},
+    {"title": "A wholly different thing", "doi": library.doi(ELSEWHERE)},
+]
+"""Looked up; found twice; found without authors to go by; its DOI leads to another title."""
+
+
+def works() -> list[dict[str, Any]]:
+    twin = library.work(TWINS) | {
+        "id": "https://openalex.org/W2003",
+        "doi": "https://doi.org/10.5555/twin.3",
+        "ids": {"openalex": "https://openalex.org/W2003"},
+        "cited_by_count": 1,
+    }
+    return [*library.works(10), library.work(NAMELESS), twin]
+
+
+class Asked(NamedTuple):
+    """A run that left three ambiguous papers, and the questions about them."""
+
+    program: Program
+    questions: list[dict[str, Any]]
+    said: str
+
+    @property
+    def session(self) -> str:
+        ((session,),) = self.program.query("SELECT id FROM session")
+        return str(session)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[LocalServer]:
+    with LocalServer(OpenAlex(works())) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, service: LocalServer) -> Asked:
+    program = Program(tmp_path_factory.mktemp("asked"), service.base_url)
+    program.input(PAPERS)
+    program.run("run", "papers.json", "-o", "out.json")
+    said = program.run("review", "-o", "review.jsonl")
+    lines = (program.directory / "review.jsonl").read_text(encoding="utf-8").splitlines()
+    return Asked(program, [json.loads(line) for line in lines], said.stdout + said.stderr)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, asked: Asked) -> Asked:
+    """A copy, to be changed."""
+    program = Program(tmp_path / "copy")
+    adopt(program, asked.program)
+    return Asked(program, [dict(question) for question in asked.questions], asked.said)
+
+
+def write(asked: Asked, *answers: str | None) -> Path:
+    """Write the answers to the three questions, in order."""
+    lines = [
+        json.dumps(question | {"answer": answer})
+        for question, answer in zip(asked.questions, answers, strict=True)
+    ]
+    path = asked.program.directory / "answers.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def answer(asked: Asked, path: Path) -> tuple[int, int]:
+    """Commit the answers in a file."""
+    with opened(asked.program) as database, take_lease(database, asked.session) as lease:
+        return commit_answers(database, lease, path)
+
+
+def outcomes_of(program: Program) -> list[str]:
+    """Return what was said of each paper, by position."""
+    sql = "SELECT r.outcome FROM record r JOIN paper p ON p.id = r.paper_id ORDER BY p.position"
+    return [outcome for (outcome,) in program.query(sql)]
+
+
+# ---- the questions
+
+
+def test_each_ambiguous_paper_is_a_line_with_the_reason(asked: Asked) -> None:
+    assert [(one["position"], one["source"], one["reason"]) for one in asked.questions] == [
+        (1, "openalex", "2 different works match the title"),
+        (2, "openalex", "the title alone does not decide (title, no-authors, no-year)"),
+        (3, "openalex", f"doi leads to another title: '{library.title(ELSEWHERE)}'"),
+    ]
+
+
+def test_a_question_holds_what_is_needed_to_decide(asked: Asked) -> None:
+    question = asked.questions[0]
+    assert question["title"] == library.title(TWINS)
+    assert (question["authors"], question["year"]) == (["Ada Dufour"], 2003)
+    assert [one["id"] for one in question["candidates"]] == ["W1003", "W2003"]
+    candidate = question["candidates"][1]
+    assert candidate["identifiers"] == {"doi": "10.5555/twin.3", "openalex": "W2003"}
+    assert candidate["reasons"] == ["title", "authors", "year"]
+    assert question["answer"] is None
+
+
+def test_the_number_of_questions_and_the_file_are_told(asked: Asked) -> None:
+    assert asked.said == "review.jsonl\n3 questions written\n"
+
+
+def test_a_file_that_may_hold_answers_is_not_written_over(copied: Asked) -> None:
+    path = write(copied, "W1003", None, None)
+    before = path.read_bytes()
+    with opened(copied.program) as database, pytest.raises(Refused, match="may hold answers"):
+        write_questions(database, copied.session, path)
+    assert path.read_bytes() == before
+
+
+def test_without_ambiguous_papers_there_are_no_questions(copied: Asked) -> None:
+    answer(copied, write(copied, "none", "none", "none"))
+    path = copied.program.directory / "more.jsonl"
+    with opened(copied.program) as database:
+        assert write_questions(database, copied.session, path) == 0
+    assert path.read_bytes() == b""
+
+
+# ---- the answers
+
+
+class Answered(NamedTuple):
+    """The same after two answers and one "none", read back by the command."""
+
+    program: Program
+    said: str
+    batches: int
+    requests: int
+
+
+@pytest.fixture(scope="module")
+def answered(
+    tmp_path_factory: pytest.TempPathFactory, asked: Asked, service: LocalServer
+) -> Answered:
+    program = Program(tmp_path_factory.mktemp("answered"), service.base_url)
+    adopt(program, asked.program)
+    copy = Asked(program, asked.questions, asked.said)
+    ((batches,),) = program.query("SELECT count(*) FROM batch")
+    requests = len(service.requests)
+    path = write(copy, "W2003", f"W{1000 + NAMELESS}", "none")
+    said = program.run("review", "--answers", path.name)
+    program.run("snapshot", "-o", "out.json")
+    return Answered(program, said.stderr, batches, len(service.requests) - requests)
+
+
+def test_all_answers_of_a_source_are_one_batch(answered: Answered) -> None:
+    found = answered.program.query(
+        "SELECT kind, papers, enriched, not_found, ambiguous, requests FROM batch"
+        " ORDER BY id LIMIT -1 OFFSET ?",
+        answered.batches,
+    )
+    assert found == [("review", 3, 2, 1, 0, 0)]
+    assert answered.requests == 0
+
+
+def test_the_count_and_the_next_command_are_told(answered: Answered) -> None:
+    ((session,),) = answered.program.query("SELECT id FROM session")
+    assert answered.said.splitlines() == [
+        "3 answers committed, 0 papers are still ambiguous",
+        f"next: jobrunner snapshot {session}",
+    ]
+
+
+def test_the_chosen_candidate_is_the_record(answered: Answered) -> None:
+    _, twin, nameless, _ = papers_of(answered.program.directory / "out.json")
+    assert twin["records"]["openalex"]["outcome"] == "enriched"
+    assert twin["consolidated"]["identifiers"]["openalex"]["value"] == "W2003"
+    assert twin["records"]["openalex"]["match"]["reasons"][-1] == "review"
+    assert nameless["records"]["openalex"]["match"]["reasons"][-1] == "review"
+
+
+def test_none_of_the_candidates_means_that_it_was_not_found(answered: Answered) -> None:
+    paper = papers_of(answered.program.directory / "out.json")[3]
+    assert paper["records"]["openalex"]["outcome"] == "not_found"
+    assert "openalex" not in paper["consolidated"]["identifiers"]
+
+
+def test_the_ambiguous_answers_are_kept_with_their_candidates(answered: Answered) -> None:
+    papers = papers_of(answered.program.directory / "out.json")
+    assert [[one["outcome"] for one in paper.get("retired", [])] for paper in papers] == [
+        [],
+        ["ambiguous"],
+        ["ambiguous"],
+        ["ambiguous"],
+    ]
+    assert len(papers[1]["retired"][0]["candidates"]) == 2
+
+
+def test_what_is_known_of_a_chosen_record_is_an_identifier_of_the_paper(
+    answered: Answered,
+) -> None:
+    found = answered.program.query(
+        "SELECT i.value FROM identifier i JOIN paper p ON p.id = i.paper_id"
+        " WHERE p.position = 1 AND i.scheme = 'doi'"
+    )
+    assert found == [("10.5555/twin.3",)]
+
+
+def test_the_session_verifies_and_is_still_completed(answered: Answered) -> None:
+    answered.program.run("verify")
+    assert answered.program.query("SELECT status FROM session") == [("completed",)]
+
+
+def test_the_same_answers_again_change_nothing(answered: Answered) -> None:
+    before = rows_of(answered.program)
+    said = answered.program.run("review", "--answers", "answers.jsonl")
+    assert said.stderr.startswith("0 answers committed, 0 papers are still ambiguous\n")
+    assert rows_of(answered.program) == before
+
+
+def test_answers_outlive_a_restore(answered: Answered) -> None:
+    program = answered.program
+    program.run("restore", "out.json", "--db", "restored.db")
+    program.run("verify", "--db", "restored.db")
+    program.run("snapshot", "-o", "again.json", "--db", "restored.db")
+    outputs = [papers_of(program.directory / name) for name in ("out.json", "again.json")]
+    assert outputs[0] == outputs[1]
+
+
+def test_what_is_not_answered_stays_ambiguous(copied: Asked) -> None:
+    assert answer(copied, write(copied, None, "none", None)) == (1, 2)
+    assert outcomes_of(copied.program) == ["enriched", "ambiguous", "not_found", "ambiguous"]
+
+
+def test_answers_can_come_in_parts(copied: Asked) -> None:
+    answer(copied, write(copied, "W1003", None, None))
+    assert answer(copied, write(copied, "W1003", "none", "none")) == (2, 0)
+    assert outcomes_of(copied.program) == ["enriched", "enriched", "not_found", "not_found"]
+
+
+# ---- answers that are none
+
+
+def test_a_wrong_candidate_is_an_error_with_its_line_and_nothing_is_committed(
+    copied: Asked,
+) -> None:
+    write(copied, "W2003", "W99", "none")
+    before = rows_of(copied.program)
+    said = copied.program.run("review", "--answers", "answers.jsonl", code=1)
+    assert said.stderr.splitlines() == [
+        "error: answers.jsonl:2: 'W99' is no candidate",
+        f"  one of: W{1000 + NAMELESS}, none",
+    ]
+    assert rows_of(copied.program) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"none"}\n', '"none"\n', "answers.jsonl:2: Input data was truncated"),
+        ('{"position": 1', "\n\nnonsense", "answers.jsonl:3: JSON is malformed"),
+        ('"none"', "7", r"answers.jsonl:2: Expected `str \| null`"),
+        ('"position": 3', '"position": "x"', "answers.jsonl:3: Expected `int`"),
+        ('"position": 3', '"position": 2', "answers.jsonl:3: paper 2 has an answer already"),
+        ('"title": "A wh', '"title": "\udcff', "answers.jsonl:3: .*utf-8"),
+    ],
+)
+def test_a_line_that_is_none_is_an_error_with_its_number_and_nothing_is_committed(
+    old: str, new: str, message: str, copied: Asked
+) -> None:
+    path = write(copied, None, "none", "none")
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1).encode("utf-8", "surrogateescape"))
+    before = rows_of(copied.program)
+    with pytest.raises(InputError, match=message):
+        answer(copied, path)
+    assert rows_of(copied.program) == before
+
+
+def test_a_file_that_is_not_there_is_an_error(copied: Asked) -> None:
+    with pytest.raises(InputError, match=r"nosuch.jsonl: No such file"):
+        answer(copied, Path("nosuch.jsonl"))
+
+
+def test_beside_a_run_answers_are_refused(copied: Asked) -> None:
+    write(copied, "W2003", "none", "none")
+    before = rows_of(copied.program)
+    with opened(copied.program) as database, take_lease(database, copied.session):
+        said = copied.program.run("review", "--answers", "answers.jsonl", code=4)
+    assert copied.session in said.stderr
+    assert rows_of(copied.program) == before
+
+
+@pytest.mark.parametrize("moment", ["commit.before", "commit.after"])
+def test_a_kill_commits_all_answers_or_none(moment: str, copied: Asked) -> None:
+    write(copied, "W2003", "none", "none")
+    copied.program.run("review", "--answers", "answers.jsonl", fault=moment, code=None)
+    left = 0 if moment == "commit.after" else 3
+    assert outcomes_of(copied.program).count("ambiguous") == left
+    assert answer(copied, copied.program.directory / "answers.jsonl") == (left, 0)
+    copied.program.run("verify")
+
+
+def test_either_questions_or_answers_are_asked_for(asked: Asked) -> None:
+    said = asked.program.run("review", "-o", "new.jsonl", "--answers", "review.jsonl", code=2)
+    assert "give either --output or --answers" in said.stderr
+    assert not (asked.program.directory / "new.jsonl").exists()
