@@ -225,7 +225,7 @@ def explain(
 def _input_plan(database: Database, session: SessionRow, *, update: bool) -> str:
     if update:
         count = _count_new_papers(database, session)
-        return f"{count} new papers of {session.input_path} are added"
+        return f"new papers of {session.input_path} are added: {count}"
     state = input_state(session)
     if state is InputState.CHANGED:
         return (

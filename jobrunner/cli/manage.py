@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db
-from jobrunner.cli.printing import console, fact, print_json, say, table
+from jobrunner.cli.printing import console, counted, fact, print_json, say, table
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -126,11 +126,11 @@ def clean(
     limit = clock.to_text(datetime.now(UTC) - timedelta(days=older_than))
     old = [s for s in list_sessions(database) if s.status == "completed" and s.updated_at <= limit]
     if dry_run:
-        abandoned, are = len(abandoned_sessions(database)), "would be"
+        abandoned, done = len(abandoned_sessions(database)), "would be deleted"
     else:
-        abandoned, are = delete_abandoned(database), "are"
+        abandoned, done = delete_abandoned(database), "deleted"
     if abandoned:
-        say(f"{abandoned} sessions that were never loaded whole {are} deleted")
+        say(f"{counted(abandoned, 'session')} never loaded whole {done}")
     if old:
         _delete(database, old, dry_run=dry_run, yes=yes)
     else:

@@ -13,7 +13,7 @@ from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.messages import Fault, Request
 
 from . import library
-from .running import Program, finish, papers_of
+from .running import Program, papers_of
 
 KEY = "planted-in-a-file-4711"
 OTHER = "planted-elsewhere-0815"
@@ -77,6 +77,8 @@ class Ended(NamedTuple):
 COMMANDS = (
     "sources",
     "sources --json",
+    "plan papers.json",
+    "explain 0",
     "status --json",
     "sessions show --json",
     "doctor",
@@ -93,8 +95,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         program.environment["JOBRUNNER_DEBUG"] = "1"
         (program.directory / "broken.json").write_text("[", encoding="utf-8")
         said = [program.run("run", "papers.json", "-o", "out.json")]
-        children = [program.start(*line.split()) for line in COMMANDS]
-        said += [subprocess.CompletedProcess([], 0, *child.communicate()) for child in children]
+        said += [program.call(*line.split(), code=None) for line in COMMANDS]
         yield Ended(program, hearing, "".join(one.stdout + one.stderr for one in said))
 
 
@@ -184,15 +185,15 @@ WRONG = {
 def refused(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[Program, subprocess.CompletedProcess[str]]]:
-    """A run with each of these files, all at the same time."""
-    started = {}
+    """A run with each of these files."""
+    refused = {}
     for name, (text, _) in WRONG.items():
         program = Program(tmp_path_factory.mktemp("refused"))
         program.environment["JOBRUNNER_DEBUG"] = "1"
         program.input([library.by_doi(1)])
         (program.directory / "jobrunner.toml").write_text(text, encoding="utf-8")
-        started[name] = program, program.start("run", "papers.json")
-    return {name: (program, finish(child)) for name, (program, child) in started.items()}
+        refused[name] = program, program.call("run", "papers.json", code=2)
+    return refused
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -200,7 +201,6 @@ def test_a_wrong_file_is_a_usage_error_and_nothing_is_begun_or_shown(
     name: str, refused: dict[str, tuple[Program, subprocess.CompletedProcess[str]]]
 ) -> None:
     program, said = refused[name]
-    assert said.returncode == 2
     assert said.stderr.startswith("error: jobrunner.toml: ")
     assert WRONG[name][1] in said.stderr
     assert KEY[:10] not in said.stdout + said.stderr

@@ -135,6 +135,6 @@ def test_the_settings_of_the_user_are_left_out_of_it(shown: Shown) -> None:
 
 
 def test_a_directory_with_a_demonstration_is_not_used_again(shown: Shown, program: Program) -> None:
-    said = program.run("demo", "--directory", ".", code=1).stderr
+    said = program.call("demo", "--directory", ".", code=1).stderr
     assert "holds a demo already" in said
     assert "name another --directory" in said

@@ -51,7 +51,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
         program.input(PAPERS)
         program.run("run", "papers.json", "-o", "out.json")
         asked = len(server.requests)
-        shown = program.run("duplicates")
+        shown = program.call("duplicates")
         yield Reported(program, program.json("duplicates"), shown.stdout.splitlines(), shown.stderr)
         assert len(server.requests) == asked
 

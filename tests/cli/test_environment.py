@@ -64,7 +64,7 @@ def test_the_version_is_told(program: Program) -> None:
 
 
 def test_without_a_command_the_commands_are_told(program: Program) -> None:
-    done = program.run(code=2)
+    done = program.call(code=2)
     assert all(words[0] in done.stdout + done.stderr for words in COMMANDS)
 
 
@@ -72,7 +72,7 @@ def test_without_a_command_the_commands_are_told(program: Program) -> None:
 
 
 def test_sources_are_listed_with_limits_keys_and_addresses(program: Program) -> None:
-    lines = program.run("sources").stdout.splitlines()
+    lines = program.call("sources").stdout.splitlines()
     assert {line.split()[0] for line in lines[1:]} == set(available())
     [openalex] = [line for line in lines if line.startswith("openalex ")]
     assert "JOBRUNNER_OPENALEX_API_KEY is set" in openalex
@@ -91,7 +91,7 @@ def test_sources_are_listed_as_json(program: Program) -> None:
 
 def test_an_address_that_is_given_is_shown(program: Program) -> None:
     address = "http://127.0.0.1:1"
-    assert address in program.run("sources", "--base-url", f"openalex={address}").stdout
+    assert address in program.call("sources", "--base-url", f"openalex={address}").stdout
 
 
 # ---- doctor
@@ -117,7 +117,7 @@ def test_the_doctor_needs_no_database_and_makes_none(program: Program) -> None:
 
 
 def test_the_doctor_tells_whether_keys_are_set_and_never_shows_one(program: Program) -> None:
-    said = program.run("doctor").stdout
+    said = program.call("doctor").stdout
     assert re.search(r"key openalex +set\n", said)
     assert KEY not in said
 
@@ -127,7 +127,7 @@ def test_a_damaged_database_is_damage(program: Program) -> None:
     with program.database.open("r+b") as file:
         file.seek(-16384, os.SEEK_END)
         file.write(b"\x5a" * 16384)
-    done = program.run("doctor", code=6)
+    done = program.call("doctor", code=6)
     assert verdicts(done.stdout)["database"] == "damage"
     assert "jobrunner restore SNAPSHOT --db NEW.db" in done.stderr
 
@@ -137,13 +137,13 @@ def test_a_damaged_database_is_damage(program: Program) -> None:
 
 def test_the_revision_of_a_database_is_told(program: Program) -> None:
     load(program, [library.by_doi(1)])
-    said = program.run("db", "current").stdout
+    said = program.call("db", "current").stdout
     assert said == f".jobrunner/state.db: {HEAD} (this jobrunner works with {HEAD})\n"
 
 
 def test_a_database_of_this_version_needs_no_upgrade(program: Program) -> None:
     load(program, [library.by_doi(1)])
-    assert program.run("db", "upgrade").stdout == f".jobrunner/state.db: {HEAD}, nothing to do\n"
+    assert program.call("db", "upgrade").stdout == f".jobrunner/state.db: {HEAD}, nothing to do\n"
 
 
 # ---- databases that are refused
@@ -245,12 +245,12 @@ def test_what_is_no_database_of_ours_is_refused_by_every_command_and_left_as_it_
 
 
 def test_the_revision_of_a_newer_database_can_be_looked_at(program: Program, newer: Path) -> None:
-    said = program.run("db", "current", "--db", newer).stdout
+    said = program.call("db", "current", "--db", newer).stdout
     assert said == f"{newer}: 9999 (this jobrunner works with {HEAD})\n"
 
 
 def test_the_doctor_tells_of_a_newer_database(program: Program, newer: Path) -> None:
-    said = program.run("doctor", "--db", newer, code=1).stdout
+    said = program.call("doctor", "--db", newer, code=1).stdout
     assert verdicts(said)["migrations"] == "problem"
     assert "the schema is at 9999: upgrade jobrunner" in said
 

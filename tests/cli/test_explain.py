@@ -20,7 +20,7 @@ from jobrunner.sample import Crossref, LocalServer, OpenAlex, SemanticScholar
 from jobrunner.store.database import Database
 
 from . import library, trio
-from .running import Program, finish, opened
+from .running import Program, opened
 
 NUMBER = 5
 """Of this paper OpenAlex counts 15 citations, Semantic Scholar 10 and Crossref 20."""
@@ -105,8 +105,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         (program.directory / "policy.toml").write_text(POLICY, encoding="utf-8")
         program.run("run", "papers.json", *ALL)
         before = sum(len(server.requests) for server in (openalex, scholar, crossref))
-        children = {name: program.start(*line.split()) for name, line in COMMANDS.items()}
-        said = {name: finish(child) for name, child in children.items()}
+        said = {name: program.call(*line.split(), code=None) for name, line in COMMANDS.items()}
         after = sum(len(server.requests) for server in (openalex, scholar, crossref))
         ((session,),) = program.query("SELECT id FROM session")
         with opened(program) as database:

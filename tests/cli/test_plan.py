@@ -13,7 +13,7 @@ import pytest
 from jobrunner.sample import LocalServer, OpenAlex
 
 from . import library
-from .running import Program, feed, finish
+from .running import Program, feed
 
 LOOKUPS, SEARCHES = 150, 250
 PAPERS = [
@@ -42,7 +42,7 @@ KEYED = ("keyed", "shown keyed")
 
 
 class Planned(NamedTuple):
-    """What ``plan`` said in each of these ways, all of them asked at the same time."""
+    """What ``plan`` said in each of these ways."""
 
     program: Program
     server: LocalServer
@@ -61,11 +61,11 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planned]:
         program = Program(tmp_path_factory.mktemp("planned"), server.base_url)
         program.input(PAPERS)
         key = program.environment["JOBRUNNER_OPENALEX_API_KEY"]
-        started = {}
+        said = {}
         for name, arguments in PLANS.items():
             program.environment["JOBRUNNER_OPENALEX_API_KEY"] = key if name in KEYED else ""
-            started[name] = program.start(*arguments.split())
-        yield Planned(program, server, {name: finish(child) for name, child in started.items()})
+            said[name] = program.call(*arguments.split(), code=None)
+        yield Planned(program, server, said)
 
 
 def test_papers_are_counted_by_what_they_can_be_looked_up_by(planned: Planned) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -104,6 +105,11 @@ def outcomes_of(program: Program, source: str = "catalogue") -> list[str]:
     return [outcome for (outcome,) in program.query(sql, source)]
 
 
+def printed(program: Program, *arguments: object) -> Any:
+    """Run a command with --json, in a process that finds the plug-in; return what it prints."""
+    return json.loads(program.run(*arguments, "--json").stdout)
+
+
 # ---- what the documentation says
 
 
@@ -123,7 +129,7 @@ def test_the_links_of_the_documentation_lead_somewhere() -> None:
 
 
 def test_an_installed_source_is_listed_with_its_limits_and_settings(finished: Ended) -> None:
-    (source,) = [one for one in finished.program.json("sources") if one["name"] == "catalogue"]
+    (source,) = [one for one in printed(finished.program, "sources") if one["name"] == "catalogue"]
     assert source["base_url"] == finished.both.catalogue.base_url
     assert source["key_variable"] == "JOBRUNNER_CATALOGUE_API_KEY"
     assert (source["requests_per_second"], source["concurrency"]) == (20.0, 2)
@@ -177,7 +183,7 @@ def test_its_prices_are_counted(finished: Ended) -> None:
 
 
 def test_its_prices_are_planned_with(finished: Ended) -> None:
-    (plan,) = finished.program.json("plan", "papers.json", "--source", "catalogue")["sources"]
+    (plan,) = printed(finished.program, "plan", "papers.json", *BOTH[2:])["sources"]
     assert plan["least"]["cost_micros"] == (len(papers()) - len(BY_DOI)) * 2_000
 
 
@@ -272,6 +278,8 @@ def buggy(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_a_bug_stops_the_source_alone(buggy: Ended) -> None:
     assert len(outcomes_of(buggy.program, "openalex")) == len(papers())
     assert outcomes_of(buggy.program) == []
+    assert buggy.program.query("SELECT status FROM session") == [("interrupted",)]
+    assert len(buggy.papers) == len(papers())
 
 
 def test_a_bug_is_told_with_the_place_of_its_traceback(buggy: Ended) -> None:

@@ -61,9 +61,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
     with LocalServer(OpenAlex(library.works())) as server:
         program.environment["JOBRUNNER_OPENALEX_BASE_URL"] = server.base_url
         server.faults = where(lambda request: "study.5" in request.raw_query, always(wrong_types))
-        program.run("run", "papers.json", "--batch-size", 5, code=3)
+        program.call("run", "papers.json", "--batch-size", 5, code=3)
         server.faults = None
-        program.run("retry", "20", "--not-found", code=3)
+        program.call("retry", "20", "--not-found", code=3)
         retried = ("retry", "20", "--failed")
         assert was_killed(program.run(*retried, fault="commit.before", code=None).returncode)
         status = program.json("status")
@@ -72,7 +72,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
         for name in (row.path, row.path + ".sha256"):
             shutil.copy(program.database.parent / name, alone)
         identifiers, pending = program.query(IDENTIFIERS), program.query(PENDING)
-        program.run("resume", "-o", "out.json")
+        program.call("resume", "-o", "out.json")
     return Original(
         alone / Path(row.path).name,
         status,
@@ -167,7 +167,7 @@ def session_of(program: Program) -> str:
 def test_a_resume_asks_only_about_what_was_pending_and_ends_the_same(
     restored: Program, original: Original, server: LocalServer
 ) -> None:
-    restored.run("resume", "-o", "out.json")
+    restored.call("resume", "-o", "out.json")
     looked_up = {name for one in server.requests for name in one.ids if name.startswith("doi:")}
     assert looked_up == {f"doi:{value}" for value in original.pending}
     assert papers_of(restored.directory / "out.json") == original.ended
@@ -187,7 +187,7 @@ def test_a_session_that_is_there_already_is_not_overwritten(
     restored: Program, snapshot: Path
 ) -> None:
     before = rows_of(restored)
-    said = restored.run("restore", snapshot, code=5).stderr
+    said = restored.call("restore", snapshot, code=5).stderr
     assert f"holds the session {session_of(restored)} already" in said
     assert "jobrunner restore SNAPSHOT --db NEW.db" in said
     assert rows_of(restored) == before
@@ -204,12 +204,12 @@ def test_a_damaged_file_is_refused(program: Program, snapshot: Path) -> None:
 
 def test_a_file_without_its_checksum_is_refused(program: Program, snapshot: Path) -> None:
     snapshot.with_name(f"{snapshot.name}.sha256").unlink()
-    said = program.run("restore", snapshot, code=6).stderr
+    said = program.call("restore", snapshot, code=6).stderr
     assert f"{snapshot}.sha256 is missing" in said
 
 
 def test_a_file_that_is_not_there_is_an_error_and_no_database_is_made(program: Program) -> None:
-    said = program.run("restore", "nowhere.json", code=1).stderr
+    said = program.call("restore", "nowhere.json", code=1).stderr
     assert "nowhere.json: no such file" in said
     assert not program.database.exists()
 
@@ -269,14 +269,14 @@ def cut_off(program: Program, snapshot: Path, original: Original) -> Path:
 
 
 def test_a_restore_that_was_killed_can_be_done_again(program: Program, cut_off: Path) -> None:
-    program.run("restore", cut_off)
+    program.call("restore", cut_off)
     assert program.query("SELECT status FROM session") == [("interrupted",)]
 
 
 def test_cleaning_up_after_a_killed_restore_spares_the_snapshots(
     program: Program, cut_off: Path
 ) -> None:
-    said = program.run("sessions", "clean", "--yes").stderr
-    assert "1 sessions that were never loaded whole are deleted" in said
+    said = program.call("sessions", "clean", "--yes").stderr
+    assert "1 session never loaded whole deleted" in said
     assert session_rows(program) == []
     assert cut_off.exists()

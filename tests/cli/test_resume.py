@@ -73,7 +73,7 @@ def test_the_only_unfinished_session_needs_no_name(killed: Program) -> None:
 
 def test_of_several_unfinished_sessions_none_is_chosen_and_all_are_listed(killed: Program) -> None:
     ids = [session_of(killed), load(killed, [library.by_doi(7)], "small.json")]
-    said = killed.run("resume", code=1).stderr
+    said = killed.call("resume", code=1).stderr
     assert all(session in said for session in ids)
     assert "name one of them" in said
 
@@ -91,7 +91,7 @@ def test_a_beginning_that_fits_several_sessions_is_not_enough(killed: Program) -
 
 
 def test_an_unknown_id_is_an_error_that_names_the_next_command(killed: Program) -> None:
-    said = killed.run("resume", "19991231-000000-0000", code=1).stderr
+    said = killed.call("resume", "19991231-000000-0000", code=1).stderr
     assert "there is no session 19991231-000000-0000" in said
     assert "jobrunner sessions list" in said
 
@@ -105,9 +105,9 @@ def test_a_completed_session_is_not_chosen_by_itself(killed: Program) -> None:
 def test_a_completed_session_that_is_named_asks_nothing_again(
     killed: Program, server: LocalServer
 ) -> None:
-    killed.run("resume")
+    killed.call("resume")
     asked = len(server.requests)
-    assert "completed: all papers are done" in killed.run("resume", session_of(killed)).stderr
+    assert "completed: all papers are done" in killed.call("resume", session_of(killed)).stderr
     assert len(server.requests) == asked
 
 
@@ -116,13 +116,13 @@ def test_a_completed_session_that_is_named_asks_nothing_again(
 
 def test_the_input_file_is_not_needed_any_more(killed: Program) -> None:
     (killed.directory / "papers.json").unlink()
-    assert "papers.json" not in killed.run("resume").stderr
+    assert "papers.json" not in killed.call("resume").stderr
     assert progress_of(killed) == (29, 29)
 
 
 def test_a_changed_input_is_told_and_the_papers_stay_those_of_the_session(killed: Program) -> None:
     killed.input([library.by_doi(79)])
-    said = killed.run("resume", "-o", "out.json").stderr
+    said = killed.call("resume", "-o", "out.json").stderr
     assert "papers.json has changed since" in said
     assert "--update-input adds the new ones" in said
     assert [paper["given"] for paper in papers_of(killed.directory / "out.json")] == PAPERS
@@ -131,8 +131,8 @@ def test_a_changed_input_is_told_and_the_papers_stay_those_of_the_session(killed
 def test_update_input_adds_the_new_papers_and_removes_none(killed: Program) -> None:
     new = [library.by_doi(78), library.by_title(79)]
     killed.input([*PAPERS[10:], *new])
-    said = killed.run("resume", "--update-input", "-o", "out.json").stderr
-    assert f"2 new papers of {killed.directory / 'papers.json'} were added" in said
+    said = killed.call("resume", "--update-input", "-o", "out.json").stderr
+    assert f"2 new papers of {killed.directory / 'papers.json'} added" in said
     given = [paper["given"] for paper in papers_of(killed.directory / "out.json")]
     assert given == [*PAPERS, *new]
     assert progress_of(killed) == (31, 31)
@@ -140,7 +140,7 @@ def test_update_input_adds_the_new_papers_and_removes_none(killed: Program) -> N
 
 def test_a_paper_that_stands_in_the_new_input_once_more_is_added_once(killed: Program) -> None:
     killed.input([*PAPERS, library.by_doi(3)])
-    assert "1 new papers of" in killed.run("resume", "--update-input").stderr
+    assert "1 new paper of" in killed.call("resume", "--update-input").stderr
 
 
 def test_update_input_that_was_cut_off_adds_the_rest_the_next_time(killed: Program) -> None:
@@ -149,7 +149,7 @@ def test_update_input_that_was_cut_off_adds_the_rest_the_next_time(killed: Progr
     cut_off = killed.run("resume", "--update-input", fault="load.inside:2", code=None)
     assert was_killed(cut_off.returncode)
     assert killed.query("SELECT count(*) FROM paper") == [(1030,)]
-    assert "500 new papers of" in killed.run("resume", "--update-input").stderr
+    assert "500 new papers of" in killed.call("resume", "--update-input").stderr
     given = killed.query("SELECT given FROM paper ORDER BY position")
     assert [json.loads(text) for (text,) in given] == [*PAPERS, *notes]
     with opened(killed) as database:
@@ -158,13 +158,13 @@ def test_update_input_that_was_cut_off_adds_the_rest_the_next_time(killed: Progr
 
 def test_update_input_without_the_file_is_an_error(killed: Program) -> None:
     (killed.directory / "papers.json").unlink()
-    said = killed.run("resume", "--update-input", code=1).stderr
+    said = killed.call("resume", "--update-input", code=1).stderr
     assert f"from {killed.directory / 'papers.json'}: the file is gone" in said
 
 
 def test_update_input_of_standard_input_is_an_error(killed: Program) -> None:
     change(killed, "UPDATE session SET input_path = NULL")
-    said = killed.run("resume", "--update-input", code=1).stderr
+    said = killed.call("resume", "--update-input", code=1).stderr
     assert "no papers can be added from the input: it came from standard input" in said
 
 
@@ -187,7 +187,7 @@ def test_explain_says_what_would_be_done_and_changes_nothing(
 def test_explain_says_how_many_papers_would_be_added(killed: Program) -> None:
     papers, before = killed.input([*PAPERS, library.by_doi(78)]), rows_of(killed)
     lines = killed.json("resume", "--explain", "--update-input")
-    assert f"1 new papers of {papers} are added" in lines
+    assert f"new papers of {papers} are added: 1" in lines
     assert rows_of(killed) == before
 
 
@@ -199,7 +199,7 @@ def test_explain_says_which_sources_come_and_go(killed: Program) -> None:
 
 
 def test_explain_refuses_what_the_resume_would_refuse(killed: Program) -> None:
-    said = killed.run("resume", "--explain", "--source", "nowhere", code=2).stderr
+    said = killed.call("resume", "--explain", "--source", "nowhere", code=2).stderr
     assert "unknown source 'nowhere'" in said
 
 
@@ -228,7 +228,7 @@ def test_a_dropped_source_that_is_named_again_goes_on_where_it_was(
     killed: Program, server: LocalServer
 ) -> None:
     change(killed, "UPDATE source_state SET status = 'dropped'")
-    killed.run("resume", "--source", "openalex")
+    killed.call("resume", "--source", "openalex")
     assert progress_of(killed) == (29, 29)
     asked = {name for request in server.requests for name in request.ids}
     assert asked.isdisjoint(f"doi:{library.doi(number)}" for number in range(10) if number != 3)
@@ -236,7 +236,7 @@ def test_a_dropped_source_that_is_named_again_goes_on_where_it_was(
 
 def test_an_unknown_source_is_a_usage_error_that_changes_nothing(killed: Program) -> None:
     before = rows_of(killed)
-    said = killed.run("resume", "--source", "nowhere", code=2).stderr
+    said = killed.call("resume", "--source", "nowhere", code=2).stderr
     assert "unknown source 'nowhere'; known: " in said
     assert rows_of(killed) == before
 
@@ -260,7 +260,7 @@ def test_a_session_of_other_matching_rules_is_refused_with_the_difference(
     of_other_rules: Program, command: tuple[str, ...]
 ) -> None:
     before = rows_of(of_other_rules)
-    said = of_other_rules.run(*command, code=5).stderr
+    said = of_other_rules.call(*command, code=5).stderr
     assert DIFFERENCE in said
     assert f"jobrunner resume {session_of(of_other_rules)} --allow-changes" in said
     assert rows_of(of_other_rules) == before
@@ -274,7 +274,7 @@ def test_explain_foresees_the_refusal(of_other_rules: Program) -> None:
 
 
 def test_allowed_changes_go_on_and_stand_in_the_history(of_other_rules: Program) -> None:
-    of_other_rules.run("resume", "--allow-changes")
+    of_other_rules.call("resume", "--allow-changes")
     with opened(of_other_rules) as database:
         events = list_events(database, session_of(of_other_rules))
     assert f"allowed: {DIFFERENCE}" in [event.message for event in events]
@@ -285,7 +285,7 @@ def test_allowed_changes_go_on_and_stand_in_the_history(of_other_rules: Program)
 
 def test_an_output_that_is_named_on_resume_is_written_and_remembered(killed: Program) -> None:
     out = killed.directory / "out.json"
-    assert killed.run("resume", "-o", "out.json").stdout.strip() == str(out)
+    assert killed.call("resume", "-o", "out.json").stdout.strip() == str(out)
     assert len(papers_of(out)) == 30
     assert killed.query("SELECT output FROM session") == [(str(out),)]
 
@@ -293,7 +293,7 @@ def test_an_output_that_is_named_on_resume_is_written_and_remembered(killed: Pro
 def test_an_output_that_cannot_be_written_is_refused_at_once(
     killed: Program, server: LocalServer
 ) -> None:
-    said = killed.run("resume", "-o", "nowhere/out.json", code=2).stderr
+    said = killed.call("resume", "-o", "nowhere/out.json", code=2).stderr
     assert "cannot write nowhere/out.json" in said
     assert server.requests == []
 

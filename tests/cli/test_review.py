@@ -61,7 +61,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, service: LocalServer) -> Ask
     program = Program(tmp_path_factory.mktemp("asked"), service.base_url)
     program.input(PAPERS)
     program.run("run", "papers.json", "-o", "out.json")
-    said = program.run("review", "-o", "review.jsonl")
+    said = program.call("review", "-o", "review.jsonl")
     lines = (program.directory / "review.jsonl").read_text(encoding="utf-8").splitlines()
     return Asked(program, [json.loads(line) for line in lines], said.stdout + said.stderr)
 
@@ -161,8 +161,8 @@ def answered(
     ((batches,),) = program.query("SELECT count(*) FROM batch")
     requests = len(service.requests)
     path = write(copy, "W2003", f"W{1000 + NAMELESS}", "none")
-    said = program.run("review", "--answers", path.name)
-    program.run("snapshot", "-o", "out.json")
+    said = program.call("review", "--answers", path.name)
+    program.call("snapshot", "-o", "out.json")
     return Answered(program, said.stderr, batches, len(service.requests) - requests)
 
 
@@ -220,22 +220,22 @@ def test_what_is_known_of_a_chosen_record_is_an_identifier_of_the_paper(
 
 
 def test_the_session_verifies_and_is_still_completed(answered: Answered) -> None:
-    answered.program.run("verify")
+    answered.program.call("verify")
     assert answered.program.query("SELECT status FROM session") == [("completed",)]
 
 
 def test_the_same_answers_again_change_nothing(answered: Answered) -> None:
     before = rows_of(answered.program)
-    said = answered.program.run("review", "--answers", "answers.jsonl")
+    said = answered.program.call("review", "--answers", "answers.jsonl")
     assert said.stderr.startswith("0 answers committed, 0 papers are still ambiguous\n")
     assert rows_of(answered.program) == before
 
 
 def test_answers_outlive_a_restore(answered: Answered) -> None:
     program = answered.program
-    program.run("restore", "out.json", "--db", "restored.db")
-    program.run("verify", "--db", "restored.db")
-    program.run("snapshot", "-o", "again.json", "--db", "restored.db")
+    program.call("restore", "out.json", "--db", "restored.db")
+    program.call("verify", "--db", "restored.db")
+    program.call("snapshot", "-o", "again.json", "--db", "restored.db")
     outputs = [papers_of(program.directory / name) for name in ("out.json", "again.json")]
     assert outputs[0] == outputs[1]
 
@@ -259,7 +259,7 @@ def test_a_wrong_candidate_is_an_error_with_its_line_and_nothing_is_committed(
 ) -> None:
     write(copied, "W2003", "W99", "none")
     before = rows_of(copied.program)
-    said = copied.program.run("review", "--answers", "answers.jsonl", code=1)
+    said = copied.program.call("review", "--answers", "answers.jsonl", code=1)
     assert said.stderr.splitlines() == [
         "error: answers.jsonl:2: 'W99' is no candidate",
         f"  one of: W{1000 + NAMELESS}, none",
@@ -312,10 +312,10 @@ def test_a_kill_commits_all_answers_or_none(moment: str, copied: Asked) -> None:
     left = 0 if moment == "commit.after" else 3
     assert outcomes_of(copied.program).count("ambiguous") == left
     assert answer(copied, copied.program.directory / "answers.jsonl") == (left, 0)
-    copied.program.run("verify")
+    copied.program.call("verify")
 
 
 def test_either_questions_or_answers_are_asked_for(asked: Asked) -> None:
-    said = asked.program.run("review", "-o", "new.jsonl", "--answers", "review.jsonl", code=2)
+    said = asked.program.call("review", "-o", "new.jsonl", "--answers", "review.jsonl", code=2)
     assert "give either --output or --answers" in said.stderr
     assert not (asked.program.directory / "new.jsonl").exists()

@@ -28,7 +28,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     with LocalServer(OpenAlex(library.works())) as server:
         program = Program(tmp_path_factory.mktemp("completed"), server.base_url)
         program.input(PAPERS)
-        program.run("run", "papers.json")
+        program.call("run", "papers.json")
     return program
 
 
@@ -64,8 +64,8 @@ def test_sessions_are_listed_as_json_with_all_that_status_says(completed: Progra
 
 
 def test_without_sessions_the_first_step_is_told(completed: Program) -> None:
-    completed.run("sessions", "delete", session_of(completed), "--yes")
-    listed = completed.run("sessions", "list")
+    completed.call("sessions", "delete", session_of(completed), "--yes")
+    listed = completed.call("sessions", "list")
     assert listed.stdout == ""
     assert "jobrunner run INPUT" in listed.stderr
 
@@ -80,10 +80,10 @@ def test_the_history_tells_what_happened_in_its_order(
     run = ("run", "papers.json", "--batch-size", 3)
     assert was_killed(program.run(*run, fault="commit.after:2", code=None).returncode)
     server.faults = in_order(openalex_budget_spent())
-    program.run("resume", code=75)
+    program.call("resume", code=75)
     server.faults = None
-    program.run("resume")
-    shown = program.run("sessions", "show").stdout
+    program.call("resume")
+    shown = program.call("sessions", "show").stdout
     kinds = [line.split()[1] for line in shown.splitlines() if line.startswith("20")]
     assert kinds == [
         *("started", "crashed", "resumed", "source", "snapshot", "interrupted"),
@@ -92,7 +92,7 @@ def test_the_history_tells_what_happened_in_its_order(
 
 
 def test_a_session_is_shown_with_where_it_came_from(completed: Program, template: Program) -> None:
-    shown = completed.run("sessions", "show", session_of(completed)).stdout
+    shown = completed.call("sessions", "show", session_of(completed)).stdout
     assert f"session {session_of(completed)}, made by jobrunner 0.1.0, 20" in shown
     assert f"input   {template.directory / 'papers.json'} (json)" in shown
     assert "sources openalex" in shown
@@ -108,7 +108,7 @@ def test_a_session_is_shown_as_json_by_parts(completed: Program) -> None:
 
 
 def test_unusable_papers_are_shown_with_position_and_reason(completed: Program) -> None:
-    shown = completed.run("sessions", "show", "--unusable").stdout
+    shown = completed.call("sessions", "show", "--unusable").stdout
     assert shown == "paper 9: no title and no identifier\n"
     assert completed.json("sessions", "show", "--unusable") == [
         {"position": 9, "reason": "no title and no identifier"}
@@ -120,7 +120,7 @@ def test_unusable_papers_are_shown_with_position_and_reason(completed: Program) 
 
 def test_a_deleted_session_leaves_neither_rows_nor_files(completed: Program) -> None:
     session = session_of(completed)
-    deleted = completed.run("sessions", "delete", session, "--yes")
+    deleted = completed.call("sessions", "delete", session, "--yes")
     assert deleted.stdout == f"deleted {session}\n"
     assert not (completed.database.parent / session).exists()
     inserted = [row for row in rows_of(completed) if row.startswith("INSERT")]
@@ -129,7 +129,7 @@ def test_a_deleted_session_leaves_neither_rows_nor_files(completed: Program) -> 
 
 def test_deleting_one_session_leaves_the_others_whole(completed: Program) -> None:
     other = load(completed, [library.by_doi(7)], "small.json")
-    completed.run("sessions", "delete", other, "--yes")
+    completed.call("sessions", "delete", other, "--yes")
     with opened(completed) as database:
         assert [session.id for session in list_sessions(database)] == [session_of(completed)]
         assert verify_session(database, session_of(completed)) == []
@@ -138,7 +138,7 @@ def test_deleting_one_session_leaves_the_others_whole(completed: Program) -> Non
 def test_a_dry_run_says_what_would_be_deleted_and_deletes_nothing(completed: Program) -> None:
     before, session = rows_of(completed), session_of(completed)
     directory = completed.database.parent / session
-    said = completed.run("sessions", "delete", session, "--dry-run").stderr
+    said = completed.call("sessions", "delete", session, "--dry-run").stderr
     assert f"{session} (completed), with {directory}" in said
     assert "nothing is deleted" in said
     assert rows_of(completed) == before
@@ -147,7 +147,7 @@ def test_a_dry_run_says_what_would_be_deleted_and_deletes_nothing(completed: Pro
 
 def test_without_a_terminal_to_ask_at_nothing_is_deleted(completed: Program) -> None:
     before = rows_of(completed)
-    said = completed.run("sessions", "delete", session_of(completed), code=2).stderr
+    said = completed.call("sessions", "delete", session_of(completed), code=2).stderr
     assert "confirm with --yes" in said
     assert rows_of(completed) == before
 
@@ -166,7 +166,7 @@ def test_a_session_that_is_running_is_not_deleted(completed: Program) -> None:
 def test_clean_deletes_completed_sessions_of_long_ago_only(completed: Program) -> None:
     old, load_of_old = session_of(completed), load(completed, [library.by_doi(7)], "small.json")
     change(completed, "UPDATE session SET updated_at = ?", days_ago(31))
-    cleaned = completed.run("sessions", "clean", "--yes").stdout
+    cleaned = completed.call("sessions", "clean", "--yes").stdout
     assert cleaned == f"deleted {old}\n"
     assert completed.query("SELECT id FROM session") == [(load_of_old,)]
 
@@ -176,7 +176,7 @@ def test_clean_counts_the_days_that_it_is_given(
     completed: Program, days: int, deleted: int
 ) -> None:
     change(completed, "UPDATE session SET updated_at = ?", days_ago(2))
-    cleaned = completed.run("sessions", "clean", "--yes", "--older-than", days).stdout
+    cleaned = completed.call("sessions", "clean", "--yes", "--older-than", days).stdout
     assert cleaned.count("deleted") == deleted
 
 
@@ -192,8 +192,8 @@ def abandon(program: Program) -> str:
 
 def test_clean_deletes_what_loads_have_left_that_were_cut_off(completed: Program) -> None:
     abandoned = abandon(completed)
-    said = completed.run("sessions", "clean", "--yes").stderr
-    assert "1 sessions that were never loaded whole are deleted" in said
+    said = completed.call("sessions", "clean", "--yes").stderr
+    assert "1 session never loaded whole deleted" in said
     assert completed.query("SELECT id FROM session") == [(session_of(completed),)]
     assert not (completed.database.parent / abandoned).exists()
 
@@ -201,7 +201,7 @@ def test_clean_deletes_what_loads_have_left_that_were_cut_off(completed: Program
 def test_clean_leaves_a_load_that_is_under_way(completed: Program) -> None:
     loading = abandon(completed)
     with opened(completed) as database, take_lease(database, loading):
-        completed.run("sessions", "clean", "--yes")
+        completed.call("sessions", "clean", "--yes")
     assert (loading,) in completed.query("SELECT id FROM session")
 
 
@@ -211,7 +211,7 @@ def test_a_dry_run_of_clean_says_what_would_be_deleted_and_deletes_nothing(
     abandon(completed)
     change(completed, "UPDATE session SET updated_at = ?", days_ago(31))
     before = rows_of(completed)
-    said = completed.run("sessions", "clean", "--dry-run").stderr
-    assert "1 sessions that were never loaded whole would be deleted" in said
+    said = completed.call("sessions", "clean", "--dry-run").stderr
+    assert "1 session never loaded whole would be deleted" in said
     assert f"{session_of(completed)} (completed)" in said
     assert rows_of(completed) == before

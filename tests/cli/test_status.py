@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from jobrunner.papers import Answer, Match, Record
 from jobrunner.runner import STOPPED
-from jobrunner.sample import LocalServer
+from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import slow
 from jobrunner.status import Status, read_status
 from jobrunner.store.batches import Batch, commit_batch
@@ -43,27 +46,50 @@ def database(program: Program, session: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture
-def at_work(
-    program: Program, session: str, database: Database, server: LocalServer
-) -> Iterator[subprocess.Popen[str]]:
+class Work(Struct):
     """A run that has committed ten papers and waits for the answer about the others."""
-    server.faults = lambda request, _: None if "study.0" in request.raw_query else slow(FOREVER_S)
-    child = program.start("resume", session)
-    try:
-        eventually(lambda: done_of(database, session) == 10)
-        yield child
-    finally:
-        child.kill()
-        child.communicate()
+
+    program: Program
+    session: str
+    child: subprocess.Popen[str]
+
+    def status(self) -> Status:
+        with opened(self.program) as database:
+            return status_of(database, self.session)
+
+
+@contextmanager
+def at_work(directory: Path) -> Iterator[Work]:
+    with LocalServer(OpenAlex(library.works())) as server:
+        server.faults = lambda request, _: (
+            None if "study.0" in request.raw_query else slow(FOREVER_S)
+        )
+        program = Program(directory, server.base_url)
+        session = load(program, PAPERS)
+        work = Work(program, session, program.start("resume", session))
+        try:
+            eventually(lambda: work.status().sources[0].done == 10)
+            yield work
+        finally:
+            work.child.kill()
+            work.child.communicate()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
+    with at_work(tmp_path_factory.mktemp("running")) as work:
+        yield work
+        assert work.child.poll() is None
+
+
+@pytest.fixture(scope="module")
+def dead(tmp_path_factory: pytest.TempPathFactory) -> Work:
+    with at_work(tmp_path_factory.mktemp("dead")) as work:
+        return work
 
 
 def status_of(database: Database, session: str) -> Status:
     return read_status(database, get_session(database, session))
-
-
-def done_of(database: Database, session: str) -> int:
-    return status_of(database, session).sources[0].done
 
 
 def commit(database: Database, lease: Lease, answers: dict[int, Answer | None]) -> None:
@@ -86,38 +112,32 @@ def test_a_session_that_was_never_run_is_pending(database: Database, session: st
     assert found.next == f"jobrunner resume {session}"
 
 
-def test_a_run_at_work_is_named_with_host_pid_and_time(
-    program: Program, session: str, at_work: subprocess.Popen[str]
-) -> None:
-    said = program.run("status").stdout
+def test_a_run_at_work_is_named_with_host_pid_and_time(running: Work) -> None:
+    said = running.program.run("status").stdout
     host = re.escape(os.uname().nodename)
-    since = rf"\(host {host}, pid {at_work.pid}, since 20[0-9-]+T[0-9:.]+Z\)"
-    assert re.search(rf"^session {session}: running {since}$", said, re.MULTILINE)
+    since = rf"\(host {host}, pid {running.child.pid}, since 20[0-9-]+T[0-9:.]+Z\)"
+    assert re.search(rf"^session {running.session}: running {since}$", said, re.MULTILINE)
     assert "next " not in said
 
 
-def test_a_dead_runner_is_told_with_the_exact_command_to_type(
-    program: Program, session: str, at_work: subprocess.Popen[str]
-) -> None:
-    at_work.kill()
-    at_work.wait()
-    said = program.run("status").stdout
-    assert f"crashed: its runner (host {os.uname().nodename}, pid {at_work.pid}) is dead" in said
-    assert f"next    jobrunner resume {session}\n" in said
+def test_a_dead_runner_is_told_with_the_exact_command_to_type(dead: Work) -> None:
+    said = dead.program.run("status").stdout
+    assert f"crashed: its runner (host {os.uname().nodename}, pid {dead.child.pid}) is dead" in said
+    assert f"next    jobrunner resume {dead.session}\n" in said
 
 
 def test_the_command_to_type_names_the_database_that_was_named(
     program: Program, session: str
 ) -> None:
     place = "../work/.jobrunner/state.db"
-    said = program.run("status", "--db", place).stdout
+    said = program.call("status", "--db", place).stdout
     assert f"next    jobrunner resume {session} --db {place}\n" in said
 
 
 def test_a_run_that_was_stopped_is_interrupted_with_its_reason(
     program: Program, session: str, database: Database
 ) -> None:
-    program.run("resume", "--max-time", "0.001s", code=STOPPED)
+    program.call("resume", "--max-time", "0.001s", code=STOPPED)
     found = status_of(database, session)
     assert (found.state, found.last_error) == ("interrupted", "time limit")
     assert found.next == f"jobrunner resume {session}"
@@ -136,8 +156,8 @@ def test_a_run_that_ended_with_an_error_has_failed_with_it(
 def test_a_completed_session_names_its_output_and_nothing_to_type(
     program: Program, session: str
 ) -> None:
-    program.run("resume", "-o", "out.json")
-    said = program.run("status").stdout
+    program.call("resume", "-o", "out.json")
+    said = program.call("status").stdout
     assert f"session {session}: completed at 20" in said
     assert "newest  snapshot 1, 20" in said
     assert f"output  {program.directory / 'out.json'}\n" in said
@@ -163,7 +183,7 @@ def test_a_stopped_source_tells_why_and_from_when_on_it_can_go_on(
         source = list_sources(database, session)[0]
         stop_source(database, lease, source, "openalex: the allowance is used up", MOMENT)
         end_run(database, lease, status="interrupted", reason="papers are left")
-    said = program.run("status").stdout
+    said = program.call("status").stdout
     assert "reason  openalex: the allowance is used up\n" in said
     assert f"next    jobrunner resume {session}   (from {MOMENT} on)\n" in said
 
@@ -178,35 +198,25 @@ def test_what_no_snapshot_shows_yet_is_owed(database: Database, session: str) ->
 # ---- its figures
 
 
-def test_the_figures_are_counts_of_rows(
-    program: Program, session: str, database: Database, at_work: subprocess.Popen[str]
-) -> None:
-    found = status_of(database, session).sources[0]
-    records = program.query(
+def test_the_figures_are_counts_of_rows(running: Work) -> None:
+    found = running.status().sources[0]
+    records = running.program.query(
         "SELECT count(*), sum(outcome = 'enriched'), sum(outcome = 'not_found') FROM record"
     )
-    batches = program.query("SELECT count(*), sum(requests), sum(cost_micros) FROM batch")
-    assert at_work.poll() is None
+    batches = running.program.query("SELECT count(*), sum(requests), sum(cost_micros) FROM batch")
     assert [(found.done, found.enriched, found.not_found)] == records
     assert [(found.batches, found.requests, found.cost_micros)] == batches
-    assert (found.papers, found.pending) == (29, 29 - found.done)
+    assert (found.papers, found.done, found.pending) == (29, 10, 19)
 
 
-def test_rate_and_eta_are_shown_while_a_run_is_at_work(
-    database: Database, session: str, at_work: subprocess.Popen[str]
-) -> None:
-    source = status_of(database, session).sources[0]
-    assert at_work.poll() is None
+def test_rate_and_eta_are_shown_while_a_run_is_at_work(running: Work) -> None:
+    source = running.status().sources[0]
     assert source.rate
     assert source.eta_seconds == pytest.approx(19 / source.rate)
 
 
-def test_a_dead_run_has_neither_rate_nor_eta(
-    database: Database, session: str, at_work: subprocess.Popen[str]
-) -> None:
-    at_work.kill()
-    at_work.wait()
-    source = status_of(database, session).sources[0]
+def test_a_dead_run_has_neither_rate_nor_eta(dead: Work) -> None:
+    source = dead.status().sources[0]
     assert (source.rate, source.eta_seconds) == (None, None)
 
 
@@ -227,12 +237,12 @@ def test_without_a_name_it_is_the_latest_session(program: Program, session: str)
 
 
 def test_an_unknown_session_is_an_error(program: Program, session: str) -> None:
-    said = program.run("status", f"{session}-x", code=1).stderr
+    said = program.call("status", f"{session}-x", code=1).stderr
     assert f"there is no session {session}-x" in said
 
 
 def test_without_a_database_the_first_step_is_told(program: Program) -> None:
-    said = program.run("status", code=1).stderr
+    said = program.call("status", code=1).stderr
     assert "there is no jobrunner database at .jobrunner/state.db" in said
     assert "jobrunner run INPUT" in said
 
@@ -262,17 +272,16 @@ def test_a_writer_in_the_middle_of_a_commit_is_not_waited_for(
         assert program.run("status", session).stdout
 
 
-def test_watch_ends_when_the_run_ends(
-    program: Program, session: str, at_work: subprocess.Popen[str], server: LocalServer
-) -> None:
-    watching = program.start("status", session, "--watch")
-    with pytest.raises(subprocess.TimeoutExpired):
-        watching.wait(1.5)
-    at_work.terminate()
-    log = program.database.parent / session / "run.log"
-    eventually(lambda: "stopping" in log.read_text(encoding="utf-8"))
-    at_work.terminate()
-    shown, _ = watching.communicate(timeout=10)
+def test_watch_ends_when_the_run_ends(tmp_path: Path) -> None:
+    with at_work(tmp_path) as work:
+        watching = work.program.start("status", work.session, "--watch")
+        with pytest.raises(subprocess.TimeoutExpired):
+            watching.wait(1.5)
+        work.child.terminate()
+        log = work.program.database.parent / work.session / "run.log"
+        eventually(lambda: "stopping" in log.read_text(encoding="utf-8"))
+        work.child.terminate()
+        shown, _ = watching.communicate(timeout=60)
     assert watching.returncode == 0
-    assert f"session {session}: interrupted at 20" in shown
+    assert f"session {work.session}: interrupted at 20" in shown
     assert "reason  signal SIGTERM" in shown

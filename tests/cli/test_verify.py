@@ -29,7 +29,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     with LocalServer(OpenAlex(library.works())) as server:
         program = Program(tmp_path_factory.mktemp("completed"), server.base_url)
         program.input(PAPERS)
-        program.run("run", "papers.json", "--batch-size", 10)
+        program.call("run", "papers.json", "--batch-size", 10)
     with opened(program) as database, take_lease(database, session_of(database)) as lease:
         take_snapshot(database, lease, "asked for")
     return program
@@ -68,8 +68,8 @@ def test_a_session_that_is_as_it_should_be_is_ok(completed: Program) -> None:
 
 def test_all_sessions_are_verified_unless_one_is_named(completed: Program) -> None:
     other = load(completed, [library.by_doi(7)], "small.json")
-    assert len(completed.run("verify").stdout.splitlines()) == 2
-    assert completed.run("verify", other).stdout.startswith(f"{other}: ok")
+    assert len(completed.call("verify").stdout.splitlines()) == 2
+    assert completed.call("verify", other).stdout.startswith(f"{other}: ok")
 
 
 def test_what_is_wrong_is_a_sentence_and_exit_code_six(completed: Program) -> None:
@@ -127,7 +127,7 @@ def test_a_sum_that_its_parts_do_not_add_up_to_is_told(completed: Program) -> No
 
 def test_a_session_row_that_cannot_be_read_is_damage(completed: Program) -> None:
     change(completed, "UPDATE session SET options = '{'")
-    said = completed.run("verify", code=6).stderr
+    said = completed.call("verify", code=6).stderr
     assert "the row of session" in said
     assert "cannot be read" in said
 
@@ -158,7 +158,7 @@ def test_a_damaged_page_is_told_by_the_command(completed: Program) -> None:
     with completed.database.open("r+b") as file:
         file.seek(place)
         file.write(b"\x5a" * size)
-    assert "is damaged: " in completed.run("verify", code=6).stdout
+    assert "is damaged: " in completed.call("verify", code=6).stdout
 
 
 # ---- its snapshots
@@ -249,7 +249,7 @@ NAME = "papers_enriched.json"
 
 
 def test_a_file_is_verified_without_a_database(alone: Program) -> None:
-    assert alone.run("verify", NAME).stdout == f"{NAME}: ok, 30 papers\n"
+    assert alone.call("verify", NAME).stdout == f"{NAME}: ok, 30 papers\n"
 
 
 def test_a_wrong_checksum_is_damage(alone: Program) -> None:
@@ -262,7 +262,7 @@ def test_a_wrong_checksum_is_damage(alone: Program) -> None:
 
 def test_a_file_that_was_cut_off_is_damage_whatever_its_checksum(alone: Program) -> None:
     cut_off(alone.directory / NAME)
-    said = alone.run("verify", NAME, code=6).stdout
+    said = alone.call("verify", NAME, code=6).stdout
     assert f"{NAME} does not have the checksum" in said
     assert f"{NAME} is not a whole jobrunner snapshot: " in said
 
@@ -273,10 +273,10 @@ def test_the_problems_of_a_file_are_listed_as_json(alone: Program) -> None:
 
 def test_a_file_that_is_no_snapshot_is_damage(alone: Program) -> None:
     alone.input(PAPERS)
-    said = alone.run("verify", "papers.json", code=6).stdout
+    said = alone.call("verify", "papers.json", code=6).stdout
     assert "papers.json is not a whole jobrunner snapshot: " in said
 
 
 def test_a_file_that_is_not_there_is_an_error(alone: Program) -> None:
-    said = alone.run("verify", "nowhere.json", code=1).stderr
+    said = alone.call("verify", "nowhere.json", code=1).stderr
     assert "nowhere.json: no such file" in said
