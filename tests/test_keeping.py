@@ -112,7 +112,10 @@ class SlowWriter:
 
 
 class HeldWriter:
-    """Writes snapshots as the program does, but waits for leave, or until they are given up."""
+    """Writes snapshots as the program does, but waits for leave, or until they are given up.
+
+    Left alone it goes on after a while, so that a test fails rather than hangs.
+    """
 
     def __init__(self) -> None:
         self.began = threading.Event()
@@ -122,7 +125,8 @@ class HeldWriter:
         self, database: Database, session_id: str, reason: str, *, cancelled: Cancelled
     ) -> SnapshotRow:
         self.began.set()
-        while not (self.leave.is_set() or cancelled()):
+        deadline = time.monotonic() + 5
+        while not (self.leave.is_set() or cancelled() or time.monotonic() > deadline):
             time.sleep(0.005)
         return write_snapshot(database, session_id, reason, cancelled=cancelled)
 

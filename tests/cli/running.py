@@ -25,6 +25,9 @@ from jobrunner.store.database import Database, open_database
 from jobrunner.store.rows import Options
 
 KEY = "planted-key-4711-abcdef"
+NOT_INHERITED = ("JOBRUNNER_", "PYTHONDONTWRITEBYTECODE")
+"""Settings of the person who tests, and what would make every start compile everything again."""
+
 CHANGING = ("retrieved_at", "retired_at", "batch")
 
 
@@ -35,7 +38,7 @@ class Program:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("JOBRUNNER_")},
+            **{k: v for k, v in os.environ.items() if not k.startswith(NOT_INHERITED)},
             "JOBRUNNER_OPENALEX_BASE_URL": base_url,
             "JOBRUNNER_OPENALEX_API_KEY": KEY,
             "JOBRUNNER_DEBUG": "",
@@ -163,6 +166,31 @@ def change(program: Program, sql: str, *values: object) -> None:
     """Change the database behind the program's back."""
     with closing(sqlite3.connect(program.database)) as connection, connection:
         connection.execute(sql, values)
+
+
+def damage_a_page(database: Path, name: str) -> None:
+    """Overwrite the first page of a table or an index."""
+    with closing(sqlite3.connect(database)) as connection:
+        [(size,)] = connection.execute("PRAGMA page_size")
+        where = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        [(page,)] = connection.execute(where, (name,))
+    with database.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\x5a" * size)
+
+
+def spoil_an_index(database: Path) -> None:
+    """Delete a row of the history, but not its entry in an index."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        named = "FROM sqlite_schema WHERE name = 'ix_event_session_id'"
+        [index] = connection.execute(f"SELECT * {named}")
+        connection.execute(f"DELETE {named}")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("DELETE FROM event WHERE id = (SELECT max(id) FROM event)")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", index)
 
 
 def eventually(happens: Callable[[], object], *, within: float = 30.0) -> None:

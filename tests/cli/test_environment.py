@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -21,9 +20,10 @@ from jobrunner.cli.main import app
 from jobrunner.errors import JobrunnerError
 from jobrunner.sources.registry import available
 from jobrunner.store.schema import HEAD
+from jobrunner.store.writing import add_event
 
 from . import library
-from .running import KEY, Program, change, load
+from .running import KEY, Program, change, damage_a_page, load, opened, spoil_an_index
 
 # ---- help and version
 
@@ -122,11 +122,17 @@ def test_the_doctor_tells_whether_keys_are_set_and_never_shows_one(program: Prog
     assert KEY not in said
 
 
-def test_a_damaged_database_is_damage(program: Program) -> None:
+def test_a_database_that_cannot_be_read_is_damage(program: Program) -> None:
     load(program, [library.by_doi(1)])
-    with program.database.open("r+b") as file:
-        file.seek(-16384, os.SEEK_END)
-        file.write(b"\x5a" * 16384)
+    damage_a_page(program.database, "paper")
+    assert verdicts(program.call("doctor", code=6).stdout)["database"] == "damage"
+
+
+def test_a_database_that_contradicts_itself_is_damage(program: Program) -> None:
+    session = load(program, [library.by_doi(1)])
+    with opened(program) as database:
+        add_event(database, session, "warning", "to be deleted")
+    spoil_an_index(program.database)
     done = program.call("doctor", code=6)
     assert verdicts(done.stdout)["database"] == "damage"
     assert "jobrunner restore SNAPSHOT --db NEW.db" in done.stderr

@@ -18,7 +18,7 @@ from jobrunner.store.sessions import list_sessions
 from jobrunner.verifying import verify_session
 
 from . import library
-from .running import Program, adopt, change, load, opened
+from .running import Program, adopt, change, damage_a_page, load, opened, spoil_an_index
 
 PAPERS = library.papers(lookups=24, searches=2)
 
@@ -132,33 +132,17 @@ def test_a_session_row_that_cannot_be_read_is_damage(completed: Program) -> None
     assert "cannot be read" in said
 
 
-def page_of(program: Program, table: str) -> tuple[int, int]:
-    """Return the place and size of a page that holds rows of a table."""
-    with closing(sqlite3.connect(program.database)) as connection:
-        [(size,)] = connection.execute("PRAGMA page_size")
-        [(page,)] = connection.execute(
-            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
-        )
-    return (page - 1) * size, size
-
-
 @pytest.mark.parametrize("table", ["record", "paper", "batch"])
 def test_a_page_of_the_database_that_was_overwritten_is_damage(
     completed: Program, table: str
 ) -> None:
-    place, size = page_of(completed, table)
-    with completed.database.open("r+b") as file:
-        file.seek(place)
-        file.write(b"\x5a" * size)
+    damage_a_page(completed.database, table)
     assert problems(completed)
 
 
-def test_a_damaged_page_is_told_by_the_command(completed: Program) -> None:
-    place, size = page_of(completed, "record")
-    with completed.database.open("r+b") as file:
-        file.seek(place)
-        file.write(b"\x5a" * size)
-    assert "is damaged: " in completed.call("verify", code=6).stdout
+def test_what_only_the_database_itself_can_know_is_told_in_its_words(completed: Program) -> None:
+    spoil_an_index(completed.database)
+    assert problems(completed) == ["SQLite: wrong # of entries in index ix_event_session_id"]
 
 
 # ---- its snapshots

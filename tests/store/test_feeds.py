@@ -390,13 +390,13 @@ class Lanes(RuleBasedStateMachine):
         for queue in self.queues.values():
             queue.wait_for(())
 
-    @rule(kind=st.sampled_from(KINDS))
-    def take(self, kind: str) -> None:
-        queue = self.queues[kind]
-        ids = [paper.id for paper in queue.take(more_may_come=False)]
-        assert len(ids) == len(set(ids)) <= 2
-        assert set(ids) <= self.pending(kind) - set(self.in_flight[kind])
-        self.in_flight[kind] += ids
+    @rule(kinds=st.sampled_from([KINDS, KINDS[:1], KINDS[1:]]))
+    def take(self, kinds: Sequence[str]) -> None:
+        for kind in kinds:
+            ids = [paper.id for paper in self.queues[kind].take(more_may_come=False)]
+            assert len(ids) == len(set(ids)) <= 2
+            assert set(ids) <= self.pending(kind) - set(self.in_flight[kind])
+            self.in_flight[kind] += ids
 
     @rule(kind=st.sampled_from(KINDS), count=st.integers(1, 4), said=said)
     def commit(self, kind: str, count: int, said: str) -> None:
@@ -407,6 +407,10 @@ class Lanes(RuleBasedStateMachine):
         self.desk.commit(LATER, dict.fromkeys(done, answer))
         self.queues[kind].settle(load_papers(self.database, done, (INPUT,)))
         (self.missed if answer is None else self.answered[LATER]).update(done)
+
+    @rule()
+    def the_lookup_misses_all(self) -> None:
+        self.commit("lookup", len(self.in_flight["lookup"]), "missed")
 
     @rule()
     def crash(self) -> None:
