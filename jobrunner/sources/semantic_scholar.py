@@ -81,7 +81,7 @@ def judge(response: httpx2.Response) -> None:
     if response.status_code == 200 and body.lstrip()[:9] == b'{"error":':
         raise TransientError(f"{NAME}: HTTP 200 with an error")
     if response.status_code == 200 and response.request.method == "POST":
-        _check_order(response)
+        _check_places(response)
 
 
 class _Held(Struct):
@@ -101,8 +101,8 @@ class _Asked(Struct):
     ids: list[str]
 
 
-def _check_order(response: httpx2.Response) -> None:
-    """Raise if most papers of a batch stand at places where others were asked for.
+def _check_places(response: httpx2.Response) -> None:
+    """Raise if a batch is not as long as asked, or most papers stand where others were asked for.
 
     A paper may come back under another identifier than it was asked by: merged records do, and
     published versions of preprints. But then what it says is not what another place waits for.
@@ -112,7 +112,9 @@ def _check_order(response: httpx2.Response) -> None:
         came = msgspec.json.decode(response.content, type=list[_Held | None])
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return  # something that is refused where it is read
-    said = [held.answer_to(one) if held else "" for one, held in zip(asked, came, strict=False)]
+    if len(came) != len(asked):
+        raise GarbledError(f"{NAME}: not as many answers as identifiers")
+    said = [held.answer_to(one) if held else "" for one, held in zip(asked, came, strict=True)]
     place = {one.lower(): number for number, one in enumerate(asked)}
     moved = [
         name

@@ -233,6 +233,15 @@ def test_an_answer_of_another_length_is_malformed(body: object) -> None:
         asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
 
 
+def test_an_answer_of_another_length_is_asked_for_again() -> None:
+    papers = [held(n, TITLE, DOI=f"10.1000/{n}") for n in (1, 2)]
+    for wrong in ([], papers[:1], papers[1:], papers * 2):
+        asked = talk(in_turn(response(200, wrong), response(200, papers)))
+        answers = asked.lookup(paper(1, doi="10.1000/1"), paper(2, doi="10.1000/2"))
+        assert {n: id_of(answer) for n, answer in answers.items()} == {1: sha(1), 2: sha(2)}
+        assert len(asked.seen) == 2
+
+
 def test_a_batch_that_is_too_large_is_refused_so_that_it_can_be_halved() -> None:
     too_large = {"error": "Response would exceed maximum size. Reduce the number of ids."}
     with pytest.raises(RequestRefused, match="exceed maximum size"):
