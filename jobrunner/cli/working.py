@@ -176,9 +176,8 @@ def report(database: Database, session: SessionRow, ending: Ending, *, as_json: 
     say(f"{ending.status}: {ending.reason}")
     for name, error in ending.stopped.items():
         if isinstance(error, KeyRefused):
-            say(
-                f"  check the key: it is read from {variable(name, 'API_KEY')} or the configuration file"
-            )
+            key = variable(name, "API_KEY")
+            say(f"  check the key: it is read from {key} or the configuration file")
         elif error.hint:
             say(f"  {error.hint}")
     tell_next(status)
