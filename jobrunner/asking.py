@@ -7,7 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from jobrunner.errors import AnswerMalformed, JobrunnerError, RequestRefused, SourceBroken
+from jobrunner.errors import (
+    AnswerMalformed,
+    JobrunnerError,
+    RequestRefused,
+    SourceBroken,
+    SourceUnavailable,
+)
 from jobrunner.http import Requests
 from jobrunner.papers import Answer, Outcome, Paper
 from jobrunner.sources.base import Source
@@ -22,17 +28,46 @@ Answers = dict[int, Answer | None]
 async def ask_lookup(source: Source, papers: Sequence[Paper], requests: Requests) -> Answers:
     """Look papers up; a batch that is refused as a whole is halved until the culprit is alone.
 
-    Raises :class:`~jobrunner.errors.SourceStopped`.
+    Raises :class:`~jobrunner.errors.SourceStopped`, also where no half is answered any better.
     """
+    return await _halved(source, papers, requests, _Doubts(len(papers)))
+
+
+class _Doubts:
+    """Counts malformed answers in a row: more than lie on the way to a few culprits are too many.
+
+    Each of them was asked for again and again, so that all the parts of a batch would take hours to
+    fail one by one.
+    """
+
+    def __init__(self, papers: int) -> None:
+        self._most = papers.bit_length() + 3
+        self._in_a_row = 0
+
+    def answered(self) -> None:
+        self._in_a_row = 0
+
+    def malformed(self, error: AnswerMalformed) -> None:
+        self._in_a_row += 1
+        if self._in_a_row > self._most:
+            raise SourceUnavailable(f"{error}, {self._in_a_row} times in a row") from error
+
+
+async def _halved(
+    source: Source, papers: Sequence[Paper], requests: Requests, doubts: _Doubts
+) -> Answers:
     try:
         found = await _guarded(source, lambda: source.lookup(papers, requests))
     except (RequestRefused, AnswerMalformed) as error:
+        if isinstance(error, AnswerMalformed):
+            doubts.malformed(error)
         if len(papers) == 1:
             return {papers[0].id: Answer.failed(str(error))}
         middle = len(papers) // 2
         log.info("%s: a batch of %d is halved: %s", source.name, len(papers), error)
-        first = await ask_lookup(source, papers[:middle], requests)
-        return first | await ask_lookup(source, papers[middle:], requests)
+        before = await _halved(source, papers[:middle], requests, doubts)
+        return before | await _halved(source, papers[middle:], requests, doubts)
+    doubts.answered()
     return {paper.id: _answer(paper, found.get(paper.id)) for paper in papers}
 
 

@@ -152,7 +152,7 @@ def test_after_a_snapshot_none_begins_for_nineteen_times_as_long_as_it_took(
         while len(writer.times) < 3:
             work.commit()
             keeper.ask("openalex ended")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
     keep(keeper, commit_and_ask())
     for (began, ended), (next_began, _) in zip(writer.times, writer.times[1:], strict=False):

@@ -33,7 +33,7 @@ from jobrunner.sample.faults import (
 )
 
 from . import library
-from .running import KEY, Program, papers_of
+from .running import KEY, Program, finish, papers_of
 from .trio import (
     CROSSREF,
     NAMES,
@@ -47,6 +47,9 @@ from .trio import (
     serving_library,
     session_of,
 )
+
+pytestmark = pytest.mark.torture
+"""Waiting in retries is real time: a minute in all, which the default suite does not have."""
 
 LOOKED_UP = range(6)
 SEARCHED = 200
@@ -388,7 +391,7 @@ def test_when_a_service_is_well_again_nothing_is_lost(lasting: dict[str, Met]) -
     down = [met.program for name, met in lasting.items() if name.split(": ")[1] in TRANSIENT]
     failed = [met.program for name, met in lasting.items() if name.split(": ")[1] in GARBLED]
     run_at_once(*down, command=("resume",))
-    for program in failed:
-        program.run("retry", session_of(program), "--failed")
+    again = [program.start("retry", session_of(program), "--failed") for program in failed]
+    assert {finish(child).returncode for child in again} == {0}
     for met in lasting.values():
         assert [outcomes(met.papers, name) for name in NAMES] == [of_two(name) for name in NAMES]

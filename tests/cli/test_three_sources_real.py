@@ -170,7 +170,7 @@ LOOKUPS = 12
 """Requests for whole batches that these lists take at most: one for each kind of identifier."""
 
 FEW = {SEMANTIC_SCHOLAR: 3, CROSSREF: 12}
-MANY = {SEMANTIC_SCHOLAR: 20, CROSSREF: 60}
+MANY = {SEMANTIC_SCHOLAR: 12, CROSSREF: 60}
 PARTS = ["with_ids", "mixed", "titles_only"]
 ALONE = {f"{name} alone": [name] for name in NAMES}
 
@@ -188,7 +188,7 @@ def large(
     library: Library, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Listed]]:
     """Longer parts and, for comparison, the titles with each source alone."""
-    lists = {name: part_of(name, 110, MANY, library) for name in PARTS}
+    lists = {name: part_of(name, 90, MANY, library) for name in PARTS}
     lists |= dict.fromkeys(ALONE, part_of("titles_only", 70, FEW, library))
     lists["titles together"] = lists[f"{OPENALEX} alone"]
     yield from run_lists(lists, ALONE, library, tmp_path_factory.mktemp("large"))
