@@ -169,7 +169,7 @@ LOOKED_UP_BY = {
 LOOKUPS = 12
 """Requests for whole batches that these lists take at most: one for each kind of identifier."""
 
-FEW = {SEMANTIC_SCHOLAR: 3, CROSSREF: 12}
+FEW = {SEMANTIC_SCHOLAR: 2, CROSSREF: 7}
 MANY = {SEMANTIC_SCHOLAR: 12, CROSSREF: 60}
 PARTS = ["with_ids", "mixed", "titles_only"]
 ALONE = {f"{name} alone": [name] for name in NAMES}
@@ -179,7 +179,7 @@ ALONE = {f"{name} alone": [name] for name in NAMES}
 def small(
     library: Library, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Listed]]:
-    lists = {name: part_of(name, 50, FEW, library) for name in PARTS}
+    lists = {name: part_of(name, 40, FEW, library) for name in PARTS}
     yield from run_lists(lists, {}, library, tmp_path_factory.mktemp("small"))
 
 
