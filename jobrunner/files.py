@@ -33,7 +33,7 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
     directory is synced. Raises :class:`FileError`; the temporary file is gone then, and the old
     file is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         written = _write(temporary, chunks, mode)
@@ -47,6 +47,11 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
     finally:
         _discard(temporary)
     return written
+
+
+def _temporary(path: Path) -> Path:
+    """Return a name beside a file, on the same file system, that nothing has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def _put(temporary: Path, path: Path) -> None:
@@ -126,7 +131,7 @@ def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
 
 
 def _link(source: Path, target: Path) -> bool:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(target)
     try:
         temporary.hardlink_to(source)
         _put(temporary, target)
@@ -138,7 +143,7 @@ def _link(source: Path, target: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as old, temporary.open("xb") as new:

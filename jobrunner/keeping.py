@@ -93,20 +93,20 @@ class Keeper:
         """
         with contextlib.suppress(Cancelled):
             await self._take(reason, lambda: self._stop.now)
-            await self._publish()
 
     async def _take(self, reason: str, cancelled: Callable[[], bool]) -> None:
-        """Take a snapshot if something is committed that none shows yet."""
+        """Take a snapshot if one is owed, and see that the newest is where users look for it."""
+        if cancelled():
+            return
         began = time.monotonic()
         session_id = self._lease.session_id
-        if cancelled() or not is_owed(self._database, session_id):
-            return
         try:
-            row = await asyncio.to_thread(
-                write_snapshot, self._database, session_id, reason, cancelled=cancelled
-            )
-            finish_snapshot(self._database, self._lease, row)
-            log.info("snapshot %d: %d papers (%s)", row.number, row.papers, reason)
+            if is_owed(self._database, session_id):
+                row = await asyncio.to_thread(
+                    write_snapshot, self._database, session_id, reason, cancelled=cancelled
+                )
+                finish_snapshot(self._database, self._lease, row)
+                log.info("snapshot %d: %d papers (%s)", row.number, row.papers, reason)
             await self._publish()
         finally:
             self._rest = REST * (time.monotonic() - began)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from msgspec import structs
 from sqlalchemy import Connection
 
 from jobrunner.papers import Paper
@@ -44,8 +45,7 @@ class LaneQueue:
 
     def wait_for(self, waits: tuple[int, ...]) -> None:
         """Change which sources must have answered a paper first; walk along everything again."""
-        fields = {name: getattr(self.lane, name) for name in Lane.__struct_fields__}
-        self.lane = Lane(**{**fields, "waits": waits})
+        self.lane = structs.replace(self.lane, waits=waits)
         self._feeds = feeds_of(self.lane)
 
     def take(self, *, more_may_come: bool) -> list[Paper]:

@@ -246,11 +246,10 @@ def _next_number(database: Database, session_id: str, directory: Path) -> int:
 
 
 def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
-    """Record a written snapshot, make it the newest, and delete what is not kept."""
+    """Record a written snapshot, and delete what is not kept; :func:`publish_newest` comes next."""
     faults.point("snapshot.recording")
     record_snapshot(database, lease, row, keep=KEEP)
     faults.point("snapshot.recorded")
-    publish_newest(database, lease.session_id)
     _delete_unrecorded(database, lease.session_id)
 
 

@@ -30,6 +30,7 @@ from jobrunner.cli.working import Start, chosen_sources, go_on, tell_loaded
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
+    from jobrunner.resuming import Changes
     from jobrunner.store.database import Database
     from jobrunner.store.rows import SessionRow
 
@@ -114,7 +115,6 @@ def run(
     from jobrunner.matching import RULES
     from jobrunner.merging import DEFAULT
     from jobrunner.policies import read_policy
-    from jobrunner.resuming import Changes
     from jobrunner.store.rows import Options
 
     if new and resume_:
@@ -129,14 +129,8 @@ def run(
     delete_abandoned(database)
     unfinished = None if new or path is None else _unfinished(database, path, resume=resume_)
     if unfinished is not None:
-        changes = Changes(
-            sources=names if source else None,
-            output=output,
-            batch_size=batch_size,
-            checkpoint_interval=checkpoint_interval,
-            base_urls=start.settings.base_urls,
-            budgets=budgets_of(budget),
-            max_requests=max_requests_of(max_requests),
+        changes = changes_of(
+            start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
         )
         go_on(database, unfinished, start, changes)
     options = Options(
@@ -175,6 +169,32 @@ def _unfinished(database: Database, path: Path, *, resume: bool) -> SessionRow |
     return None
 
 
+def changes_of(
+    start: Start,
+    source: list[str],
+    output: Path | None,
+    batch_size: int | None,
+    checkpoint_interval: float | None,
+    budget: list[str],
+    max_requests: list[str],
+    policy: Path | None,
+) -> Changes:
+    """Return what the options of a command change of a session that exists."""
+    from jobrunner.policies import read_policy
+    from jobrunner.resuming import Changes
+
+    return Changes(
+        sources=tuple(dict.fromkeys(source)) or None,
+        output=output,
+        batch_size=batch_size,
+        checkpoint_interval=checkpoint_interval,
+        base_urls=start.settings.base_urls,
+        budgets=budgets_of(budget),
+        max_requests=max_requests_of(max_requests),
+        policy=read_policy(policy) if policy else None,
+    )
+
+
 def resume(
     session: SessionArgument = None,
     explain: Annotated[
@@ -206,7 +226,6 @@ def resume(
     stays).
     """
     from jobrunner import resuming
-    from jobrunner.policies import read_policy
 
     start = Start(email, base_url, max_time, as_json=as_json)
     database = open_db(db)
@@ -221,15 +240,8 @@ def resume(
         for line in () if as_json else said:
             fact(line)
         return
-    changes = resuming.Changes(
-        sources=names or None,
-        output=output,
-        batch_size=batch_size,
-        checkpoint_interval=checkpoint_interval,
-        base_urls=start.settings.base_urls,
-        budgets=budgets_of(budget),
-        max_requests=max_requests_of(max_requests),
-        policy=read_policy(policy) if policy else None,
+    changes = changes_of(
+        start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
     )
     go_on(database, chosen, start, changes, update_input=update_input, allow_changes=allow_changes)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, func, insert, select, text
 
@@ -214,8 +213,3 @@ def retire_records(database: Database, lease: Lease, source: SourceRow, outcome:
         for statement in _RETIRE:
             connection.execute(text(statement), parameters)
         return int(connection.execute(_DELETE_RETIRED, parameters).rowcount)
-
-
-def decode_record(data: str) -> Record:
-    """Return the record that a row of outcome enriched holds."""
-    return msgspec.json.decode(data, type=Record)

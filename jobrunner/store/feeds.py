@@ -60,7 +60,7 @@ class Feed:
             "source": lane.source_id,
             "schemes": lane.schemes or ("",),
             "origins": lane.origins,
-            "waits": lane.waits or (0,),
+            "waits": lane.waits,
             "all": len(lane.waits),
         }
 

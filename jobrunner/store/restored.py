@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct, structs
 from sqlalchemy import insert
 
-from jobrunner import clock
 from jobrunner.inputs.base import InputPaper
 from jobrunner.papers import Identifiers
 from jobrunner.store import schema
@@ -16,6 +15,7 @@ from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SessionRow
 from jobrunner.store.sessions import INPUT, identifier_rows, paper_row
+from jobrunner.store.sources import insert_source
 from jobrunner.store.writing import next_id, set_session, to_json, write_event
 
 
@@ -42,7 +42,6 @@ class Restoration:
     ) -> None:
         self._database = database
         self._session_id = session.id
-        self._sources: dict[str, int] = {}
         self._batches: dict[tuple[str, int], int] = {}
         with database.write() as connection:
             values = structs.asdict(session)
@@ -52,19 +51,10 @@ class Restoration:
                 "input_other": to_json(session.input_other),
             }
             connection.execute(insert(schema.session).values(**values))
-            first = next_id(connection, schema.source_state)
-            for ordinal, (name, status) in enumerate(sources):
-                self._sources[name] = first + ordinal
-                connection.execute(
-                    insert(schema.source_state).values(
-                        id=first + ordinal,
-                        session_id=session.id,
-                        name=name,
-                        ordinal=ordinal,
-                        status=status,
-                        updated_at=clock.now(),
-                    )
-                )
+            self._sources = {
+                name: insert_source(connection, session.id, name, ordinal, status=status)
+                for ordinal, (name, status) in enumerate(sources)
+            }
             first = next_id(connection, schema.run)
             self._runs = [first + place for place in range(len(runs))]
             rows = [

@@ -14,16 +14,23 @@ from jobrunner.store.writing import fence, write_event
 _COLUMNS = tuple(schema.source_state.c[name] for name in SourceRow.__struct_fields__)
 
 
-def insert_source(connection: Connection, session_id: str, name: str, ordinal: int) -> None:
-    """Insert an active source of a session."""
-    connection.execute(
-        insert(schema.source_state).values(
-            session_id=session_id,
-            name=name,
-            ordinal=ordinal,
-            status="active",
-            updated_at=clock.now(),
-        )
+def insert_source(
+    connection: Connection, session_id: str, name: str, ordinal: int, *, status: str = "active"
+) -> int:
+    """Insert a source of a session; return the id of its row."""
+    table = schema.source_state
+    return int(
+        connection.execute(
+            insert(table)
+            .values(
+                session_id=session_id,
+                name=name,
+                ordinal=ordinal,
+                status=status,
+                updated_at=clock.now(),
+            )
+            .returning(table.c.id)
+        ).scalar_one()
     )
 
 

@@ -306,3 +306,10 @@ def test_run_resume_takes_the_options_that_it_is_given(killed: Program) -> None:
     remembered = json.loads(killed.query("SELECT options FROM session")[0][0])
     assert remembered["sources"] == ["shelf"]
     assert (remembered["batch_size"], remembered["checkpoint_interval"]) == (5, 0)
+
+
+def test_run_resume_takes_the_policy_that_it_is_given(killed: Program) -> None:
+    (killed.directory / "policy.toml").write_text('priority = ["crossref"]\n', encoding="utf-8")
+    killed.run("run", "papers.json", "--resume", "--policy", "policy.toml")
+    remembered = json.loads(killed.query("SELECT options FROM session")[0][0])
+    assert remembered["policy"]["priority"] == ["crossref"]

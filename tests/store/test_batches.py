@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from jobrunner.errors import LeaseLost, StoreError
 from jobrunner.inputs.base import InputPaper
 from jobrunner.papers import Answer, Author, Candidate, Match, Outcome, Record
 from jobrunner.store.audit import check_session
-from jobrunner.store.batches import Batch, commit_batch, decode_record, retire_records
+from jobrunner.store.batches import Batch, commit_batch, retire_records
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.progress import SourceProgress, read_progress
 from jobrunner.store.rows import Options, SourceRow
@@ -104,7 +105,7 @@ def test_each_answer_becomes_a_record_and_a_miss_none(desk: Desk) -> None:
 def test_a_record_is_kept_as_it_was_answered(desk: Desk) -> None:
     desk.commit({1: FOUND})
     [(data,)] = desk.rows("SELECT data FROM record")
-    assert decode_record(data) == RECORD
+    assert msgspec.json.decode(data, type=Record) == RECORD
 
 
 def test_a_record_s_identifiers_become_the_paper_s_with_their_origin(desk: Desk) -> None:
