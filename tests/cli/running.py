@@ -21,6 +21,8 @@ import pytest
 from jobrunner.cli.main import main
 from jobrunner.intake import load_session
 from jobrunner.matching import RULES
+from jobrunner.sample.faults import always, slow, where
+from jobrunner.sample.messages import Plan
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.rows import Options
 
@@ -118,6 +120,11 @@ class Program:
         """Ask the database, reading only."""
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
             return connection.execute(sql, values).fetchall()
+
+
+def only(text: str) -> Plan:
+    """Let only the requests whose query holds a text be answered soon, the others in a minute."""
+    return where(lambda request: text not in str(request.query), always(slow(60)))
 
 
 def was_killed(code: int) -> bool:

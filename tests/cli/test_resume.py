@@ -20,6 +20,7 @@ from .running import (
     change,
     install_source,
     load,
+    only,
     opened,
     papers_of,
     rows_of,
@@ -34,6 +35,7 @@ PAPERS = library.papers(lookups=24, searches=2)
 def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A session that was killed when the first ten papers were committed."""
     with LocalServer(OpenAlex(library.works())) as server:
+        server.faults = only(library.doi(0))
         program = Program(tmp_path_factory.mktemp("killed"), server.base_url)
         program.input(PAPERS)
         command = ("run", "papers.json", "--batch-size", 10)

@@ -22,6 +22,7 @@ from .running import (
     adopt,
     finish,
     has_its_checksum,
+    only,
     protected,
     rows_of,
     was_killed,
@@ -166,12 +167,14 @@ def test_whatever_papers_and_servers_say_no_escape_sequence_is_printed(
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, shelf: LocalServer) -> Program:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A run that was killed after its first batch of two papers."""
-    program = Program(tmp_path_factory.mktemp("killed"), shelf.base_url)
-    program.input(library.papers(lookups=4, searches=0)[:4])
-    killed = program.run("run", "papers.json", "--batch-size", 2, fault="commit.after:1", code=None)
-    assert was_killed(killed.returncode)
+    with LocalServer(OpenAlex(library.works())) as server:
+        server.faults = only(library.doi(0))
+        program = Program(tmp_path_factory.mktemp("killed"), server.base_url)
+        program.input(library.papers(lookups=4, searches=0)[:4])
+        command = ("run", "papers.json", "--batch-size", 2)
+        assert was_killed(program.run(*command, fault="commit.after", code=None).returncode)
     return program
 
 
