@@ -111,10 +111,10 @@ class Program:
         return self.directory / ".jobrunner" / "state.db"
 
     def has_started(self) -> bool:
-        """Whether there is a session that was run: a kill may come before."""
+        """Whether there is a session that can be resumed: a kill may come before."""
         if not self.database.exists() or not self.query("SELECT 1 FROM sqlite_schema"):
             return False
-        return bool(self.query("SELECT 1 FROM run"))
+        return bool(self.query("SELECT 1 FROM session WHERE status <> 'loading'"))
 
     def query(self, sql: str, *values: object) -> list[Any]:
         """Ask the database, reading only."""
