@@ -108,7 +108,7 @@ def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:
             yield f"{name} holds {row.strangers} records of another source"
         try:
             counted_fields = from_json(row.fields, dict[str, int], f"what {name} counted")
-            fields = field_counts(_read_records(connection, row.id))
+            fields = field_counts(r for r in _read_records(connection, row.id) if r is not None)
         except DamageFound as error:
             yield str(error)
             continue

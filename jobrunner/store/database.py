@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from jobrunner.errors import DamageFound, JobrunnerError, StoreError
 from jobrunner.store import migrate
@@ -36,7 +36,7 @@ OLDEST_SQLITE = (3, 38, 0)
 
 
 class Database:
-    """One open database file: a single writing connection and short-lived reading ones."""
+    """One open database file: a single writing connection, and reading ones as they are needed."""
 
     def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
         self.path = path
@@ -75,10 +75,10 @@ class Database:
         Only writers fold: a reader that did would compete with the run for SQLite's log.
         """
         with self._turn:
+            self._reader.dispose()
             if self._has_written:
                 self._fold()
             self._writer.dispose()
-            self._reader.dispose()
 
     def _fold(self) -> None:
         with translated(self.path, quiet=True), self._writer.connect() as connection:
@@ -106,7 +106,7 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     with translated(path):
         migrate.prepare(path, partial(connect, create=create))
     writer = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)
-    reader = create_engine("sqlite://", creator=lambda: _connect_ro(path), poolclass=NullPool)
+    reader = create_engine("sqlite://", creator=lambda: _connect_ro(path), poolclass=QueuePool)
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return Database(path, writer, reader)

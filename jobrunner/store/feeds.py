@@ -7,7 +7,7 @@ question takes long however large the session is, and nothing about pending work
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import Connection, TextClause, bindparam, text
@@ -20,9 +20,6 @@ POSITIONS = 2000
 
 BATCHES = 20
 """Batches that one window of batches covers."""
-
-LOAD = 500
-"""Papers that are read in one query; SQLite takes at least 999 parameters."""
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,13 +131,15 @@ def _pending(origin: str, lane: Lane, order: str) -> TextClause:
     return found
 
 
-_PAPERS = text(
-    "SELECT id, position, key, title, authors, year, venue FROM paper WHERE id IN :ids"
-).bindparams(bindparam("ids", expanding=True))
-_IDENTIFIERS = text(
-    "SELECT paper_id, scheme, value, origin FROM identifier"
-    " WHERE paper_id IN :ids AND origin IN :origins ORDER BY paper_id, scheme, ordinal, value"
-).bindparams(bindparam("ids", expanding=True), bindparam("origins", expanding=True))
+_PAPERS = (
+    "SELECT p.id, p.position, p.key, p.title, p.authors, p.year, p.venue"
+    " FROM json_each(?) j CROSS JOIN paper p ON p.id = j.value"
+)
+_IDENTIFIERS = (
+    "SELECT i.paper_id, i.scheme, i.value, i.origin"
+    " FROM json_each(?) j CROSS JOIN identifier i ON i.paper_id = j.value"
+    " ORDER BY i.paper_id, i.scheme, i.ordinal, i.value"
+)
 
 
 def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]) -> list[Paper]:
@@ -148,34 +147,42 @@ def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]
 
     Of several values of a scheme those of the first origin come first.
     """
-    papers: dict[int, Paper] = {}
+    wanted = (msgspec.json.encode(ids).decode(),)
     with database.read() as connection:
-        for start in range(0, len(ids), LOAD):
-            chunk = list(ids[start : start + LOAD])
-            known = _identifiers(connection, chunk, origins)
-            for row in connection.execute(_PAPERS, {"ids": chunk}):
-                papers[row.id] = Paper(
-                    id=row.id,
-                    position=row.position,
-                    key=row.key,
-                    title=row.title,
-                    authors=tuple(msgspec.json.decode(row.authors)),
-                    year=row.year,
-                    venue=row.venue,
-                    identifiers=known.get(row.id, {}),
-                )
-    return [papers[paper_id] for paper_id in ids]
+        known = _identifiers(connection, wanted, origins)
+        papers = [
+            Paper(
+                id=id_,
+                position=position,
+                key=key,
+                title=title,
+                authors=_NAMES.decode(authors),
+                year=year,
+                venue=venue,
+                identifiers=known.get(id_, {}),
+            )
+            for id_, position, key, title, authors, year, venue in connection.exec_driver_sql(
+                _PAPERS, wanted
+            )
+        ]
+    place = {paper_id: index for index, paper_id in enumerate(ids)}
+    return sorted(papers, key=lambda paper: place[paper.id])
+
+
+_NAMES = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _identifiers(
-    connection: Connection, ids: Collection[int], origins: tuple[str, ...]
+    connection: Connection, wanted: tuple[str], origins: tuple[str, ...]
 ) -> dict[int, Identifiers]:
-    rows = connection.execute(_IDENTIFIERS, {"ids": ids, "origins": origins}).all()
     place = {origin: index for index, origin in enumerate(origins)}
+    rows = [row for row in connection.exec_driver_sql(_IDENTIFIERS, wanted) if row[3] in place]
+    if len(origins) > 1:
+        rows.sort(key=lambda row: place[row[3]])
     found: dict[int, dict[str, tuple[str, ...]]] = {}
-    for row in sorted(rows, key=lambda row: place[row.origin]):
-        of_paper = found.setdefault(row.paper_id, {})
-        have = of_paper.get(row.scheme, ())
-        if row.value not in have:
-            of_paper[row.scheme] = (*have, row.value)
+    for paper_id, scheme, value, _origin in rows:
+        of_paper = found.setdefault(paper_id, {})
+        have = of_paper.get(scheme, ())
+        if value not in have:
+            of_paper[scheme] = (*have, value)
     return found

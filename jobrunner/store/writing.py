@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, func, insert, select, text, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from jobrunner import clock
 from jobrunner.errors import DamageFound, LeaseLost
@@ -15,18 +15,15 @@ from jobrunner.store.database import Database
 T = TypeVar("T")
 
 
+_TOUCH = "UPDATE session SET revision = revision + ?, updated_at = ? WHERE id = ? AND run_id IS ?"
+
+
 def fence(connection: Connection, session_id: str, run_id: int | None, *, changes: int = 1) -> None:
     """Prove inside a write transaction that the session is ours, and count the change.
 
     Raises :class:`LeaseLost`, which rolls the transaction back.
     """
-    touched = connection.execute(
-        text(
-            "UPDATE session SET revision = revision + :changes, updated_at = :now"
-            " WHERE id = :id AND run_id IS :run"
-        ),
-        {"changes": changes, "now": clock.now(), "id": session_id, "run": run_id},
-    )
+    touched = connection.exec_driver_sql(_TOUCH, (changes, clock.now(), session_id, run_id))
     if touched.rowcount != 1:
         raise LeaseLost(
             f"session {session_id} was taken over by another run; this one stops",

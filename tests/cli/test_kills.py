@@ -78,7 +78,10 @@ def test_kills_at_random_moments_until_done(
     kills = 0
     for _ in range(8):
         child = program.start(*command)
-        time.sleep(chance.uniform(0.5, 1.6))
+        enough = len(server.requests) + chance.randint(0, 4)
+        while child.poll() is None and len(server.requests) < enough:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.05))
         child.kill()
         child.communicate()
         kills += was_killed(child.returncode)
