@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
+
+import msgspec
 
 from jobrunner.errors import (
     AnswerMalformed,
@@ -68,7 +70,8 @@ async def _halved(
         before = await _halved(source, papers[:middle], requests, doubts)
         return before | await _halved(source, papers[middle:], requests, doubts)
     doubts.answered()
-    return {paper.id: _answer(paper, found.get(paper.id)) for paper in papers}
+    answers = _checked(source, papers, found)
+    return {paper.id: _answer(paper, answers.get(paper.id)) for paper in papers}
 
 
 def _answer(paper: Paper, answer: Answer | None) -> Answer | None:
@@ -99,9 +102,48 @@ async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answe
     if not paper.title:
         return Answer.failed(f"{source.name}: no title to search by, and no identifier it knows")
     try:
-        return await _guarded(source, lambda: source.search(paper, requests))
+        answer = await _guarded(source, lambda: source.search(paper, requests))
     except (RequestRefused, AnswerMalformed) as error:
         return Answer.failed(str(error))
+    return _checked(source, [paper], {paper.id: answer})[paper.id]
+
+
+def _checked(source: Source, papers: Sequence[Paper], found: object) -> dict[int, Answer]:
+    """Return a source's answers, each of which can be stored and read again.
+
+    Raises SourceBroken for what no source may return: other people write sources too.
+    """
+    if not isinstance(found, Mapping):
+        raise _broken(source, f"a lookup returned {_kind(found)}, not a dictionary of answers")
+    asked = {paper.id for paper in papers}
+    answers: dict[int, Answer] = {}
+    for paper_id, answer in found.items():
+        if paper_id not in asked:
+            raise _broken(source, f"an answer for a paper that was not asked for: {paper_id!r}")
+        if not isinstance(answer, Answer):
+            raise _broken(source, f"the answer for a paper is {_kind(answer)}, not an Answer")
+        answers[paper_id] = _storable(source, answer)
+    return answers
+
+
+def _storable(source: Source, answer: Answer) -> Answer:
+    try:
+        return _ANSWER.decode(msgspec.json.encode(answer))
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        return Answer.failed(f"{source.name}: a record that cannot be stored: {error}")
+
+
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _broken(source: Source, what: str) -> SourceBroken:
+    return SourceBroken(
+        f"{source.name}: {what}", hint="this is a bug of the source: tell who wrote it"
+    )
 
 
 async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import pytest
 
-from jobrunner.asking import Answers, ask_lookup
-from jobrunner.errors import AnswerMalformed, RequestRefused, SourceError, SourceUnavailable
+from jobrunner.asking import Answers, ask_lookup, ask_search
+from jobrunner.errors import (
+    AnswerMalformed,
+    RequestRefused,
+    SourceBroken,
+    SourceError,
+    SourceUnavailable,
+)
 from jobrunner.http import Client, Requests, Service
 from jobrunner.papers import Answer, Match, Outcome, Paper, Record
 from jobrunner.service import Limits
@@ -89,3 +96,60 @@ def test_few_papers_that_all_are_culprits_fail(source: Touchy, count: int) -> No
 def test_a_source_that_refuses_every_paper_lets_them_fail(source: Touchy) -> None:
     source.culprits, source.error = range(100), RequestRefused("touchy: HTTP 400")
     assert failed(ask(source)) == set(range(100))
+
+
+# ---- a source that keeps no contract
+
+STRANGE: list[tuple[object, str]] = [
+    (None, "a lookup returned NoneType, not a dictionary of answers"),
+    ([Answer.not_found()], "a lookup returned list, not a dictionary"),
+    ({0: None}, "the answer for a paper is NoneType, not an Answer"),
+    ({0: Record(id="T0")}, "the answer for a paper is Record, not an Answer"),
+    ({200: Answer.not_found()}, "an answer for a paper that was not asked for: 200"),
+]
+
+
+@pytest.mark.parametrize(("returned", "why"), STRANGE)
+def test_what_no_lookup_may_return_stops_the_source_with_its_name(
+    source: Touchy, monkeypatch: pytest.MonkeyPatch, returned: object, why: str
+) -> None:
+    async def lookup(_papers: Sequence[Paper], _requests: Requests) -> object:
+        return returned
+
+    monkeypatch.setattr(source, "lookup", lookup)
+    with pytest.raises(SourceBroken, match=f"^touchy: {why}"):
+        ask(source)
+
+
+@pytest.mark.parametrize("returned", [None, {}, Record(id="T0")])
+def test_what_no_search_may_return_stops_the_source(
+    source: Touchy, monkeypatch: pytest.MonkeyPatch, returned: object
+) -> None:
+    async def search(_paper: Paper, _requests: Requests) -> object:
+        return returned
+
+    async def run() -> None:
+        async with Client(source.service, user_agent="test") as client:
+            await ask_search(source, PAPERS[:3], Requests(client), {})
+
+    monkeypatch.setattr(source, "search", search)
+    with pytest.raises(SourceBroken, match="touchy: the answer for a paper is"):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("title", [17, object(), "half of a pair: \ud83d"])
+def test_a_record_that_cannot_be_stored_fails_its_paper_alone(
+    source: Touchy, monkeypatch: pytest.MonkeyPatch, title: Any
+) -> None:
+    match = Match(by="doi", score=1.0)
+
+    async def lookup(papers: Sequence[Paper], _requests: Requests) -> dict[int, Answer]:
+        answers = {paper.id: Answer.found(Record(id="T"), match) for paper in papers}
+        return answers | {7: Answer.found(Record(id="T7", title=title), match)}
+
+    monkeypatch.setattr(source, "lookup", lookup)
+    answers = ask(source)
+    assert failed(answers) == {7}
+    seventh = answers[7]
+    assert seventh is not None
+    assert str(seventh.error).startswith("touchy: a record that cannot be stored: ")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from jobrunner.cli.options import AsJson, BaseUrls, Db, Email
-from jobrunner.cli.printing import console, fact, print_json, table
-from jobrunner.errors import DamageFound, JobrunnerError
+from jobrunner.cli.printing import console, fact, print_json, say, table
+from jobrunner.errors import DamageFound, JobrunnerError, SettingsError
 
 if TYPE_CHECKING:
+    from jobrunner.settings import Settings
     from jobrunner.sources.base import Source
 
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
@@ -31,12 +32,12 @@ def sources(
     """List sources, limits and keys."""
     from jobrunner.cli.working import configured
     from jobrunner.settings import variable
-    from jobrunner.sources.registry import available, open_source
 
     _, settings = configured(email, base_url)
-    opened = [open_source(name, settings.of(name)) for name in available()]
+    opened, broken = _opened(settings)
     if as_json:
-        print_json([_described(source, key_set=source.name in settings.keys) for source in opened])
+        good = [_described(source, key_set=source.name in settings.keys) for source in opened]
+        print_json([*good, *({"name": name, "error": why} for name, why in broken.items())])
         return
     columns = [("source", "left"), ("limits", "left"), ("lookup by", "left"), ("key", "left")]
     rows = []
@@ -53,6 +54,24 @@ def sources(
             ]
         )
     console().print(table([*columns, ("address", "left")], rows))
+    for why in broken.values():
+        say(f"cannot be used: {why}")
+
+
+def _opened(settings: Settings) -> tuple[list[Source], dict[str, str]]:
+    """Return the sources that can be used, and why others cannot, by name."""
+    from jobrunner.http_rules import check_address
+    from jobrunner.sources.registry import available, open_source
+
+    opened, broken = [], {}
+    for name in available():
+        try:
+            source = open_source(name, settings.of(name))
+            check_address(name, source.service.base_url)
+            opened.append(source)
+        except SettingsError as error:
+            broken[name] = str(error)
+    return opened, broken
 
 
 def _described(source: Source, *, key_set: bool) -> dict[str, object]:

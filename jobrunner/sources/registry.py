@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from jobrunner.errors import SettingsError
+from jobrunner.service import Service
 from jobrunner.sources.base import Source, SourceSettings
 
 GROUP = "jobrunner.sources"
@@ -28,17 +30,47 @@ def open_source(name: str, settings: SourceSettings) -> Source:
         known = ", ".join(points) or "none; is jobrunner installed?"
         raise SettingsError(f"unknown source {name!r}; known: {known}")
     point = points[name]
+    called = f"source {name!r} ({point.value})"
     try:
         factory = point.load()
-    except (ImportError, AttributeError, SyntaxError) as exc:
-        raise SettingsError(f"source {name!r} ({point.value}) cannot be loaded: {exc}") from exc
+    except Exception as exc:
+        raise SettingsError(f"{called} cannot be loaded: {_said(exc)}") from exc
     if not callable(factory):
-        raise SettingsError(f"source {name!r} ({point.value}) is not a class")
+        raise SettingsError(f"{called} is not a class")
     try:
         source = factory(settings)
-    except (TypeError, ValueError) as exc:
-        raise SettingsError(f"source {name!r} ({point.value}) cannot be opened: {exc}") from exc
+    except SettingsError:
+        raise
+    except Exception as exc:
+        raise SettingsError(f"{called} cannot be opened: {_said(exc)}") from exc
     missing = [attribute for attribute in NEEDED if not hasattr(source, attribute)]
     if missing:
-        raise SettingsError(f"source {name!r} ({point.value}) lacks {', '.join(missing)}")
+        raise SettingsError(f"{called} lacks {', '.join(missing)}")
+    for wrong in _wrong(name, cast("Source", source)):
+        raise SettingsError(f"{called} states what cannot be: {wrong}")
     return cast("Source", source)
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _wrong(name: str, source: Source) -> Iterator[str]:
+    """Yield what a source says of itself that no loop could work with."""
+    if source.name != name:
+        yield f"its name is {source.name!r}"
+    for attribute in ("schemes", "after"):
+        value: object = getattr(source, attribute)
+        if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
+            yield f"{attribute} is {value!r}, not a tuple of names"
+    for attribute in ("lookup_size", "search_size"):
+        size: object = getattr(source, attribute)
+        if not isinstance(size, int) or size < 1:
+            yield f"{attribute} is {size!r}"
+    service: object = source.service
+    if not isinstance(service, Service):
+        yield f"service is {service!r}"
+    else:
+        limits = service.limits
+        if not limits.requests_per_second > 0 or limits.concurrency < 1:
+            yield f"its limits are {limits.requests_per_second}/s, {limits.concurrency} at once"

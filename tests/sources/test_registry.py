@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 import pytest
 
 from jobrunner.errors import SettingsError
+from jobrunner.service import Limits, Service
 from jobrunner.sources import registry
 from jobrunner.sources.base import Source, SourceSettings
 from jobrunner.sources.crossref import Crossref
@@ -37,6 +38,11 @@ def without_settings() -> None:
 
 def unhappy(_settings: SourceSettings) -> None:
     raise ValueError("needs an e-mail address")
+
+
+def limited(per_second: float, concurrency: int) -> Service:
+    limits = Limits(per_second, concurrency)
+    return Service(name="mine", base_url="http://127.0.0.1:9", limits=limits)
 
 
 def test_the_package_registers_a_source() -> None:
@@ -77,9 +83,42 @@ def test_without_any_source_the_installation_is_suspected(monkeypatch: pytest.Mo
         open_source("openalex", SourceSettings())
 
 
+def failing(_settings: SourceSettings) -> None:
+    raise KeyError("home")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "why"),
+    [
+        ("name", "yours", "its name is 'yours'"),
+        ("schemes", "doi", "schemes is 'doi', not a tuple of names"),
+        ("after", ["openalex"], "after is .'openalex'., not a tuple of names"),
+        ("lookup_size", 0, "lookup_size is 0"),
+        ("search_size", None, "search_size is None"),
+        ("service", "http://127.0.0.1:9", "service is 'http://127.0.0.1:9'"),
+        ("service", limited(0, 1), "its limits are 0/s, 1 at once"),
+        ("service", limited(1, 0), "its limits are 1/s, 0 at once"),
+    ],
+)
+def test_a_plug_in_that_states_what_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, attribute: str, value: object, why: str
+) -> None:
+    install(monkeypatch, openalex=OURS["openalex"])
+    before = OpenAlex.__init__
+
+    def changed(source: OpenAlex, settings: SourceSettings) -> None:
+        before(source, settings)
+        setattr(source, attribute, value)
+
+    monkeypatch.setattr(OpenAlex, "__init__", changed)
+    with pytest.raises(SettingsError, match=why):
+        open_source("openalex", SourceSettings())
+
+
 @pytest.mark.parametrize(
     ("value", "why"),
     [
+        (f"{__name__}:failing", "cannot be opened: 'home'"),
         ("no.such.module:Thing", "cannot be loaded"),
         ("jobrunner.sources.openalex:NoSuchClass", "cannot be loaded"),
         ("jobrunner.sources.openalex:NAME", "is not a class"),
