@@ -1,0 +1,1 @@
+"""How fast a whole run is, beside a floor that does the least that could be called durable."""

@@ -1,0 +1,68 @@
+"""The three sources of the workload as plug-ins of jobrunner, answering at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.speed.workload import BATCH, SOURCES, record_of
+from jobrunner.http import Limits, Requests, Service
+from jobrunner.papers import Answer, Match, Paper, Record
+from jobrunner.sources.base import SourceSettings
+
+_MATCH = Match(by="doi", score=1.0)
+
+
+class _Instant:
+    name: str
+    schemes = ("doi",)
+    after: tuple[str, ...] = ()
+    lookup_size = BATCH
+    search_size = BATCH
+
+    def __init__(self, settings: SourceSettings) -> None:
+        limits = Limits(requests_per_second=1e6, concurrency=1)
+        self.service = Service(name=self.name, base_url="http://127.0.0.1:9", limits=limits)
+
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+        """Know every paper."""
+        return {paper.id: self._answer(paper) for paper in papers}
+
+    async def search(self, paper: Paper, requests: Requests) -> Answer:
+        """Know every paper."""
+        return self._answer(paper)
+
+    def _answer(self, paper: Paper) -> Answer:
+        found = msgspec.convert(record_of(self.name, paper.position), Record, strict=False)
+        return Answer.found(found, _MATCH)
+
+
+class North(_Instant):
+    """The first one."""
+
+    name = SOURCES[0]
+
+
+class East(_Instant):
+    """The second one."""
+
+    name = SOURCES[1]
+
+
+class South(_Instant):
+    """The third one."""
+
+    name = SOURCES[2]
+
+
+def install(place: Path) -> None:
+    """Make a directory which, on ``PYTHONPATH``, brings these sources to jobrunner."""
+    information = place / "bench-1.0.dist-info"
+    information.mkdir(parents=True, exist_ok=True)
+    (information / "METADATA").write_text("Name: bench\nVersion: 1.0\n", encoding="utf-8")
+    points = "".join(f"{kind.name} = {__name__}:{kind.__name__}\n" for kind in (North, East, South))
+    (information / "entry_points.txt").write_text(
+        f"[jobrunner.sources]\n{points}", encoding="utf-8"
+    )
