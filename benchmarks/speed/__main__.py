@@ -1,6 +1,6 @@
 """Time whole runs beside the floor, in turns: ``python -m benchmarks.speed --papers 20000``.
 
-Needs the extra package ``orjson``, which the floor dumps with. Figures are medians; compare the
+Needs the extra `dev`, for the floor dumps with orjson. Figures are medians; compare the
 ratios, for machines are noisy.
 """
 
