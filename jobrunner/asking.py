@@ -105,7 +105,7 @@ async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answe
         answer = await _guarded(source, lambda: source.search(paper, requests))
     except (RequestRefused, AnswerMalformed) as error:
         return Answer.failed(str(error))
-    return _checked(source, [paper], {paper.id: answer})[paper.id]
+    return _storable(source, answer)
 
 
 def _checked(source: Source, papers: Sequence[Paper], found: object) -> dict[int, Answer]:
@@ -116,17 +116,15 @@ def _checked(source: Source, papers: Sequence[Paper], found: object) -> dict[int
     if not isinstance(found, Mapping):
         raise _broken(source, f"a lookup returned {_kind(found)}, not a dictionary of answers")
     asked = {paper.id for paper in papers}
-    answers: dict[int, Answer] = {}
-    for paper_id, answer in found.items():
+    for paper_id in found:
         if paper_id not in asked:
             raise _broken(source, f"an answer for a paper that was not asked for: {paper_id!r}")
-        if not isinstance(answer, Answer):
-            raise _broken(source, f"the answer for a paper is {_kind(answer)}, not an Answer")
-        answers[paper_id] = _storable(source, answer)
-    return answers
+    return {paper_id: _storable(source, answer) for paper_id, answer in found.items()}
 
 
-def _storable(source: Source, answer: Answer) -> Answer:
+def _storable(source: Source, answer: object) -> Answer:
+    if not isinstance(answer, Answer):
+        raise _broken(source, f"the answer for a paper is {_kind(answer)}, not an Answer")
     try:
         return _ANSWER.decode(msgspec.json.encode(answer))
     except (msgspec.MsgspecError, TypeError, ValueError) as error:

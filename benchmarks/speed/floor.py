@@ -58,14 +58,12 @@ def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _pieces(connection: sqlite3.Connection, source: Path) -> Iterator[bytes]:
     """Yield the output, a paper a line, with the stored bytes of its records."""
     rows = connection.execute("SELECT data FROM record ORDER BY paper, source")
-    papers = source.open("rb")
     separator = b'{"papers":[\n'
-    for paper in papers:
-        records = [next(rows)[0] for _ in SOURCES]
-        yield (
-            separator + b'{"given":' + paper.rstrip() + b',"records":[' + b",".join(records) + b"]}"
-        )
-        separator = b",\n"
+    with source.open("rb") as papers:
+        for paper in papers:
+            records = b",".join(next(rows)[0] for _ in SOURCES)
+            yield separator + b'{"given":' + paper.rstrip() + b',"records":[' + records + b"]}"
+            separator = b",\n"
     yield b"\n]}\n"
 
 

@@ -7,7 +7,6 @@ costs next to nothing, and no two records are alike.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +86,9 @@ def record_of(source: str, number: int) -> dict[str, Any]:
     }
 
 
-def papers(count: int) -> Iterator[dict[str, object]]:
-    """Yield the papers of a list."""
-    return map(paper_of, range(count))
-
-
 def write_input(path: Path, count: int) -> None:
     """Write a list as JSON Lines."""
     encode = msgspec.json.Encoder().encode
     with path.open("wb") as file:
-        for paper in papers(count):
+        for paper in map(paper_of, range(count)):
             file.write(encode(paper) + b"\n")

@@ -46,7 +46,8 @@ def open_source(name: str, settings: SourceSettings) -> Source:
     missing = [attribute for attribute in NEEDED if not hasattr(source, attribute)]
     if missing:
         raise SettingsError(f"{called} lacks {', '.join(missing)}")
-    for wrong in _wrong(name, cast("Source", source)):
+    wrong = next(_wrong(name, cast("Source", source)), None)
+    if wrong:
         raise SettingsError(f"{called} states what cannot be: {wrong}")
     return cast("Source", source)
 

@@ -108,7 +108,7 @@ def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:
             yield f"{name} holds {row.strangers} records of another source"
         try:
             counted_fields = from_json(row.fields, dict[str, int], f"what {name} counted")
-            fields = field_counts(r for r in _read_records(connection, row.id) if r is not None)
+            fields = field_counts(_read_records(connection, row.id))
         except DamageFound as error:
             yield str(error)
             continue
@@ -118,8 +118,8 @@ def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:
                 yield f"{name} counted {counted} records with {field}, but {there} have it"
 
 
-def _read_records(connection: Connection, batch_id: int) -> Iterator[Record | None]:
-    """Yield the records of a batch, None for other answers. Raises DamageFound."""
+def _read_records(connection: Connection, batch_id: int) -> Iterator[Record]:
+    """Yield the records of a batch; what else it holds is read too. Raises DamageFound."""
     for row in connection.execute(_OF_BATCH, {"batch": batch_id}):
         name = f"the {row.outcome} record of paper {row.position}"
         if row.match is not None:
@@ -128,4 +128,3 @@ def _read_records(connection: Connection, batch_id: int) -> Iterator[Record | No
             yield from_json(row.data or "", Record, name)
         elif row.data is not None:
             from_json(row.data, tuple[Candidate, ...], name)
-            yield None

@@ -16,7 +16,7 @@ from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.writing import fence, to_json
+from jobrunner.store.writing import fence, next_id, to_json
 
 COUNTED = (
     "title", "authors", "year", "venue", "abstract", "summary", "citations", "references", "links",
@@ -54,7 +54,8 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id)
         moment = clock.now()
-        batch_id, number = connection.exec_driver_sql(_NEXT, (source.id,)).one()
+        batch_id = next_id(connection, schema.batch)
+        number = connection.exec_driver_sql(_NEXT_NUMBER, (source.id,)).scalar_one()
         row = _batch_row(batch_id, number, lease, source, batch, moment)
         connection.exec_driver_sql(_INSERT_BATCH, row)
         faults.point("commit.inside")
@@ -76,10 +77,7 @@ def _insertion(table: Table, *names: str, ignoring: str = "") -> str:
     return f"INSERT {ignoring} INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
 
 
-_NEXT = """
-    SELECT (SELECT coalesce(max(id), 0) FROM batch) + 1,
-        (SELECT coalesce(max(number), -1) FROM batch WHERE source_id = ?) + 1
-"""
+_NEXT_NUMBER = "SELECT coalesce(max(number), -1) + 1 FROM batch WHERE source_id = ?"
 _INSERT_BATCH = _insertion(
     schema.batch, "id", "source_id", "number", "kind", "run_id", "papers", *Outcome, "passed_on",
     "requests", "retries", "cost_micros", "fields", "started_at", "committed_at",

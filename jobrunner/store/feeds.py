@@ -133,7 +133,7 @@ def _pending(origin: str, lane: Lane, order: str) -> TextClause:
 
 _PAPERS = (
     "SELECT p.id, p.position, p.key, p.title, p.authors, p.year, p.venue"
-    " FROM json_each(?) j CROSS JOIN paper p ON p.id = j.value"
+    " FROM json_each(?) j CROSS JOIN paper p ON p.id = j.value ORDER BY j.key"
 )
 _IDENTIFIERS = (
     "SELECT i.paper_id, i.scheme, i.value, i.origin"
@@ -150,7 +150,7 @@ def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]
     wanted = (msgspec.json.encode(ids).decode(),)
     with database.read() as connection:
         known = _identifiers(connection, wanted, origins)
-        papers = [
+        return [
             Paper(
                 id=id_,
                 position=position,
@@ -165,8 +165,6 @@ def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]
                 _PAPERS, wanted
             )
         ]
-    place = {paper_id: index for index, paper_id in enumerate(ids)}
-    return sorted(papers, key=lambda paper: place[paper.id])
 
 
 _NAMES = msgspec.json.Decoder(tuple[str, ...])
@@ -177,8 +175,7 @@ def _identifiers(
 ) -> dict[int, Identifiers]:
     place = {origin: index for index, origin in enumerate(origins)}
     rows = [row for row in connection.exec_driver_sql(_IDENTIFIERS, wanted) if row[3] in place]
-    if len(origins) > 1:
-        rows.sort(key=lambda row: place[row[3]])
+    rows.sort(key=lambda row: place[row[3]])
     found: dict[int, dict[str, tuple[str, ...]]] = {}
     for paper_id, scheme, value, _origin in rows:
         of_paper = found.setdefault(paper_id, {})

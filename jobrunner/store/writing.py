@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, insert, update
 
 from jobrunner import clock
 from jobrunner.errors import DamageFound, LeaseLost
@@ -61,7 +61,8 @@ def add_event(
 
 def next_id(connection: Connection, table: Table) -> int:
     """Return the id of the next row, inside a write transaction."""
-    return (connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
+    query = f"SELECT coalesce(max(id), 0) + 1 FROM {table.name}"  # noqa: S608
+    return int(connection.exec_driver_sql(query).scalar_one())
 
 
 def to_json(value: object) -> str:

@@ -40,6 +40,10 @@ def unhappy(_settings: SourceSettings) -> None:
     raise ValueError("needs an e-mail address")
 
 
+def failing(_settings: SourceSettings) -> None:
+    raise KeyError("home")
+
+
 def limited(per_second: float, concurrency: int) -> Service:
     limits = Limits(per_second, concurrency)
     return Service(name="mine", base_url="http://127.0.0.1:9", limits=limits)
@@ -81,10 +85,6 @@ def test_without_any_source_the_installation_is_suspected(monkeypatch: pytest.Mo
     install(monkeypatch)
     with pytest.raises(SettingsError, match="is jobrunner installed"):
         open_source("openalex", SourceSettings())
-
-
-def failing(_settings: SourceSettings) -> None:
-    raise KeyError("home")
 
 
 @pytest.mark.parametrize(
