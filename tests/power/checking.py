@@ -19,8 +19,8 @@ from jobrunner.store.database import Database, open_database
 from jobrunner.store.sessions import list_sessions
 from jobrunner.store.snapshots import list_snapshots
 from jobrunner.verifying import verify_session
+from tests.cli.running import Program
 
-from ..cli.running import Program
 from .disk import Disk, File
 from .recording import Kind, Op
 

@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 from .recording import Kind, Op
 
+MAPPED = "-shm"
+"""SQLite writes to files with this ending through mapped memory, which nothing records."""
+
 
 class Write(NamedTuple):
     """Bytes for a place in a file; without any, the file's new size."""
@@ -170,9 +173,7 @@ class Disk:
                 found += self._changes(node, seen)
         return found
 
-    def _leave(
-        self, directory: Directory, path: Path, fate: Fate, left: dict[int, Path]
-    ) -> None:
+    def _leave(self, directory: Directory, path: Path, fate: Fate, left: dict[int, Path]) -> None:
         for name, node in fate.names(directory).items():
             place = path / name
             if isinstance(node, Directory):
@@ -181,7 +182,8 @@ class Disk:
             elif id(node) in left:
                 os.link(left[id(node)], place)
             else:
-                place.write_bytes(fate.content(node))
+                mapped = name.endswith(MAPPED)
+                place.write_bytes(fate.mapped(node) if mapped else fate.content(node))
                 left[id(node)] = place
 
 
@@ -197,6 +199,10 @@ class Fate:
 
     def content(self, file: File) -> bytes:
         """Return the bytes that are left of a file."""
+        return bytes(file.now)
+
+    def mapped(self, file: File) -> bytes:
+        """Return the bytes that are left of a file that was written unseen."""
         return bytes(file.now)
 
     def __repr__(self) -> str:
@@ -256,6 +262,9 @@ class Random(Fate):
         if len(content) < len(file.now) and self._dice.random() < 0.5:
             put(content, Write(len(file.now), None), self._filler)
         return bytes(content)
+
+    def mapped(self, file: File) -> bytes:
+        return self._dice.randbytes(len(file.now))
 
     def _pieces(self, write: Write) -> Iterable[Write]:
         """Cut a write where the disk's sectors end."""

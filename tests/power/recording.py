@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ..cli.running import Program
+from tests.cli.running import Program
 
 SOURCE = Path(__file__).with_name("recorder.c")
 WEAKENED = Path(__file__).with_name("weakened")

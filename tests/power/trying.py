@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
-from ..cli.running import Program
-from .checking import Reported, Truth, find_losses, truth_of
+from tests.cli.running import Program, papers_of
+
+from .checking import OUT, Reported, Truth, find_losses, truth_of
 from .disk import Disk, Fate
 from .recording import Kind, Op
 
@@ -28,14 +31,16 @@ class Recording:
     def __init__(self, program: Program, before: Disk, ops: Sequence[Op]) -> None:
         self.program = program
         self.ops = ops
+        self.files = files_of(program.directory)
+        self.papers = papers_of(program.directory / OUT)
         self._before = before
-        disk = copy.deepcopy(before)
-        self.truth: Truth = truth_of(ops, disk, program)
-        self.after = disk
+        self.truth: Truth = truth_of(ops, copy.deepcopy(before), program)
 
     def cuts(self, seed: int, extra: int) -> list[int]:
         """Return where to cut: around each sync, before each change of a name, and at random."""
-        found = {i + after for i, op in enumerate(self.ops) if op.kind is Kind.SYNC for after in (0, 1)}
+        found = {
+            i + after for i, op in enumerate(self.ops) if op.kind is Kind.SYNC for after in (0, 1)
+        }
         found |= {i for i, op in enumerate(self.ops) if op.kind in NAMING}
         dice = random.Random(seed)
         found |= {dice.randrange(len(self.ops)) for _ in range(extra)}
@@ -55,6 +60,12 @@ class Recording:
             yield cut, disk, reported
 
 
+def files_of(directory: Path) -> dict[str, bytes]:
+    """Return all files under a directory, by name."""
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
 class Tried(Struct):
     """How many disks of each kind were tried, and what was found on them."""
 
@@ -68,17 +79,23 @@ def try_all(
     fates: Callable[[int], Iterable[Fate]],
     *,
     without: Wanted = lambda _: False,
-    beyond: Callable[[Reported], list[str]] = lambda _: [],
+    until: str | None = None,
+    beyond: Callable[[], None] = lambda: None,
 ) -> Tried:
     """Let the power be cut everywhere, with each fate; look at what is left.
 
-    ``beyond`` is asked too what is wrong with the disk that is left.
+    ``until`` is the pattern of a loss at which to stop; ``beyond`` is called for each disk that
+    has none.
     """
     tried = Tried(Counter(), [])
     for cut, disk, reported in recording.disks(cuts, without=without):
         for fate in fates(cut):
             disk.leave(fate)
             losses = find_losses(recording.program, reported, recording.truth)
-            tried.losses += [f"{cut}, {fate}: {loss}" for loss in losses or beyond(reported)]
+            tried.losses += [f"{cut}, {fate}: {loss}" for loss in losses]
             tried.states[type(fate).__name__] += 1
+            if until is not None and any(re.search(until, loss) for loss in losses):
+                return tried
+            if not losses:
+                beyond()
     return tried
