@@ -19,10 +19,10 @@ from jobrunner.store.database import Database, open_database
 from jobrunner.store.sessions import list_sessions
 from jobrunner.store.snapshots import list_snapshots
 from jobrunner.verifying import verify_session
-from tests.cli.running import Program
+from tests.cli.running import Program, papers_of
 
 from .disk import Disk, File
-from .recording import Kind, Op
+from .recording import ANNOUNCED, Kind, Op
 
 OUT = "out.json"
 
@@ -51,15 +51,23 @@ class Reported(Struct):
                 self.papers = int(loaded[1])
             if taken := re.search(r"snapshot (\d+): \d+ papers", said):
                 self.snapshot = int(taken[1])
-            if op.kind is Kind.SAY and re.search(r"^\S+ goes on|^completed: ", said, re.MULTILINE):
+            if op.kind is Kind.SAY and said.startswith((ANNOUNCED, "completed: ")):
                 self.completed = said.startswith("completed: ")
 
 
 class Truth(Struct):
-    """What was committed in all, in order, and every document that was finished."""
+    """What was committed in all, in order; the checksum of each document with its place in the log.
+
+    ``papers`` are the enriched papers at the end.
+    """
 
     batches: list[list[Any]]
-    documents: list[str]
+    documents: list[tuple[int, str]]
+    papers: list[dict[str, Any]]
+
+    def until(self, cut: int) -> list[str]:
+        """Return the checksums of all documents that were finished before a cut."""
+        return [digest for place, digest in self.documents if place < cut]
 
 
 def batches_of(path: Path) -> list[list[Any]]:
@@ -74,26 +82,30 @@ def batches_of(path: Path) -> list[list[Any]]:
 def truth_of(ops: Sequence[Op], disk: Disk, program: Program) -> Truth:
     """Do all recorded changes to a disk; return what there is to be kept, and what there was."""
     documents = []
-    for op in ops:
+    for place, op in enumerate(ops):
         disk.apply(op)
         if op.kind is Kind.RENAME and op.other.endswith(".json"):
             node = disk.find(op.other)
             assert isinstance(node, File)
-            documents.append(hashlib.sha256(node.now).hexdigest())
-    return Truth(batches=batches_of(program.database), documents=documents)
+            documents.append((place, hashlib.sha256(node.now).hexdigest()))
+    papers = papers_of(program.directory / OUT)
+    return Truth(batches=batches_of(program.database), documents=documents, papers=papers)
 
 
-def find_losses(program: Program, reported: Reported, truth: Truth) -> list[str]:
+def find_losses(program: Program, cut: int, reported: Reported, truth: Truth) -> list[str]:
     """Look at what a power cut has left; return everything that must not be so."""
+    documents = truth.until(cut)
     try:
-        losses = _find_in_database(program, reported, truth)
+        losses = _find_in_database(program, reported, truth, documents)
     except JobrunnerError as error:
         losses = [f"the database does not open: {error}"]
     out = program.directory / OUT
-    return losses + _find_in_document(out, truth, is_last=reported.completed)
+    return losses + _find_in_document(out, documents, is_last=reported.completed)
 
 
-def _find_in_database(program: Program, reported: Reported, truth: Truth) -> list[str]:
+def _find_in_database(
+    program: Program, reported: Reported, truth: Truth, documents: list[str]
+) -> list[str]:
     is_new = reported.papers is None
     with closing(open_database(program.database, create=is_new)) as database:
         sessions = list_sessions(database)
@@ -106,7 +118,7 @@ def _find_in_database(program: Program, reported: Reported, truth: Truth) -> lis
             losses.append(f"{papers} papers of {reported.papers}")
         if reported.completed and sessions[0].status != "completed":
             losses.append(f"a completed session is {sessions[0].status}")
-        losses += _find_in_snapshots(database, session, reported, truth)
+        losses += _find_in_snapshots(database, session, reported, documents)
     there = batches_of(program.database)
     if len(there) < reported.batches:
         losses.append(f"{len(there)} batches of {reported.batches}")
@@ -121,26 +133,26 @@ def database_count(database: Database, table: str) -> int:
 
 
 def _find_in_snapshots(
-    database: Database, session: str, reported: Reported, truth: Truth
+    database: Database, session: str, reported: Reported, documents: list[str]
 ) -> list[str]:
     numbers = [row.number for row in list_snapshots(database, session)]
     losses = []
     if max(numbers, default=0) < reported.snapshot:
         losses.append(f"snapshots {numbers}, but {reported.snapshot} was reported")
     for path in snapshot_directory(database, session).glob("[0-9]*.json"):
-        losses += _find_in_document(path, truth)
+        losses += _find_in_document(path, documents)
     newest = newest_path(database, session)
-    return losses + _find_in_document(newest, truth, is_last=reported.completed)
+    return losses + _find_in_document(newest, documents, is_last=reported.completed)
 
 
-def _find_in_document(path: Path, truth: Truth, *, is_last: bool = False) -> list[str]:
+def _find_in_document(path: Path, documents: list[str], *, is_last: bool = False) -> list[str]:
     """A document is an old one or a new one, whole; a checksum beside it is one of it."""
     if not path.exists():
         alone = sidecar_of(path).exists()
         return [f"{path.name} is missing"] if is_last else [f"{path.name}: no file"] * alone
     digest = sha256_of(path)
     losses = []
-    if digest not in (truth.documents[-1:] if is_last else truth.documents):
+    if digest not in (documents[-1:] if is_last else documents):
         losses.append(f"{path.name} is none that was finished")
     if (is_last or sidecar_of(path).exists()) and read_sidecar(path) != digest:
         losses.append(f"{path.name} has not the checksum beside it")

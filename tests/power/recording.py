@@ -18,6 +18,9 @@ WEAKENED = Path(__file__).with_name("weakened")
 HEAD = struct.Struct("=IIIIQQQ")
 
 
+ANNOUNCED = "--- another command"
+
+
 class Kind(IntEnum):
     """What a record tells; the numbers are those of ``recorder.c``."""
 
@@ -71,6 +74,13 @@ def record(program: Program, library: Path, log: Path, *, pragma: str = "") -> N
     }
     if pragma:
         program.environment |= {"PYTHONPATH": str(WEAKENED), "POWER_PRAGMA": pragma}
+
+
+def announce(log: Path) -> None:
+    """Note in a log that the user starts another command: what was said before may change now."""
+    said = f"{ANNOUNCED}\n".encode()
+    with log.open("ab") as file:
+        file.write(HEAD.pack(Kind.SAY, 0, 0, 0, 0, 0, len(said)) + said)
 
 
 def stop_recording(program: Program) -> None:

@@ -11,12 +11,13 @@ import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
 from tests.cli import library
-from tests.cli.running import Program, papers_of
+from tests.cli.running import Program
 
-from .checking import OUT, batches_of
-from .disk import Disk, Fate, Lost, Random
-from .recording import Kind, Op, read_log, record, stop_recording
-from .trying import Recording, files_of, try_all
+from .checking import OUT
+from .disk import Fate, Lost, Random
+from .recording import Kind, Op
+from .resuming import Resumer
+from .trying import Recording, files_of, record_commands, try_all
 
 RUN = ("run", "papers.json", "-o", OUT, "--batch-size", 5, "--checkpoint-interval", 0.002)
 PAPERS = library.papers(lookups=25, searches=3)
@@ -42,58 +43,15 @@ def recording(
     place: Path, recorder: Path, server: LocalServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Recording:
     """A run that was killed and resumed."""
-    log = tmp_path_factory.mktemp("recorded") / "log"
     program = Program(place / "work", server.base_url)
     program.input(PAPERS)
-    before = Disk(program.directory)
-    record(program, recorder, log)
-    program.run(*RUN, fault="commit.after:4", code=-9)
-    program.run("resume")
-    stop_recording(program)
-    return Recording(program, before, read_log(log))
-
-
-def weak_recording(place: Path, recorder: Path, server: LocalServer, pragma: str) -> Recording:
-    """A run to its end, by a program that was made weaker."""
-    program = Program(place / "weak", server.base_url)
-    program.input(PAPERS)
-    before = Disk(program.directory)
-    record(program, recorder, place / "weak.log", pragma=pragma)
-    program.run(*RUN)
-    stop_recording(program)
-    return Recording(program, before, read_log(place / "weak.log"))
+    log = tmp_path_factory.mktemp("recorded") / "log"
+    return record_commands(program, recorder, log, [(RUN, "commit.after:4"), (("resume",), "")])
 
 
 def some(cut: int) -> list[Fate]:
     """The worst at each cut, a throw of dice at every other one, and sometimes the best."""
     return [Lost(), *([Random(cut)] if cut % 2 else []), *([Fate()] if cut % 8 == 0 else [])]
-
-
-class Resumer:
-    """Takes up what a power cut has left, and demands the ending of a run that had none."""
-
-    def __init__(self, recording: Recording, server: LocalServer) -> None:
-        self.resumed = 0
-        self._recording = recording
-        self._program = recording.program
-        self._server = server
-
-    def __call__(self) -> None:
-        if not self._program.has_started():
-            self._program.run(*RUN)
-        elif self._program.query("SELECT status FROM session") != [("completed",)]:
-            self._resume()
-        self._program.run("verify")
-        assert papers_of(self._program.directory / OUT) == self._recording.papers
-
-    def _resume(self) -> None:
-        before, asked = batches_of(self._program.database), len(self._server.requests)
-        known = {f"doi:{value}" for (value,) in self._program.query(KNOWN_ANSWERS)}
-        self._program.run("resume")
-        self.resumed += 1
-        again = {name for one in self._server.requests[asked:] for name in one.ids}
-        assert again.isdisjoint(known)
-        assert batches_of(self._program.database)[: len(before)] == before
 
 
 # ---- the recording itself
@@ -127,8 +85,16 @@ def test_a_resume_after_a_power_cut_makes_the_same_ending(
 ) -> None:
     commits = [i for i, op in enumerate(recording.ops) if op.path.endswith("/run.log")]
     cuts = random.Random(3).sample(range(commits[0], commits[-1]), 3)
-    resumer = Resumer(recording, server)
-    tried = try_all(recording, cuts, lambda cut: [Random(cut)], beyond=resumer)
+    resumer = Resumer(recording, RUN)
+
+    def resume_and_listen() -> None:
+        known = {f"doi:{value}" for (value,) in recording.program.query(KNOWN_ANSWERS)}
+        before = len(server.requests)
+        resumer()
+        assert known
+        assert known.isdisjoint(name for one in server.requests[before:] for name in one.ids)
+
+    tried = try_all(recording, cuts, lambda cut: [Random(cut)], beyond=resume_and_listen)
     assert tried.losses == []
     assert resumer.resumed == len(cuts)
 
@@ -175,7 +141,10 @@ def test_a_loss_is_found_if_one_thing_is_not_synced(recording: Recording) -> Non
 def test_a_loss_is_found_if_sqlite_does_not_sync_each_commit(
     mode: str, place: Path, recorder: Path, server: LocalServer
 ) -> None:
-    recording = weak_recording(place, recorder, server, f"PRAGMA synchronous={mode}")
+    program = Program(place / "weak", server.base_url)
+    program.input(PAPERS)
+    pragma, log = f"PRAGMA synchronous={mode}", place / "weak.log"
+    recording = record_commands(program, recorder, log, [(RUN, "")], pragma=pragma)
     tried = try_all(recording, recording.cuts(1, extra=0)[::4], lambda _: [Lost()])
     lost = [loss for loss in tried.losses if re.search("no jobrunner database|is lost", loss)]
     assert len(lost) > tried.states["Lost"] // 3

@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 import random
 import re
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
-from tests.cli.running import Program, papers_of
+from tests.cli.running import Program
 
-from .checking import OUT, Reported, Truth, find_losses, truth_of
+from .checking import Reported, Truth, find_losses, truth_of
 from .disk import Disk, Fate
-from .recording import Kind, Op
+from .recording import Kind, Op, announce, read_log, record, stop_recording
 
 Wanted = Callable[[Op], bool]
 NAMING = (Kind.RENAME, Kind.LINK, Kind.UNLINK, Kind.CREATE, Kind.MKDIR)
@@ -32,7 +33,6 @@ class Recording:
         self.program = program
         self.ops = ops
         self.files = files_of(program.directory)
-        self.papers = papers_of(program.directory / OUT)
         self._before = before
         self.truth: Truth = truth_of(ops, copy.deepcopy(before), program)
 
@@ -58,6 +58,24 @@ class Recording:
                 reported.hear(op)
             done = cut
             yield cut, disk, reported
+
+
+def record_commands(
+    program: Program,
+    recorder: Path,
+    log: Path,
+    commands: Iterable[tuple[Sequence[object], str]],
+    *,
+    pragma: str = "",
+) -> Recording:
+    """Record commands, each with the moment at which it is killed, "" for none."""
+    before = Disk(program.directory)
+    record(program, recorder, log, pragma=pragma)
+    for command, moment in commands:
+        announce(log)
+        program.run(*command, fault=moment, code=-signal.SIGKILL if moment else 0)
+    stop_recording(program)
+    return Recording(program, before, read_log(log))
 
 
 def files_of(directory: Path) -> dict[str, bytes]:
@@ -91,7 +109,7 @@ def try_all(
     for cut, disk, reported in recording.disks(cuts, without=without):
         for fate in fates(cut):
             disk.leave(fate)
-            losses = find_losses(recording.program, reported, recording.truth)
+            losses = find_losses(recording.program, cut, reported, recording.truth)
             tried.losses += [f"{cut}, {fate}: {loss}" for loss in losses]
             tried.states[type(fate).__name__] += 1
             if until is not None and any(re.search(until, loss) for loss in losses):
