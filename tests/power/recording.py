@@ -62,16 +62,17 @@ def compile_recorder(directory: Path) -> Path:
     return library
 
 
+def variables(root: Path, library: Path, log: Path) -> dict[str, str]:
+    """Return the environment in which a process has its changes below a directory recorded."""
+    return {"LD_PRELOAD": str(library), "POWER_ROOT": str(root), "POWER_LOG": str(log)}
+
+
 def record(program: Program, library: Path, log: Path, *, pragma: str = "") -> None:
     """Let every later start of a program append its changes under its directory to a log.
 
     ``pragma`` is executed by each of its writing connections: how the harness is tested itself.
     """
-    program.environment |= {
-        "LD_PRELOAD": str(library),
-        "POWER_ROOT": str(program.directory),
-        "POWER_LOG": str(log),
-    }
+    program.environment |= variables(program.directory, library, log)
     if pragma:
         program.environment |= {"PYTHONPATH": str(WEAKENED), "POWER_PRAGMA": pragma}
 
