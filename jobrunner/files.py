@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 
 from msgspec import Struct
@@ -35,7 +36,7 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
     """
     temporary = _temporary(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         written = _write(temporary, chunks, mode)
         faults.point("snapshot.written")
         _put(temporary, path)
@@ -57,9 +58,12 @@ def _temporary(path: Path) -> Path:
 def _put(temporary: Path, path: Path) -> None:
     """Give a finished file its name, durably.
 
-    The checksum of what had the name goes first: none ever stands beside a file that it is not of.
+    The checksum of what had the name goes first, and for good before the file comes: none ever
+    stands beside a file that it is not of.
     """
-    sidecar_of(path).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        sidecar_of(path).unlink()
+        sync_directory(path.parent)
     temporary.replace(path)
     sync_directory(path.parent)
 
@@ -82,6 +86,18 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
         file.flush()
         os.fsync(file.fileno())
     return Written(digest.hexdigest(), size)
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory, and those above it that are missing, so that a power cut leaves them.
+
+    The name of one that is there is synced too: who made it may have been killed before that.
+    """
+    made = [directory, *takewhile(lambda above: not above.exists(), directory.parents)]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in made:
+        with contextlib.suppress(PermissionError):  # who may not read a directory cannot sync it
+            sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:
@@ -145,7 +161,7 @@ def _link(source: Path, target: Path) -> bool:
 def _copy(source: Path, target: Path) -> None:
     temporary = _temporary(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(target.parent)
         with source.open("rb") as old, temporary.open("xb") as new:
             shutil.copyfileobj(old, new, CHUNK)
             new.flush()

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from jobrunner.errors import DamageFound, JobrunnerError, StoreError
+from jobrunner.files import make_directory
 from jobrunner.store import migrate
 
 APPLICATION_ID = 0x4A52554E
@@ -150,7 +151,7 @@ def _nothing_at(path: Path) -> StoreError:
 
 def _make_directory(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
     except OSError as error:
         raise StoreError(
             f"cannot make the directory {directory}: {error.strerror}",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from jobrunner.errors import StoreError
+from jobrunner.files import make_directory
 
 PATIENCE_S = 0.5
 """A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
@@ -58,7 +59,7 @@ class FileLock:
 
 def _make(path: Path) -> int:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise StoreError(

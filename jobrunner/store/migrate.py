@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
+from jobrunner.files import sync_directory
 from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD
 
@@ -143,6 +144,7 @@ def _new_copy(path: Path, revision: str) -> Path:
 def _back_up(path: Path, connect: Connect, copy: Path) -> None:
     with closing(connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
+    sync_directory(copy.parent)  # else a power cut may bring back the journal that empties the copy
 
 
 def engine(path: Path, connect: Connect) -> Engine:

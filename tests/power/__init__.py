@@ -1,0 +1,1 @@
+"""What a power cut may leave of a session, tried on recorded runs."""

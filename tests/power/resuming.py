@@ -1,0 +1,32 @@
+"""Going on after a power cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.cli.running import papers_of
+
+from .checking import OUT, batches_of
+from .trying import Recording
+
+
+class Resumer:
+    """Takes up what a power cut has left, and demands the ending of a run that had none."""
+
+    def __init__(self, recording: Recording, run: Sequence[object]) -> None:
+        self.resumed = 0
+        self._recording = recording
+        self._program = recording.program
+        self._run = run
+
+    def __call__(self) -> None:
+        program = self._program
+        if not program.has_started():
+            program.run(*self._run)
+        elif program.query("SELECT status FROM session") != [("completed",)]:
+            before = batches_of(program.database)
+            program.run("resume")
+            assert batches_of(program.database)[: len(before)] == before
+            self.resumed += 1
+        program.run("verify")
+        assert papers_of(program.directory / OUT) == self._recording.truth.papers

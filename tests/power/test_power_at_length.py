@@ -1,0 +1,67 @@
+"""Thousands of disks that power cuts leave of long histories: killed, resumed, retried."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli import library
+from tests.cli.trio import RUN, Trio, serving_library
+
+from .disk import Fate, Lost, Random
+from .resuming import Resumer
+from .trying import Recording, record_commands, try_all
+
+PAPERS = [
+    *(library.by_title(n) if n % 4 == 1 else library.by_doi(n) for n in range(30)),
+    {"title": "A treatise that nobody has catalogued", "doi": "10.5555/study.999"},
+]
+SHORT = ("--batch-size", 4, "--checkpoint-interval", 0.002)
+HISTORY = [
+    ((*RUN, *SHORT), "commit.after:5"),
+    (("resume",), "snapshot.renamed:2"),
+    (("resume",), "commit.inside:5"),
+    (("resume",), "snapshot.recorded"),
+    (("resume",), ""),
+]
+PRAGMAS = {
+    "as-it-is": "",
+    "with-many-checkpoints": "PRAGMA wal_autocheckpoint=4",
+}
+RESUMED = 6
+
+
+@pytest.fixture(scope="module")
+def trio() -> Iterator[Trio]:
+    with serving_library() as trio:
+        yield trio
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("how", PRAGMAS)
+def test_nothing_is_lost_of_a_long_history(
+    how: str, place: Path, recorder: Path, trio: Trio, tmp_path: Path
+) -> None:
+    program = trio.program(place / how, PAPERS)
+    pragma, log = PRAGMAS[how], tmp_path / "log"
+    recording = record_commands(program, recorder, log, HISTORY, pragma=pragma)
+    cuts = recording.cuts(7, extra=100)
+    tried = try_all(recording, cuts, some)
+    assert tried.losses == []
+    assert tried.states.total() > 1000
+    assert_resumes_end_alike(recording, cuts)
+
+
+def some(cut: int) -> list[Fate]:
+    return [Lost(), Random(cut), *([Fate()] if cut % 8 == 0 else [])]
+
+
+def assert_resumes_end_alike(recording: Recording, cuts: list[int]) -> None:
+    resumer = Resumer(recording, (*RUN, *SHORT))
+    chosen = random.Random(7).sample(cuts, RESUMED)
+    tried = try_all(recording, chosen, lambda cut: [Random(cut)], beyond=resumer)
+    assert tried.losses == []
+    assert resumer.resumed > 1
