@@ -137,7 +137,8 @@ class Client:
                     )
         finally:
             await response.aclose()
-        headers = [(k, v) for k, v in response.headers.multi_items() if k != "content-encoding"]
+        # As bytes: a header need not be ASCII, and as text it could not be given back.
+        headers = [(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"]
         return httpx2.Response(
             response.status_code, headers=headers, content=bytes(body), request=request
         )
