@@ -259,7 +259,7 @@ class JsonInput:
         )
 
 
-def _storable(value: Any) -> Any:
+def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return a JSON value without lone surrogates, which no UTF-8 can hold."""
     if isinstance(value, str):
         return LONE_SURROGATE.sub("\ufffd", value)
