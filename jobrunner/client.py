@@ -11,7 +11,7 @@ from typing import Self
 import httpx2
 
 from jobrunner.allowance import Allowance
-from jobrunner.errors import AnswerMalformed, TransientError
+from jobrunner.errors import AnswerMalformed, SourceUnavailable, TransientError
 from jobrunner.http_rules import check_address, check_headers, reason
 from jobrunner.pace import Pace, Start
 from jobrunner.service import Params, RetryBudget, Service, Usage
@@ -23,6 +23,7 @@ REQUEST_SECONDS = 120.0
 """Longest time one request may take, however slowly its bytes trickle."""
 
 TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
@@ -92,7 +93,8 @@ class Client:
     async def send(self, request: httpx2.Request, usage: Usage) -> httpx2.Response:
         """Send one request in its turn and read its answer whole, within all bounds.
 
-        Raises BudgetSpent if the user's allowance does not cover it, TransientError.
+        Raises BudgetSpent if the user's allowance does not cover it, TransientError, and
+        SourceUnavailable for a certificate that is not trusted.
         """
         price = self.service.price(request)
         self.allowance.reserve(price)
@@ -103,6 +105,11 @@ class Client:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     response = await self._read(request)
             except (httpx2.RequestError, TimeoutError) as exc:
+                if UNTRUSTED in str(exc):  # asking again will not make it trusted
+                    raise SourceUnavailable(
+                        f"{self.service.name}: its certificate is not trusted ({reason(exc)})",
+                        hint="check the address; SSL_CERT_FILE names certificates to trust",
+                    ) from exc
                 raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
         usage.bytes += len(response.content)
         cost = self.service.cost(response)
@@ -137,7 +144,8 @@ class Client:
                     )
         finally:
             await response.aclose()
-        headers = [(k, v) for k, v in response.headers.multi_items() if k != "content-encoding"]
+        # As bytes: a header need not be ASCII, and as text it could not be given back.
+        headers = [(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"]
         return httpx2.Response(
             response.status_code, headers=headers, content=bytes(body), request=request
         )

@@ -11,7 +11,7 @@ import typer
 from jobrunner import __version__
 from jobrunner.cli import demo, environment, files, manage, papers, run, status
 from jobrunner.cli.options import opened
-from jobrunner.cli.printing import print_error
+from jobrunner.cli.printing import forgive_encodings, print_error
 from jobrunner.errors import JobrunnerError
 
 INTERRUPTED = 130
@@ -54,6 +54,7 @@ demo.register(app)
 
 def main() -> None:
     """Run the command line; errors that a user can act on are one line and an exit code."""
+    forgive_encodings()
     try:
         with opened:
             app(prog_name="jobrunner")

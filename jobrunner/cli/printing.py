@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import shlex
 import sys
@@ -34,7 +36,27 @@ def print_json(value: object) -> None:
     import msgspec
 
     encoded = msgspec.json.encode(value)
-    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+    typer.echo(_UNUSUAL.sub(_escaped, msgspec.json.format(encoded, indent=2).decode()))
+
+
+_UNUSUAL = re.compile("[^\n -~]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a character of a JSON text as a terminal may be given it, the value as it was."""
+    character = found[0]
+    try:
+        character.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(character)[1:-1]
+    return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def forgive_encodings() -> None:
+    """Let letters that a terminal does not know be replaced: they are no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def print_error(message: str, hint: str | None) -> None:

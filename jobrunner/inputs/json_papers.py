@@ -6,6 +6,7 @@ Which of them it is, is told by the content, never by the name.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ from jobrunner.inputs.text import TextReader, printable
 
 _HINT = "give a JSON list of papers, an object with `papers`, or JSON Lines"
 _LINE_HINT = "JSON Lines has one object on each line, a list has [ ] around it"
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SECOND_LINE = 1 << 20
 """How far to look for a second line that shows a file with a bad first line to be JSON Lines."""
 
@@ -155,7 +157,7 @@ class JsonInput:
             if key == "papers":
                 self._require_list()
                 return True
-            self.other[key] = self._other_value(key)
+            self.other[_storable(key)] = _storable(self._other_value(key))
 
     def _require_list(self) -> None:
         window = self._window
@@ -255,6 +257,17 @@ class JsonInput:
             f"{place}the text ends in the middle, after {whole}",
             hint="copy or download the file again, it is not whole",
         )
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value without lone surrogates, which no UTF-8 can hold."""
+    if isinstance(value, str):
+        return LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
 
 
 def _shown(key: str) -> str:

@@ -15,6 +15,8 @@ from jobrunner.errors import InputError
 from jobrunner.inputs.text import TextReader
 
 CHUNK = 1 << 17
+LARGEST_VALUE = 64 << 20
+"""Characters of a paper that are held: a small compressed file can hold a boundless one."""
 MAX_DEPTH = 200
 """Deeper elements are refused: what is read here must be readable, nested, wherever it goes."""
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
@@ -112,6 +114,8 @@ class Window:
         """Read on; False at the end. Doubles what is pending, so that re-reading it stays cheap."""
         if not self.hold:
             self._drop()
+        if len(self.text) - self.position > LARGEST_VALUE:
+            raise self.error(f"a value of more than {LARGEST_VALUE >> 20} MiB")
         more = self._reader.read(max(self._chunk, len(self.text)))
         self.ended = not more
         self.text += more

@@ -6,12 +6,14 @@ read and written as a stream. Stored JSON texts are spliced in as they are.
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from jobrunner.errors import DamageFound
 from jobrunner.unions import View
@@ -128,6 +130,31 @@ def _lines(encoder: msgspec.json.Encoder, entries: Iterable[Struct]) -> Iterator
         separator = b",\n"
 
 
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+"""An escape in a string: a pair of surrogates, one that stands alone, or any other."""
+
+_HIDDEN = b"\\\\" + secrets.token_hex(8).encode()
+"""Stands for the backslash of a lone surrogate; no document can hold it by chance."""
+
+
+def _decode_entry(decoder: msgspec.json.Decoder[T], line: bytes) -> T:
+    """Decode a line; a paper as it was given may hold lone surrogates, which msgspec refuses."""
+    try:
+        return decoder.decode(line)
+    except msgspec.DecodeError:
+        hidden = _ESCAPE.sub(lambda found: _HIDDEN + found[1] if found[1] else found[0], line)
+        if hidden == line:
+            raise
+    entry = decoder.decode(hidden)
+    if isinstance(entry, PaperEntry):
+        given = bytes(entry.given).replace(_HIDDEN, b"\\")
+        return structs.replace(entry, given=Raw(given))
+    return entry
+
+
 class Document:
     """A snapshot document that is read as a stream: the head, then papers, then batches, once.
 
@@ -174,7 +201,7 @@ class Document:
                     return
                 raise self.damaged("it ends in the middle")
             try:
-                yield decoder.decode(line.removesuffix(b","))
+                yield _decode_entry(decoder, line.removesuffix(b","))
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise self.damaged(str(error)) from error
 
