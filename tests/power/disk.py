@@ -219,6 +219,20 @@ class Lost(Fate):
         return file.synced
 
 
+class Last(Fate):
+    """All bytes are there, but of the names only the last change: it overtook the others."""
+
+    def begin(self, orders: Iterable[int]) -> None:
+        self._last = max(orders, default=-1)
+
+    def names(self, directory: Directory) -> dict[str, File | Directory]:
+        names = dict(directory.synced)
+        for change in directory.pending:
+            if change.order == self._last:
+                rename(names, change)
+        return names
+
+
 class Random(Fate):
     """Each sector and each change of names is there or not, by the throw of seeded dice.
 

@@ -11,9 +11,10 @@ import pytest
 from tests.cli import library
 from tests.cli.trio import RUN, Trio, serving_library
 
-from .disk import Fate, Lost, Random
+from .disk import Fate, Last, Lost, Random
+from .recording import Op
 from .resuming import Resumer
-from .trying import Recording, record_commands, try_all
+from .trying import NAMING, Recording, record_commands, try_all
 
 PAPERS = [
     *(library.by_title(n) if n % 4 == 1 else library.by_doi(n) for n in range(30)),
@@ -55,13 +56,14 @@ def test_nothing_is_lost_of_a_long_history(
     assert_resumes_end_alike(recording, cuts)
 
 
-def some(cut: int) -> list[Fate]:
-    return [Lost(), Random(cut), *([Fate()] if cut % 8 == 0 else [])]
+def some(cut: int, op: Op) -> list[Fate]:
+    fates = [Lost(), Random(cut), Random(-cut) if cut % 8 else Fate()]
+    return [Last(), *fates] if op.kind in NAMING else fates
 
 
 def assert_resumes_end_alike(recording: Recording, cuts: list[int]) -> None:
     resumer = Resumer(recording, (*RUN, *SHORT))
     chosen = random.Random(7).sample(cuts, RESUMED)
-    tried = try_all(recording, chosen, lambda cut: [Random(cut)], beyond=resumer)
+    tried = try_all(recording, chosen, lambda cut, _: [Random(cut)], beyond=resumer)
     assert tried.losses == []
     assert resumer.resumed > 1

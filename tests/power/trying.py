@@ -19,6 +19,9 @@ from .disk import Disk, Fate
 from .recording import Kind, Op, announce, read_log, record, stop_recording
 
 Wanted = Callable[[Op], bool]
+Fates = Callable[[int, Op], Iterable[Fate]]
+"""What is tried where the power is cut: at a place in the log, after a change."""
+
 NAMING = (Kind.RENAME, Kind.LINK, Kind.UNLINK, Kind.CREATE, Kind.MKDIR)
 
 
@@ -94,7 +97,7 @@ class Tried(Struct):
 def try_all(
     recording: Recording,
     cuts: Sequence[int],
-    fates: Callable[[int], Iterable[Fate]],
+    fates: Fates,
     *,
     without: Wanted = lambda _: False,
     until: str | None = None,
@@ -107,7 +110,7 @@ def try_all(
     """
     tried = Tried(Counter(), [])
     for cut, disk, reported in recording.disks(cuts, without=without):
-        for fate in fates(cut):
+        for fate in fates(cut, recording.ops[max(0, cut - 1)]):
             disk.leave(fate)
             losses = find_losses(recording.program, cut, reported, recording.truth)
             tried.losses += [f"{cut}, {fate}: {loss}" for loss in losses]
