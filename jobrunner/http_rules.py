@@ -129,11 +129,11 @@ def decode(body: bytes) -> object:
     """
     try:
         value = msgspec.json.decode(body)
+        return _storable(value) if b"\\u0000" in body else value
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _decode_leniently(body)
     except RecursionError as exc:
         raise AnswerMalformed("JSON nested too deeply") from exc
-    return _storable(value) if b"\\u0000" in body else value
 
 
 def _decode_leniently(body: bytes) -> object:

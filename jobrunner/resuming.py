@@ -32,7 +32,7 @@ from jobrunner.store.sessions import (
     update_input,
 )
 from jobrunner.store.snapshots import is_snapshot_owed
-from jobrunner.store.sources import choose_sources, list_sources
+from jobrunner.store.sources import list_sources
 from jobrunner.store.writing import add_event
 
 Named = TypeVar("Named", SourceRow, SourceProgress)
@@ -112,6 +112,7 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
     InputError if there is no file any more.
     """
     path, known = _input_file(session), _known(database, session)
+    reopen(database, lease, kind="input", message=f"new papers of {path} are added")
     with open_input(path) as papers:
         new = _new(papers.papers(), known)
         added = add_papers(database, session.id, new, first=known.total())
@@ -187,8 +188,6 @@ def apply_changes(
         checkpoint_interval=old.checkpoint_interval if interval is None else interval,
     )
     output = str(changes.output.resolve()) if changes.output else session.output
-    if changes.sources is not None:
-        choose_sources(database, lease, changes.sources)
     if changes.accepted:
         add_event(database, session.id, "warning", f"allowed: {changes.accepted}")
     if options != old or output != session.output:
@@ -269,13 +268,15 @@ class Retries(Struct, frozen=True, kw_only=True):
 
 def retire(database: Database, lease: Lease, retries: Retries) -> int:
     """Make papers of a leased session pending again; return how many answers that concerned."""
-    count = 0
-    for source in _chosen(list_sources(database, lease.session_id), retries.sources):
-        for outcome in retries.outcomes:
-            count += retire_records(database, lease, source, outcome)
+    chosen = _chosen(list_sources(database, lease.session_id), retries.sources)
     said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
-    reopen(database, lease, kind="retry", message=f"{count} answers ({said}) asked for again")
-    return count
+    # First: cut off in between, the session must not count as completed with papers pending.
+    reopen(database, lease, kind="retry", message=f"answers ({said}) are asked for again")
+    return sum(
+        retire_records(database, lease, source, outcome)
+        for source in chosen
+        for outcome in retries.outcomes
+    )
 
 
 def explain_retry(database: Database, session: SessionRow, retries: Retries) -> list[str]:

@@ -156,7 +156,7 @@ def _read(path: Path) -> Iterator[tuple[int, Question]]:
         if line.strip():
             try:
                 yield number, decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise InputError(f"{path}:{number}: {error}", hint="see `review --help`") from error
 
 

@@ -202,7 +202,7 @@ class Document:
                 raise self.damaged("it ends in the middle")
             try:
                 yield _decode_entry(decoder, line.removesuffix(b","))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise self.damaged(str(error)) from error
 
     def _expect(self, wanted: bytes) -> None:
@@ -213,7 +213,7 @@ class Document:
     def _decode(self, line: bytes, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(line, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self.damaged(str(error)) from error
 
     def damaged(self, why: str) -> DamageFound:

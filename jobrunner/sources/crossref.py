@@ -86,7 +86,7 @@ def _check_whole(response: httpx2.Response) -> None:
     rows = number(response.request.url.params.get("rows"))
     try:
         message = msgspec.json.decode(response.content, type=_Listed).message
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return  # a single work, or something that is refused where it is read
     came, due = distinct(work.doi for work in message.items), min(message.total, rows or 0)
     if came < due:

@@ -93,7 +93,7 @@ def _check_whole(response: httpx2.Response) -> None:
     """Raise if a page of a list lacks works: what is absent from it may be there all the same."""
     try:
         listed = msgspec.json.decode(response.content, type=_Listed)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return  # a single work, or something that is refused where it is read
     meta, came = listed.meta, distinct(work.id for work in listed.results)
     due = min(meta.per_page, meta.count - (meta.page - 1) * meta.per_page)

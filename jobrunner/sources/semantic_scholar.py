@@ -110,7 +110,7 @@ def _check_places(response: httpx2.Response) -> None:
     try:
         asked = msgspec.json.decode(response.request.content, type=_Asked).ids
         came = msgspec.json.decode(response.content, type=list[_Held | None])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return  # something that is refused where it is read
     if len(came) != len(asked):
         raise FaultyAnswer(f"{NAME}: not as many answers as identifiers")

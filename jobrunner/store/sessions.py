@@ -17,7 +17,7 @@ from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.sources import insert_source
+from jobrunner.store.sources import choose_sources, insert_source
 from jobrunner.store.writing import (
     fence,
     from_json,
@@ -217,10 +217,15 @@ def _session(row: Row[Any]) -> SessionRow:
 
 
 def set_options(database: Database, lease: Lease, options: Options, output: str | None) -> None:
-    """Replace the remembered options of a leased session, among them the policy of its view."""
+    """Replace the remembered options of a leased session, among them its sources and its policy.
+
+    A session that gets a source has work again, and says so from the same moment on.
+    """
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id)
-        set_session(connection, lease.session_id, options=to_json(options), output=output)
+        work = choose_sources(connection, lease, options.sources)
+        values = {"status": "pending"} if work else {}
+        set_session(connection, lease.session_id, options=to_json(options), output=output, **values)
 
 
 def list_events(database: Database, session_id: str, *, last: int = 1000) -> list[EventRow]:

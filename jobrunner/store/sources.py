@@ -59,29 +59,27 @@ def stop_source(
         write_event(connection, lease.session_id, lease.run_id, "source", f"{source.name}: {error}")
 
 
-def choose_sources(database: Database, lease: Lease, names: tuple[str, ...]) -> None:
+def choose_sources(connection: Connection, lease: Lease, names: tuple[str, ...]) -> bool:
     """Make ``names`` the sources of a leased session: add new ones, drop those not named.
 
-    A dropped source keeps what it found; named again, it goes on where it was.
+    A dropped source keeps what it found; named again, it goes on where it was. Returns whether
+    there are sources now that there were not. The transaction is the caller's.
     """
-    have = {row.name: row for row in list_sources(database, lease.session_id)}
+    have = {row.name: row for row in find_sources(connection, lease.session_id)}
     added = [name for name in names if name not in have]
     again = [row for row in have.values() if row.name in names and row.status == "dropped"]
     dropped = [row for row in have.values() if row.name not in names and row.status != "dropped"]
-    if not (added or again or dropped):
-        return
     session_id = lease.session_id
-    with database.write() as connection:
-        fence(connection, session_id, lease.run_id)
-        for ordinal, name in enumerate(added, start=len(have)):
-            insert_source(connection, session_id, name, ordinal)
-            write_event(connection, session_id, lease.run_id, "source", f"{name}: added")
-        for row in again:
-            _set_status(connection, row.id, "active")
-            write_event(connection, session_id, lease.run_id, "source", f"{row.name}: back again")
-        for row in dropped:
-            _set_status(connection, row.id, "dropped")
-            write_event(connection, session_id, lease.run_id, "source", f"{row.name}: dropped")
+    for ordinal, name in enumerate(added, start=len(have)):
+        insert_source(connection, session_id, name, ordinal)
+        write_event(connection, session_id, lease.run_id, "source", f"{name}: added")
+    for row in again:
+        _set_status(connection, row.id, "active")
+        write_event(connection, session_id, lease.run_id, "source", f"{row.name}: back again")
+    for row in dropped:
+        _set_status(connection, row.id, "dropped")
+        write_event(connection, session_id, lease.run_id, "source", f"{row.name}: dropped")
+    return bool(added or again)
 
 
 def _set_status(

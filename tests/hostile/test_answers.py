@@ -21,7 +21,7 @@ from jobrunner.http import Client, Requests, RetryBudget, user_agent
 from jobrunner.intake import load_session
 from jobrunner.matching import RULES
 from jobrunner.merging import DEFAULT
-from jobrunner.papers import Paper
+from jobrunner.papers import Outcome, Paper
 from jobrunner.restoring import restore
 from jobrunner.sample import Api, Crossref, OpenAlex, Request, SemanticScholar
 from jobrunner.snapshots import write_copy
@@ -225,3 +225,31 @@ def test_any_answer_is_understood_or_told_apart(
         kept.keep(ask(source, answering(api, data), PAPERS))
 
     each(examples, check)
+
+
+DEPTHS = (300, 900, 3000, 100_000)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("inner", ["1", '"\\u0000"'])
+def test_a_deep_answer_is_refused_or_passed_over(name: str, depth: int, inner: str) -> None:
+    source, api = SERVICES[name]
+    deep = "[" * depth + inner + "]" * depth
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        true = asked_of(api, request).decode()
+        return httpx2.Response(200, content=true.replace('"title":', f'"deep":{deep},"title":'))
+
+    ask(source, handler, PAPERS)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_headers_need_not_be_ascii(name: str) -> None:
+    source, api = SERVICES[name]
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers=[(b"x-by", b"\xff")], content=asked_of(api, request))
+
+    outcomes = {answer.outcome for answer in ask(source, handler, PAPERS).values() if answer}
+    assert outcomes == {Outcome.ENRICHED}

@@ -179,6 +179,7 @@ class Machine(RuleBasedStateMachine):
 
     # ---- steps
 
+    @precondition(lambda self: len(self.sessions) < 3)
     @rule(names=sources, kill=kills)
     def start(self, names: tuple[str, ...], kill: tuple[str, int] | None) -> None:
         before, mark = set(self._ids()), self.world.mark()
@@ -198,7 +199,14 @@ class Machine(RuleBasedStateMachine):
             assert self.world.asked_since(mark) == []
 
     @precondition(lambda self: self.sessions)
-    @rule(draw=st.data(), names=st.none() | sources, grow=st.booleans(), kill=kills)
+    @rule(draw=st.data(), names=sources, kill=kills)
+    def choose_sources(
+        self, draw: st.DataObject, names: tuple[str, ...], kill: tuple[str, int] | None
+    ) -> None:
+        self.resume(draw, names, False, kill)
+
+    @precondition(lambda self: self.sessions)
+    @rule(draw=st.data(), names=st.none(), grow=st.booleans(), kill=kills)
     def resume(
         self,
         draw: st.DataObject,
@@ -236,14 +244,11 @@ class Machine(RuleBasedStateMachine):
         self.papers += 1
         self._write_input()
 
-    @rule(name=either, number=numbers)
-    def hold_another(self, name: str, number: int) -> None:
-        self.world.held[name] ^= {number}
-        self.world.serve(name)
-
-    @rule(name=either, number=numbers)
-    def refuse_another(self, name: str, number: int) -> None:
-        self.world.refused[name] ^= {number}
+    @rule(name=either, number=numbers, knows=st.booleans())
+    def change_the_world(self, name: str, number: int, knows: bool) -> None:
+        """Let a service hold, or refuse, a paper more or less."""
+        chosen = self.world.held if knows else self.world.refused
+        chosen[name] ^= {number}
         self.world.serve(name)
 
     @precondition(lambda self: self.sessions)
@@ -264,9 +269,11 @@ class Machine(RuleBasedStateMachine):
             assert done.code == 0
             self._check_output(name, self.sessions[name])
 
-    @precondition(lambda self: self.sessions)
+    @precondition(lambda self: len(self.sessions) > 1 or self.copies)
     @rule(draw=st.data(), kill=kills)
     def delete(self, draw: st.DataObject, kill: tuple[str, int] | None) -> None:
+        if not self.sessions:
+            return
         name = self._known(draw)
         done = self._do("sessions", "delete", name, "--yes", kill=kill)
         if done.code == 0:
@@ -274,11 +281,9 @@ class Machine(RuleBasedStateMachine):
         if done.code == 0 or name not in self._ids():
             del self.sessions[name]
 
-    @precondition(lambda self: self.starts)
+    @precondition(lambda self: len(self.sessions) > 2)
     @rule()
     def clean(self) -> None:
-        if not self.program.database.exists():
-            return
         states = dict(self._query("SELECT id, status FROM session"))
         assert self._do("sessions", "clean", "--older-than", 0, "--yes").code == 0
         for name in [name for name in self.sessions if states[name] == "completed"]:
@@ -351,7 +356,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Machine]]
 def test_any_order_of_commands_keeps_every_promise(
     machine: type[Machine], examples: int, steps: int
 ) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,

@@ -18,6 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jobrunner
+from jobrunner import faults
+from jobrunner.cli.main import main
+from jobrunner.store.database import Database
+
 COMMIT_BEFORE, COMMIT_AFTER = "any commit, before", "any commit, after"
 """Moments of every transaction that writes, beside the named ones of the loop."""
 
@@ -85,8 +90,6 @@ def serve() -> None:
 
 
 def _import_everything() -> None:
-    import jobrunner
-
     for module in pkgutil.walk_packages(jobrunner.__path__, "jobrunner."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -94,9 +97,6 @@ def _import_everything() -> None:
 
 def _become(order: dict[str, Any]) -> None:
     """Be the command, in this forked child, and end."""
-    from jobrunner import faults
-    from jobrunner.cli.main import main
-
     said = os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, at in ((nothing, 0), (said, 1), (said, 2)):
@@ -124,8 +124,6 @@ def _become(order: dict[str, Any]) -> None:
 
 def _kill_at_commit(moment: str, count: int) -> None:
     """Let the process die at the n-th transaction that writes, whatever it is."""
-    from jobrunner.store.database import Database
-
     write = Database.write
     left = count
 
@@ -140,7 +138,7 @@ def _kill_at_commit(moment: str, count: int) -> None:
         if moment == COMMIT_AFTER and left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Database.write = deadly  # type: ignore[method-assign]
+    Database.write = deadly  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":
