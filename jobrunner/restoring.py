@@ -13,7 +13,6 @@ from msgspec import structs
 
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
-from jobrunner.intake import delete_abandoned
 from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
 from jobrunner.papers import Record
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
@@ -45,13 +44,13 @@ def restore(database: Database, path: Path) -> SessionRow:
         head = document.head
         if not head.session or "/" in head.session or head.session.startswith("."):
             raise document.damaged(f"{head.session!r} is no session's id")
-    if any(session.id == head.session for session in list_sessions(database)):
-        raise Refused(
-            f"{database.path} holds the session {head.session} already",
-            hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
-        )
-    delete_abandoned(database)  # an earlier restore may have been cut off
-    with take_lease(database, head.session):
+    with take_lease(database, head.session, new=True):
+        if any(session.id == head.session for session in list_sessions(database)):
+            raise Refused(
+                f"{database.path} holds the session {head.session} already",
+                hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
+            )
+        delete_session(database, head.session)  # what an earlier restore left that was cut off
         try:
             _restore(database, path, head)
         except BaseException:
