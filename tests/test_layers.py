@@ -24,7 +24,7 @@ LAYERS = (
     {
         *("matching", "evidence", "title_evidence", "titles", "names", "latex"),
         *("merging", "unions", "identifiers", "identifier_rules", "policies"),
-        *("pace", "allowance", "files", "runlog"),
+        *("pace", "allowance", "files", "filesystem", "runlog"),
     },
     {"papers", "errors", "clock", "faults", "jobrunner"},
 )

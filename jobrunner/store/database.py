@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from jobrunner.errors import DamageFound, JobrunnerError, StoreError
+from jobrunner.filesystem import check_locks, check_place
 from jobrunner.store import migrate
 
 APPLICATION_ID = 0x4A52554E
@@ -99,10 +100,11 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     With ``create`` a missing or empty file becomes a new database. Raises :class:`StoreError`
     (missing, unreadable, not ours, disk full), :class:`~jobrunner.errors.LeaseHeld` (a run is at
     work on a database that must be upgraded), :class:`~jobrunner.errors.Refused` (made by a newer
-    jobrunner) or :class:`DamageFound`.
+    jobrunner; its place is not safe) or :class:`DamageFound`.
     """
     _check_sqlite()
     path = _locate(path, create=create)
+    (check_place if create else check_locks)(path.parent)
     with translated(path):
         migrate.prepare(path, partial(connect, create=create))
     writer = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)

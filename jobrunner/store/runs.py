@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from jobrunner import __version__, clock
 from jobrunner.errors import LeaseHeld, Refused, SessionError
+from jobrunner.filesystem import check_place
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.lease import PATIENCE_S, FileLock, is_held, remove_lock, session_lock
@@ -51,8 +52,10 @@ def take_lease(
 
     Whoever gets it knows that an earlier run without an end has crashed, and writes that down.
     Raises :class:`SessionError` if the session was deleted meanwhile, unless it is ``new`` and its
-    row is still to be made; :class:`Refused` if a newer jobrunner has upgraded the database.
+    row is still to be made; :class:`Refused` if a newer jobrunner has upgraded the database, or
+    where locks do not work.
     """
+    check_place(database.path.parent)
     shared = FileLock(lock_path(database.path))
     if not shared.acquire(exclusive=False):
         raise LeaseHeld(f"{database.path} is being upgraded", hint="try again in a moment")
