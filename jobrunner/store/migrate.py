@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
+from jobrunner.files import sync_directory
 from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD
 
@@ -81,14 +82,23 @@ def upgrade(path: Path, connect: Connect, revision: str | None) -> Path | None:
         _hold_alone(lock, path, connect)
         if revision == HEAD or _revision_of(path, connect) != revision:
             return None
-        copy = _new_copy(path, revision)
-        try:
-            _back_up(path, connect, copy)
+        with backed_up(path, connect, revision) as copy:
             _migrate(path, connect, config, revision)
-        except BaseException:  # the database is as it was
-            copy.unlink()
-            raise
         return copy
+
+
+@contextmanager
+def alone(path: Path, connect: Connect) -> Iterator[None]:
+    """Keep runs away from a database for a block that changes its schema by hand, after a copy.
+
+    Raises what :func:`upgrade` does.
+    """
+    with FileLock(lock_path(path)) as lock, ExitStack() as stack:
+        _hold_alone(lock, path, connect, busy=True)
+        revision = _revision_of(path, connect)
+        if revision is not None:
+            stack.enter_context(backed_up(path, connect, revision))
+        yield
 
 
 def _migrate(path: Path, connect: Connect, config: Config, revision: str | None) -> None:
@@ -101,14 +111,15 @@ def _migrate(path: Path, connect: Connect, config: Config, revision: str | None)
             command.upgrade(config, HEAD)
 
 
-def _hold_alone(lock: FileLock, path: Path, connect: Connect) -> None:
+def _hold_alone(lock: FileLock, path: Path, connect: Connect, *, busy: bool = False) -> None:
     """Take the database's lock, so that no run is at work while its tables change.
 
-    Another upgrade is waited for, however long it takes; a run is not.
+    Another upgrade is waited for, however long it takes; a run is not. Unless there will be work
+    in any case (``busy``), a database that is at :data:`HEAD` now may have a run.
     """
     while not lock.acquire(exclusive=True):
         if lock.acquire(exclusive=False, patience=0):  # shared, so its holders are runs
-            if _revision_of(path, connect) == HEAD:
+            if not busy and _revision_of(path, connect) == HEAD:
                 return
             raise LeaseHeld(
                 f"{path} must be upgraded, but a run is at work on it",
@@ -121,28 +132,39 @@ def lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def _new_copy(path: Path, revision: str) -> Path:
-    """Make the file for a backup, open to whom the database is; earlier ones are kept."""
+@contextmanager
+def backed_up(path: Path, connect: Connect, revision: str) -> Iterator[Path]:
+    """Make a copy of a database for a block that changes it; if that fails the copy goes again.
+
+    The copy gets its name when it is whole; earlier ones are kept.
+    """
+    copy = next(copy for copy in _copies(path, revision) if not os.path.lexists(copy))
+    unfinished = copy.with_name(f".{copy.name}.tmp")
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        unfinished.unlink(missing_ok=True)  # whoever made it was killed: the lock is ours
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the backup copy {copy}: {error.strerror}",
+            hint="make the directory writable, or free some space, and try again",
+        ) from error
+    try:
+        with closing(connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
+            source.backup(target)
+        unfinished.rename(copy)
+        sync_directory(copy.parent)
+        yield copy
+    except BaseException:  # the database is as it was
+        unfinished.unlink(missing_ok=True)
+        copy.unlink(missing_ok=True)
+        raise
+
+
+def _copies(path: Path, revision: str) -> Iterator[Path]:
     for number in count(1):
         middle = "" if number == 1 else f".{number}"
-        copy = path.with_name(f"{path.name}.pre-{revision}{middle}.bak")
-        try:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StoreError(
-                f"cannot make the backup copy {copy}: {error.strerror}",
-                hint="make the directory writable, or free some space, and try again",
-            ) from error
-        return copy
-    raise AssertionError  # numbers do not end
-
-
-def _back_up(path: Path, connect: Connect, copy: Path) -> None:
-    with closing(connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
+        yield path.with_name(f"{path.name}.pre-{revision}{middle}.bak")
 
 
 def engine(path: Path, connect: Connect) -> Engine:
