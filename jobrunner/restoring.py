@@ -18,7 +18,7 @@ from jobrunner.papers import Record
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
 from jobrunner.store.database import Database
 from jobrunner.store.restored import Restoration, Restored
-from jobrunner.store.rows import Options, SessionRow
+from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import take_lease
 from jobrunner.store.sessions import delete_session, get_session, list_sessions
 from jobrunner.store.writing import from_json
@@ -67,6 +67,12 @@ def _restore(database: Database, path: Path, head: Head) -> None:
             reason = "the snapshot was written before it ended"
             run |= {"ended_at": head.written_at, "ending": "interrupted", "reason": reason}
     session = Restoration(database, _session(head), sources, runs)
+    session.add_events(
+        [
+            (EventRow(at=e.at, kind=e.kind, message=e.message, run_id=None), e.run)
+            for e in head.history
+        ]
+    )
     with Document(path) as document:
         for _ in document.papers():
             pass

@@ -17,7 +17,7 @@ LAYERS = (
         *("runner", "workers", "lanes", "asking", "keeping", "stopping"),
         *("intake", "resuming", "restoring", "deleting", "status", "explaining", "duplicates"),
         *("reviewing", "planning"),
-        *("snapshots", "verifying", "doctor", "settings", "config"),
+        *("snapshots", "verifying", "comparing", "doctor", "settings", "config"),
     },
     {"sources", "store", "inputs", "outputs", "sample"},
     {"http", "client", "http_rules", "service"},

@@ -8,6 +8,7 @@ on deletes its children (https://www.sqlite.org/lang_altertable.html, section 7)
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
+from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError
 from jobrunner.files import sync_directory
 from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD
@@ -36,14 +37,24 @@ def migrations_directory() -> Path:
 
 
 def current_revision(connection: sqlite3.Connection) -> str | None:
-    """Return the revision that a database is at, or None if it is empty."""
-    known = connection.execute(
-        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'alembic_version'"
-    ).fetchone()
-    if known is None:
+    """Return the revision that a database is at, or None if it is empty.
+
+    Tables and revision are made in one transaction: :class:`DamageFound` where only one is there.
+    """
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    }
+    if not tables:
         return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return None if row is None else str(row[0])
+    row = None
+    if "alembic_version" in tables:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is None or re.fullmatch(r"\d{4}", str(row[0])) is None:
+        raise DamageFound(
+            "the database is damaged: the revision of its schema is missing", hint=GET_BACK
+        )
+    return str(row[0])
 
 
 def prepare(path: Path, connect: Connect) -> None:
@@ -188,7 +199,7 @@ def check_foreign_keys(connection: Connection) -> None:
     if broken:
         raise DamageFound(
             f"{len(broken)} rows point at missing rows, first in {broken[0][0]}",
-            hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
+            hint=GET_BACK,
         )
 
 

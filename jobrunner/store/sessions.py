@@ -241,14 +241,19 @@ def set_options(database: Database, lease: Lease, options: Options, output: str 
 
 def list_events(database: Database, session_id: str, *, last: int = 1000) -> list[EventRow]:
     """Return the last events of a session, the oldest first."""
-    table = schema.event
     with database.read() as connection:
-        rows = connection.execute(
-            select(table.c.at, table.c.kind, table.c.message, table.c.run_id)
-            .where(table.c.session_id == session_id)
-            .order_by(table.c.id.desc())
-            .limit(last)
-        ).all()
+        return find_events(connection, session_id, last=last)
+
+
+def find_events(connection: Connection, session_id: str, *, last: int = 1000) -> list[EventRow]:
+    """Return the last events of a session as a transaction sees them, the oldest first."""
+    table = schema.event
+    rows = connection.execute(
+        select(table.c.at, table.c.kind, table.c.message, table.c.run_id)
+        .where(table.c.session_id == session_id)
+        .order_by(table.c.id.desc())
+        .limit(last)
+    ).all()
     return [EventRow(**row._asdict()) for row in reversed(rows)]
 
 
