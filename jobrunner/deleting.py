@@ -1,7 +1,12 @@
-"""Deleting a session: its rows first, then its files."""
+"""Deleting a session: its rows first, then its files.
+
+The directory is renamed before it is emptied: another process that waits for the lock in it may
+make the lock file again at any moment.
+"""
 
 from __future__ import annotations
 
+import secrets
 import shutil
 
 from jobrunner.errors import FileError
@@ -19,11 +24,14 @@ def delete_whole(database: Database, session_id: str) -> None:
     with take_lease(database, session_id):
         delete_session(database, session_id)
         directory = session_directory(database.path, session_id)
+        doomed = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.deleted")
         try:
-            shutil.rmtree(directory)
+            directory.rename(doomed)
+            shutil.rmtree(doomed)
         except FileNotFoundError:
             return
         except OSError as error:
             raise FileError(
-                f"cannot delete {directory}: {error.strerror}", hint="delete it by hand"
+                f"cannot delete {directory}: {error.strerror}",
+                hint=f"delete it by hand, or {doomed.name} beside it",
             ) from error

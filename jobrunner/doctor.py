@@ -6,25 +6,22 @@ import platform
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
 from jobrunner.errors import DamageFound, JobrunnerError
+from jobrunner.filesystem import NETWORK, fault_of, kind_of
 from jobrunner.settings import EMAIL, Settings, variable
 from jobrunner.store.audit import check_database
 from jobrunner.store.database import OLDEST_SQLITE, open_database
-from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD
 from jobrunner.store.versions import read_revision
 
 WAL_RESET_FIXED = (3, 51, 3)
 """SQLite before it can corrupt a database when two connections write and checkpoint at the same
 instant after a reset of the write-ahead log (https://www.sqlite.org/wal.html, "WAL-reset bug")."""
-
-NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre"))
-"""File systems on which SQLite's write-ahead log or locks are known not to be safe."""
 
 LITTLE_SPACE = 1 << 30
 
@@ -87,7 +84,7 @@ def _sqlite() -> tuple[str, str]:
 
 
 def _file_system(directory: Path) -> tuple[str, str]:
-    kind = file_system_of(directory)
+    kind = kind_of(directory)
     if kind in NETWORK:
         return "problem", (
             f"{directory} is on {kind}, a network file system: put the database on a local disk"
@@ -95,33 +92,11 @@ def _file_system(directory: Path) -> tuple[str, str]:
     return "ok", f"{directory} is on {kind or 'a file system of unknown kind'}"
 
 
-def file_system_of(directory: Path) -> str:
-    """Return the type of the file system that a directory is on, '' where that is not told."""
-    best, kind = "", ""
-    for mount_point, type_ in _mounts():
-        inside = directory == Path(mount_point) or Path(mount_point) in directory.parents
-        if inside and len(mount_point) >= len(best):
-            best, kind = mount_point, type_
-    return kind
-
-
-def _mounts() -> Iterator[tuple[str, str]]:
-    try:
-        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    for line in lines.splitlines():
-        fields = line.split(" ")
-        yield fields[1].replace("\\040", " "), fields[2]
-
-
 def _locks(directory: Path) -> tuple[str, str]:
+    fault = fault_of(directory)
+    if fault is not None:
+        return "problem", f"{directory}: {fault}; use a local disk"
     with tempfile.TemporaryDirectory(prefix=".jobrunner-doctor-", dir=directory) as own:
-        path = Path(own) / "lock"
-        with FileLock(path) as first, FileLock(path) as second:
-            first.acquire(exclusive=True)
-            if second.acquire(exclusive=True, patience=0):
-                return "problem", f"{directory}: two holders of one lock; use a local disk"
         connection = sqlite3.connect(Path(own) / "wal.db", isolation_level=None)
         try:
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]

@@ -32,6 +32,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+GET_BACK = "get back the newest good snapshot with `jobrunner restore SNAPSHOT --db NEW.db`"
+"""What to do about a damaged database."""
+
 
 class JobrunnerError(Exception):
     """Something went wrong that the user can do something about."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from jobrunner.errors import InputError, Refused
+from jobrunner.errors import InputError, LeaseHeld, Refused, SessionError, StoreError
 from jobrunner.inputs import Input, InputPaper, open_input
 from jobrunner.store.database import Database
-from jobrunner.store.lease import session_directory, session_lock
+from jobrunner.store.lease import remove_lock, session_directory, session_lock
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.runs import Lease, is_running, take_lease
 from jobrunner.store.sessions import (
@@ -35,6 +36,22 @@ def unfinished_sessions(database: Database, sha256: str | None = None) -> list[S
     ]
 
 
+def _reserve(database: Database) -> str:
+    """Return an id that nothing has: its directory is made, which only one process can do."""
+    while True:
+        directory = session_directory(database.path, new_id())
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the directory {directory}: {error.strerror}",
+                hint="check the directory's permissions, or name another place with --db",
+            ) from error
+        return directory.name
+
+
 def load_session(
     database: Database,
     path: Path | None,
@@ -47,12 +64,12 @@ def load_session(
     """Store a paper list as a new session; ``path`` None is standard input.
 
     Returns the session with its lease. ``strict`` refuses a list with an unusable paper; without
-    ``new`` a list of which there is an unfinished session is refused. Raises InputError, StoreError
-    or Refused; then nothing of the session is left.
+    ``new`` a list of which there is an unfinished session is refused, also if that was loaded
+    meanwhile. Raises InputError, StoreError or Refused; then nothing of the session is left.
     """
-    session_id = new_id()
     with open_input(path) as papers:
-        lease = take_lease(database, session_id)
+        session_id = _reserve(database)
+        lease = take_lease(database, session_id, new=True)
         try:
             create_session(
                 database,
@@ -64,17 +81,16 @@ def load_session(
             count = add_papers(database, session_id, _checked(papers, strict=strict))
             if not count:
                 raise InputError(f"{path or 'standard input'}: holds no papers")
-            if not new:
-                check_unfinished(unfinished_sessions(database, papers.sha256), path)
             seal_session(
                 database,
                 session_id,
                 input_format=papers.format,
                 sha256=papers.sha256,
                 other=papers.other,
+                check=None if new else partial(check_unfinished, path=path),
             )
         except BaseException:
-            _forget(database, session_id)
+            forget(database, session_id)
             lease.release()
             raise
     return get_session(database, session_id), lease
@@ -108,18 +124,23 @@ def abandoned_sessions(database: Database) -> list[str]:
 
 def delete_abandoned(database: Database) -> int:
     """Delete sessions whose loading was cut off; return how many."""
-    abandoned = abandoned_sessions(database)
-    for session_id in abandoned:
-        _forget(database, session_id)
-    return len(abandoned)
+    count = 0
+    for session_id in abandoned_sessions(database):
+        # Held: somebody restores it right now. Deleted: somebody else cleans up.
+        with (
+            contextlib.suppress(LeaseHeld, SessionError),
+            take_lease(database, session_id, patience=0),
+        ):
+            if session_id in loading_sessions(database):
+                forget(database, session_id)
+                count += 1
+    return count
 
 
-def _forget(database: Database, session_id: str) -> None:
-    """Delete what there is of a session that was never loaded whole.
+def forget(database: Database, session_id: str) -> None:
+    """Delete what there is of a leased session that was never loaded whole.
 
     Its directory goes only if it is empty: it holds the snapshots that a restore was cut off from.
     """
     delete_session(database, session_id)
-    with contextlib.suppress(OSError):
-        session_lock(database.path, session_id).unlink()
-        session_directory(database.path, session_id).rmdir()
+    remove_lock(session_lock(database.path, session_id))

@@ -13,13 +13,12 @@ from msgspec import structs
 
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
-from jobrunner.intake import delete_abandoned
 from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
 from jobrunner.papers import Record
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
 from jobrunner.store.database import Database
 from jobrunner.store.restored import Restoration, Restored
-from jobrunner.store.rows import Options, SessionRow
+from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import take_lease
 from jobrunner.store.sessions import delete_session, get_session, list_sessions
 from jobrunner.store.writing import from_json
@@ -45,13 +44,13 @@ def restore(database: Database, path: Path) -> SessionRow:
         head = document.head
         if not head.session or "/" in head.session or head.session.startswith("."):
             raise document.damaged(f"{head.session!r} is no session's id")
-    if any(session.id == head.session for session in list_sessions(database)):
-        raise Refused(
-            f"{database.path} holds the session {head.session} already",
-            hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
-        )
-    delete_abandoned(database)  # an earlier restore may have been cut off
-    with take_lease(database, head.session):
+    with take_lease(database, head.session, new=True):
+        if any(session.id == head.session for session in list_sessions(database)):
+            raise Refused(
+                f"{database.path} holds the session {head.session} already",
+                hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
+            )
+        delete_session(database, head.session)  # what an earlier restore left that was cut off
         try:
             _restore(database, path, head)
         except BaseException:
@@ -68,6 +67,12 @@ def _restore(database: Database, path: Path, head: Head) -> None:
             reason = "the snapshot was written before it ended"
             run |= {"ended_at": head.written_at, "ending": "interrupted", "reason": reason}
     session = Restoration(database, _session(head), sources, runs)
+    session.add_events(
+        [
+            (EventRow(at=e.at, kind=e.kind, message=e.message, run_id=None), e.run)
+            for e in head.history
+        ]
+    )
     with Document(path) as document:
         for _ in document.papers():
             pass

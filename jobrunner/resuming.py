@@ -174,6 +174,7 @@ def apply_changes(
     database: Database, lease: Lease, session: SessionRow, changes: Changes
 ) -> SessionRow:
     """Change a leased session as asked; return it as it is now."""
+    session = get_session(database, session.id)  # another run may have changed it before the lease
     old = session.options
     interval = changes.checkpoint_interval
     options = structs.replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from msgspec import Raw, structs
 from sqlalchemy import Connection
 
 from jobrunner import __version__, clock, faults
-from jobrunner.errors import JobrunnerError
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
 from jobrunner.merging import Policy, consolidate, given_of
 from jobrunner.outputs import document
@@ -25,10 +26,15 @@ from jobrunner.store.contents import (
 )
 from jobrunner.store.database import Database
 from jobrunner.store.lease import session_directory
-from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
+from jobrunner.store.rows import EventRow, RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import Lease, find_runs
-from jobrunner.store.sessions import find_sessions
-from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, record_snapshot
+from jobrunner.store.sessions import find_events, find_sessions
+from jobrunner.store.snapshots import (
+    is_snapshot_owed,
+    list_snapshots,
+    own_snapshots,
+    record_snapshot,
+)
 from jobrunner.store.sources import find_sources
 from jobrunner.store.writing import to_json
 from jobrunner.unions import View
@@ -155,7 +161,7 @@ def _pieces(
         head = _head(connection, session, runs)
         counted.revision = session.revision
         rules = policy or session.options.policy
-        papers = (_paper_entry(paper, rules) for paper in iter_papers(connection, session_id))
+        papers = (_read(paper, rules) for paper in iter_papers(connection, session_id))
         batches = iter_batches(connection, session_id, [run.id for run in runs])
         entries = (_batch_entry(batch) for batch in batches)
         yield from document.write_document(head, counted.see(papers), entries)
@@ -182,7 +188,13 @@ def _head(connection: Connection, session: SessionRow, runs: list[RunRow]) -> do
         sources=[source.name for source in sources],
         dropped=[source.name for source in sources if source.status == "dropped"],
         runs=[_run_entry(run) for run in runs],
+        history=[_event_entry(event, runs) for event in find_events(connection, session.id)],
     )
+
+
+def _event_entry(event: EventRow, runs: list[RunRow]) -> document.EventEntry:
+    place = next((place for place, run in enumerate(runs) if run.id == event.run_id), None)
+    return document.EventEntry(at=event.at, kind=event.kind, message=event.message, run=place)
 
 
 def _run_entry(run: RunRow) -> document.RunEntry:
@@ -192,6 +204,16 @@ def _run_entry(run: RunRow) -> document.RunEntry:
 
 def _batch_entry(batch: StoredBatch) -> document.BatchEntry:
     return document.BatchEntry(**{**structs.asdict(batch), "fields": _raw(batch.fields)})
+
+
+def _read(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
+    try:
+        return _paper_entry(paper, policy)
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise DamageFound(
+            f"paper {paper.position} cannot be read from the database: {error}",
+            hint=GET_BACK,
+        ) from error
 
 
 def _paper_entry(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
@@ -273,8 +295,19 @@ def publish_newest(database: Database, session_id: str, output: Path | None = No
 
 
 def _delete_unrecorded(database: Database, session_id: str) -> None:
-    """Delete snapshot files that no row names: old ones, and what crashes left."""
-    kept = {Path(row.path).name for row in list_snapshots(database, session_id)}
+    """Delete snapshot files that no row names: old ones of this session, and what crashes left.
+
+    Nothing else: beside a restored session lie files of before, perhaps the only ones that hold
+    what it lacks.
+    """
+    kept = [Path(row.path).name for row in list_snapshots(database, session_id)]
+    own = {Path(path).name for path in own_snapshots(database, session_id)}
     for path in snapshot_directory(database, session_id).iterdir():
-        if path.name.removesuffix(".sha256") not in kept:
+        name = path.name.removesuffix(".sha256")
+        is_left = _UNFINISHED.fullmatch(name) or (_NAME.fullmatch(name) and name > kept[0])
+        if name not in kept and (name in own or is_left):
             path.unlink(missing_ok=True)
+
+
+_NAME = re.compile(r"\d{6,}\.json")
+_UNFINISHED = re.compile(r"\.\d{6,}\.json(\.sha256)?\.[0-9a-f]+\.tmp")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobrunner.errors import DamageFound, JobrunnerError
+from jobrunner.comparing import differences
+from jobrunner.errors import DamageFound
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.outputs.document import Document
 from jobrunner.snapshots import newest_path
@@ -15,25 +16,45 @@ from jobrunner.store.runs import is_running
 from jobrunner.store.snapshots import list_snapshots
 
 
+def verify_database(database: Database) -> list[str]:
+    """Return what SQLite finds wrong with the database, [] if nothing is."""
+    try:
+        return check_database(database)
+    except DamageFound as error:
+        return [str(error)]
+
+
 def verify_session(database: Database, session_id: str) -> list[str]:
     """Return everything that is wrong with a session, [] if it is as it should be.
 
     Beside a run that goes on the snapshots' files are left out: they may change meanwhile.
     """
     try:
-        found = check_database(database) + check_session(database, session_id)
+        found = check_session(database, session_id)
     except DamageFound as error:
         return [str(error)]
     if is_running(database, session_id):
         return found
     rows = list_snapshots(database, session_id)
+    good = None
     for row in rows:
-        found += _verify_snapshot(database, row)
+        wrong = _verify_snapshot(database, row)
+        good = good if wrong else database.path.parent / row.path
+        found += wrong
+    if good is not None and not found:
+        found += _compare(database, session_id, good)
     newest = newest_path(database, session_id)
     # After a crash it may be an older one, until the next run brings the newest there.
     if rows and newest.exists() and sha256_of(newest) not in [row.sha256 for row in rows]:
         found.append(f"{newest} is none of the snapshots (its checksum differs)")
     return found
+
+
+def _compare(database: Database, session_id: str, path: Path) -> list[str]:
+    try:
+        return list(differences(database, session_id, path))
+    except DamageFound as error:
+        return [str(error)]
 
 
 def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
@@ -51,7 +72,7 @@ def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
 def verify_file(path: Path) -> tuple[list[str], int]:
     """Return what is wrong with a snapshot file, and the number of papers in it.
 
-    Raises FileError if it cannot be read at all.
+    Raises FileError if it cannot be read at all, Refused if a newer jobrunner wrote it.
     """
     found = []
     digest, written = sha256_of(path), read_sidecar(path)
@@ -61,7 +82,7 @@ def verify_file(path: Path) -> tuple[list[str], int]:
         found.append(f"{path} does not have the checksum in {sidecar_of(path).name}")
     try:
         papers = _recount(path)
-    except JobrunnerError as error:
+    except DamageFound as error:
         return [*found, str(error)], 0
     return found, papers
 

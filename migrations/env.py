@@ -1,5 +1,6 @@
 """Run the migrations inside one IMMEDIATE transaction, on jobrunner's own kind of connection."""
 
+from contextlib import ExitStack
 from functools import partial
 
 from alembic import context
@@ -23,11 +24,18 @@ def upgrade(connection: Connection) -> None:
     migrate.check_foreign_keys(connection)
 
 
+def name_of_command() -> str:
+    return getattr(context.config.cmd_opts, "cmd", [upgrade])[0].__name__
+
+
 given = context.config.attributes.get("connection")
 if given is not None:
     upgrade(given)
 else:
     path = default_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with migrate.engine(path.resolve(), partial(connect, create=True)).begin() as own:
-        upgrade(own)
+    open_ = partial(connect, create=True)
+    with ExitStack() as stack:
+        if name_of_command() in {"upgrade", "downgrade"}:  # by hand, as `jobrunner db upgrade` does
+            stack.enter_context(migrate.alone(path.resolve(), open_))
+        upgrade(stack.enter_context(migrate.engine(path.resolve(), open_).begin()))

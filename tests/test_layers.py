@@ -17,14 +17,14 @@ LAYERS = (
         *("runner", "workers", "lanes", "asking", "keeping", "stopping"),
         *("intake", "resuming", "restoring", "deleting", "status", "explaining", "duplicates"),
         *("reviewing", "planning"),
-        *("snapshots", "verifying", "doctor", "settings", "config"),
+        *("snapshots", "verifying", "comparing", "doctor", "settings", "config"),
     },
     {"sources", "store", "inputs", "outputs", "sample"},
     {"http", "client", "http_rules", "service"},
     {
         *("matching", "evidence", "title_evidence", "titles", "names", "latex"),
         *("merging", "unions", "identifiers", "identifier_rules", "policies"),
-        *("pace", "allowance", "files", "runlog"),
+        *("pace", "allowance", "files", "filesystem", "runlog"),
     },
     {"papers", "errors", "clock", "faults", "jobrunner"},
 )

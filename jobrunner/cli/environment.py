@@ -8,7 +8,7 @@ import typer
 
 from jobrunner.cli.options import AsJson, BaseUrls, Db, Email
 from jobrunner.cli.printing import console, fact, print_json, say, table
-from jobrunner.errors import DamageFound, JobrunnerError, SettingsError
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.settings import Settings
@@ -132,10 +132,7 @@ def doctor(as_json: AsJson = False, db: Db = None) -> None:
         for check in checks:
             fact(f"{check.verdict:<8} {check.name:<16} {check.message}")
     if any(check.verdict == "damage" for check in checks):
-        raise DamageFound(
-            "the database is damaged",
-            hint="get back the newest snapshot: `jobrunner restore SNAPSHOT --db NEW.db`",
-        )
+        raise DamageFound("the database is damaged", hint=GET_BACK)
     count = sum(check.verdict == "problem" for check in checks)
     if count:
         said = "1 problem" if count == 1 else f"{count} problems"

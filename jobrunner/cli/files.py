@@ -9,7 +9,7 @@ import typer
 
 from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionArgument, open_db
 from jobrunner.cli.printing import command, counted, fact, print_json, say
-from jobrunner.errors import DamageFound, JobrunnerError
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 
 
 def register(app: typer.Typer) -> None:
@@ -88,13 +88,17 @@ def verify(
 
 def _verify_sessions(session: str | None, db: Path | None, *, as_json: bool) -> None:
     from jobrunner.store.sessions import get_session, list_sessions
-    from jobrunner.verifying import verify_session
+    from jobrunner.verifying import verify_database, verify_session
 
     database = open_db(db)
-    chosen = [get_session(database, session)] if session else list_sessions(database)
-    found = {one.id: verify_session(database, one.id) for one in chosen}
-    hint = "get back the newest good snapshot: `jobrunner restore SNAPSHOT --db NEW.db`"
-    _conclude(found, "rows, counters and snapshots agree", hint, as_json=as_json)
+    wrong = verify_database(database)
+    found = {str(database.path): wrong} if wrong else {}
+    try:
+        chosen = [get_session(database, session)] if session else list_sessions(database)
+        found |= {one.id: verify_session(database, one.id) for one in chosen}
+    except DamageFound as error:
+        found.setdefault(str(database.path), []).append(str(error))
+    _conclude(found, "rows, counters and snapshots agree", GET_BACK, as_json=as_json)
 
 
 def _conclude(found: dict[str, list[str]], fine: str, hint: str, *, as_json: bool) -> None:

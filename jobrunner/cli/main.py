@@ -10,9 +10,9 @@ import typer
 
 from jobrunner import __version__
 from jobrunner.cli import demo, environment, files, manage, papers, run, status
-from jobrunner.cli.options import opened
+from jobrunner.cli.options import damage_found, opened
 from jobrunner.cli.printing import forgive_encodings, print_error
-from jobrunner.errors import JobrunnerError
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 
 INTERRUPTED = 130
 
@@ -52,12 +52,23 @@ environment.register(app)
 demo.register(app)
 
 
+def _run() -> None:
+    try:
+        app(prog_name="jobrunner")
+    except (JobrunnerError, OSError):
+        raise
+    except Exception as error:
+        if (damage := damage_found()) is not None:  # the program trusts what it has written
+            raise DamageFound(damage, hint=GET_BACK) from error
+        raise
+
+
 def main() -> None:
     """Run the command line; errors that a user can act on are one line and an exit code."""
     forgive_encodings()
     try:
         with opened:
-            app(prog_name="jobrunner")
+            _run()
     except JobrunnerError as error:
         print_error(str(error), error.hint)
         sys.exit(error.exit_code)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobrunner.errors import SettingsError
+from jobrunner.errors import DamageFound, SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.store.database import Database
@@ -156,6 +156,27 @@ opened = ExitStack()
 """Closes the databases that a command opened, when the command ends."""
 
 
+_databases: list[Database] = []
+
+
+def damage_found() -> str | None:
+    """Return what is wrong with the databases that the command has opened, None if nothing is."""
+    from jobrunner.store.sessions import list_sessions
+    from jobrunner.verifying import verify_database, verify_session
+
+    found = []
+    for database in _databases:
+        try:
+            found += verify_database(database)
+            for session in list_sessions(database):
+                found += verify_session(database, session.id)
+        except DamageFound as error:
+            found.append(str(error))
+        except Exception:  # noqa: BLE001, S110 - the error that made us look is the one to be told
+            pass
+    return f"the database is damaged: {'; '.join(found[:3])}" if found else None
+
+
 def open_db(path: Path | None, *, create: bool = False) -> Database:
     """Open the state database that is named, or the default one."""
     from jobrunner.cli import printing
@@ -164,4 +185,6 @@ def open_db(path: Path | None, *, create: bool = False) -> Database:
     printing.database = path
     database = open_database(path or default_path(), create=create)
     opened.callback(database.close)
+    opened.callback(_databases.clear)
+    _databases.append(database)
     return database

@@ -127,12 +127,12 @@ def run(
         open_input(path)  # raises, before a database is made
     database = open_db(db, create=True)
     delete_abandoned(database)
-    unfinished = None if new or path is None else _unfinished(database, path, resume=resume_)
-    if unfinished is not None:
+    sessions = [] if new or path is None else _unfinished(database, path)
+    if sessions and path is not None and (resume_ or _goes_on(sessions, path)):
         changes = changes_of(
             start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
         )
-        go_on(database, unfinished, start, changes)
+        go_on(database, sessions[-1], start, changes)
     options = Options(
         sources=names,
         in_order=in_order,
@@ -145,28 +145,30 @@ def run(
         policy=read_policy(policy) if policy else start.config.policy or DEFAULT,
     )
     session, lease = load_session(
-        database, path, options, output=output, strict=strict, new=new or path is not None
+        database, path, options, output=output, strict=strict, new=new or bool(sessions)
     )
     with lease:
         tell_loaded(database, session, str(path or "standard input"))
         start.work(database, lease, session)
 
 
-def _unfinished(database: Database, path: Path, *, resume: bool) -> SessionRow | None:
-    """Return the unfinished session of an input that the user wants to go on with, if any."""
+def _unfinished(database: Database, path: Path) -> list[SessionRow]:
+    """Return the unfinished sessions of an input."""
     from jobrunner.files import sha256_of
-    from jobrunner.intake import check_unfinished, unfinished_sessions
+    from jobrunner.intake import unfinished_sessions
 
-    sessions = unfinished_sessions(database, sha256_of(path)) if path.is_file() else []
-    if not sessions or resume:
-        return sessions[-1] if sessions else None
+    return unfinished_sessions(database, sha256_of(path)) if path.is_file() else []
+
+
+def _goes_on(sessions: list[SessionRow], path: Path) -> bool:
+    """Ask whether to go on with the last session rather than start afresh."""
+    from jobrunner.intake import check_unfinished
+
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         check_unfinished(sessions, path)
     last = sessions[-1]
     say(f"there is an unfinished session of this input: {last.id} ({last.status})")
-    if typer.confirm("Go on with it? (no starts afresh)", default=True, err=True):
-        return last
-    return None
+    return typer.confirm("Go on with it? (no starts afresh)", default=True, err=True)
 
 
 def changes_of(

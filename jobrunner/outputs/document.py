@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from jobrunner.errors import DamageFound
+from jobrunner.errors import DamageFound, Refused
 from jobrunner.unions import View
 
 FORMAT = "jobrunner-snapshot"
@@ -88,6 +88,22 @@ class RunEntry(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
+class EventEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the session's history; ``run`` is a place in the head's list of runs."""
+
+    at: str
+    kind: str
+    message: str
+    run: int | None = None
+
+
+class Kind(Struct, frozen=True):
+    """What every version of the format begins with."""
+
+    format: str
+    version: int
+
+
 class Head(Struct, frozen=True, kw_only=True):
     """What stands before the papers."""
 
@@ -104,6 +120,7 @@ class Head(Struct, frozen=True, kw_only=True):
     sources: list[str]
     dropped: list[str]
     runs: list[RunEntry]
+    history: list[EventEntry] = []
 
 
 _PAPERS = b',\n"papers": [\n'
@@ -158,20 +175,30 @@ def _decode_entry(decoder: msgspec.json.Decoder[T], line: bytes) -> T:
 class Document:
     """A snapshot document that is read as a stream: the head, then papers, then batches, once.
 
-    Raises :class:`~jobrunner.errors.DamageFound` where the file is not what was written.
+    Raises :class:`~jobrunner.errors.DamageFound` where the file is not what was written, and
+    :class:`~jobrunner.errors.Refused` if a newer jobrunner wrote it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("rb")
         try:
-            line = self._file.readline().rstrip(b"\n")
-            self.head = self._decode(line.removesuffix(b",") + b"}", Head)
-            if self.head.format != FORMAT or self.head.version != VERSION:
-                raise self.damaged(f"its format is {self.head.format} {self.head.version}")
+            line = self._file.readline().rstrip(b"\n").removesuffix(b",") + b"}"
+            self._check(self._decode(line, Kind))
+            self.head = self._decode(line, Head)
         except BaseException:
             self._file.close()
             raise
+
+    def _check(self, kind: Kind) -> None:
+        if kind.format == FORMAT and kind.version > VERSION:
+            raise Refused(
+                f"{self._path} was written by a newer jobrunner (format {kind.version}; this one"
+                f" knows {VERSION})",
+                hint="upgrade jobrunner, or use another snapshot",
+            )
+        if kind != Kind(FORMAT, VERSION):
+            raise self.damaged(f"its format is {kind.format} {kind.version}")
 
     def papers(self) -> Iterator[PaperEntry]:
         """Yield the papers by position."""

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, Row, TextClause, text
 
+from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.identifiers import detect
 from jobrunner.store.database import Database
 
@@ -203,4 +204,8 @@ def iter_batches(
     place = {run_id: index for index, run_id in enumerate(runs)}
     for row in connection.execute(_BATCHES, {"session": session_id}):
         values = row._asdict()
-        yield StoredBatch(run=place[values.pop("run_id")], **values)
+        run_id = values.pop("run_id")
+        if run_id not in place:
+            name = f"batch {row.number} of {row.source}"
+            raise DamageFound(f"{name} is of no run of its session", hint=GET_BACK)
+        yield StoredBatch(run=place[run_id], **values)

@@ -22,8 +22,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from jobrunner.errors import DamageFound, JobrunnerError, StoreError
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, StoreError
 from jobrunner.files import make_directory
+from jobrunner.filesystem import check_locks, check_place
 from jobrunner.store import migrate
 
 APPLICATION_ID = 0x4A52554E
@@ -67,7 +68,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read transaction: everything read in the block is from one committed moment."""
-        with translated(self.path), self._reader.begin() as connection:
+        with translated(self.path, reading=True), self._reader.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -100,10 +101,11 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     With ``create`` a missing or empty file becomes a new database. Raises :class:`StoreError`
     (missing, unreadable, not ours, disk full), :class:`~jobrunner.errors.LeaseHeld` (a run is at
     work on a database that must be upgraded), :class:`~jobrunner.errors.Refused` (made by a newer
-    jobrunner) or :class:`DamageFound`.
+    jobrunner; its place is not safe) or :class:`DamageFound`.
     """
     _check_sqlite()
     path = _locate(path, create=create)
+    (check_place if create else check_locks)(path.parent)
     with translated(path):
         migrate.prepare(path, partial(connect, create=create))
     writer = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)
@@ -249,27 +251,29 @@ _ADVICE = {
 
 
 @contextmanager
-def translated(path: Path, *, quiet: bool = False) -> Iterator[None]:
+def translated(path: Path, *, quiet: bool = False, reading: bool = False) -> Iterator[None]:
     """Turn SQLite's errors into ours, told apart by code and never by text.
 
-    ``quiet``: swallow them instead, for clean-up that must not hide an earlier error.
+    ``quiet``: swallow them instead, for clean-up that must not hide an earlier error. ``reading``:
+    the block only asks what any whole database of ours can answer.
     """
     try:
         yield
     except DBAPIError as error:
         if not quiet:
-            raise _translate(path, error.orig) from error
+            raise _translate(path, error.orig, reading=reading) from error
     except sqlite3.Error as error:
         if not quiet:
-            raise _translate(path, error) from error
+            raise _translate(path, error, reading=reading) from error
 
 
-def _translate(path: Path, error: BaseException | None) -> JobrunnerError:
+def _translate(path: Path, error: BaseException | None, *, reading: bool) -> JobrunnerError:
     code = _code(error)
-    if code == sqlite3.SQLITE_CORRUPT:
+    is_text_broken = code == 0 and isinstance(error, sqlite3.OperationalError)  # no UTF-8
+    if code == sqlite3.SQLITE_CORRUPT or is_text_broken or (reading and code not in _ADVICE):
         return DamageFound(
             f"the database {path} is damaged: {error}",
-            hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
+            hint=GET_BACK,
         )
     reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
     return StoreError(f"cannot use the database {path}: {reason}", hint=hint)

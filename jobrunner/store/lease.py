@@ -1,11 +1,13 @@
 """The right of one process to run a session: an operating-system lock that dies with it.
 
 ``flock``, not POSIX ``lockf``: the latter is lost as soon as the holder opens and closes the file
-again. The lock file is never deleted, and there is nothing to unlock by hand.
+again. There is nothing to unlock by hand. A lock file goes only with its session: a lock on a file
+that has lost its name excludes nobody, so whoever gets one looks whether it is still there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -35,14 +37,18 @@ class FileLock:
         """
         if self._descriptor is not None:
             raise RuntimeError(f"{self.path} is locked already")
-        descriptor = _make(self.path)
-        try:
-            if _lock(descriptor, self.path, exclusive=exclusive, patience=patience):
-                self._descriptor = descriptor
-        finally:
-            if self._descriptor is None:
-                os.close(descriptor)
-        return self._descriptor is not None
+        deadline = time.monotonic() + patience
+        while self._descriptor is None:
+            descriptor = _make(self.path)
+            try:
+                if not _lock(descriptor, self.path, exclusive=exclusive, deadline=deadline):
+                    return False
+                if _is_at(self.path, descriptor):
+                    self._descriptor = descriptor
+            finally:
+                if self._descriptor is None:
+                    os.close(descriptor)
+        return True
 
     def release(self) -> None:
         """Give the lock back; without effect if it is not held."""
@@ -58,19 +64,28 @@ class FileLock:
 
 
 def _make(path: Path) -> int:
+    while True:
+        try:
+            make_directory(path.parent)
+            with contextlib.suppress(FileNotFoundError):  # the directory was deleted just now
+                return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the lock file {path}: {error.strerror}",
+                hint="check the directory's permissions, or name another place with --db",
+            ) from error
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Tell whether an open file still has its name."""
     try:
-        make_directory(path.parent)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise StoreError(
-            f"cannot make the lock file {path}: {error.strerror}",
-            hint="check the directory's permissions, or name another place with --db",
-        ) from error
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
-def _lock(descriptor: int, path: Path, *, exclusive: bool, patience: float) -> bool:
+def _lock(descriptor: int, path: Path, *, exclusive: bool, deadline: float) -> bool:
     mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    deadline = time.monotonic() + patience
     while not _try_lock(descriptor, mode, path):
         if time.monotonic() >= deadline:
             return False
@@ -110,6 +125,13 @@ def is_held(path: Path) -> bool:
         return not _try_lock(descriptor, fcntl.LOCK_SH, path)
     finally:
         os.close(descriptor)
+
+
+def remove_lock(path: Path) -> None:
+    """Delete a lock file that the caller holds, and its directory if nothing else is in it."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+        path.parent.rmdir()
 
 
 def session_directory(database: Path, session_id: str) -> Path:

@@ -8,15 +8,16 @@ on deletes its children (https://www.sqlite.org/lang_altertable.html, section 7)
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
+from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError
 from jobrunner.files import sync_directory
 from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD
@@ -36,14 +37,24 @@ def migrations_directory() -> Path:
 
 
 def current_revision(connection: sqlite3.Connection) -> str | None:
-    """Return the revision that a database is at, or None if it is empty."""
-    known = connection.execute(
-        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'alembic_version'"
-    ).fetchone()
-    if known is None:
+    """Return the revision that a database is at, or None if it is empty.
+
+    Tables and revision are made in one transaction: :class:`DamageFound` where only one is there.
+    """
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    }
+    if not tables:
         return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return None if row is None else str(row[0])
+    row = None
+    if "alembic_version" in tables:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is None or re.fullmatch(r"\d{4}", str(row[0])) is None:
+        raise DamageFound(
+            "the database is damaged: the revision of its schema is missing", hint=GET_BACK
+        )
+    return str(row[0])
 
 
 def prepare(path: Path, connect: Connect) -> None:
@@ -82,14 +93,23 @@ def upgrade(path: Path, connect: Connect, revision: str | None) -> Path | None:
         _hold_alone(lock, path, connect)
         if revision == HEAD or _revision_of(path, connect) != revision:
             return None
-        copy = _new_copy(path, revision)
-        try:
-            _back_up(path, connect, copy)
+        with backed_up(path, connect, revision) as copy:
             _migrate(path, connect, config, revision)
-        except BaseException:  # the database is as it was
-            copy.unlink()
-            raise
         return copy
+
+
+@contextmanager
+def alone(path: Path, connect: Connect) -> Iterator[None]:
+    """Keep runs away from a database for a block that changes its schema by hand, after a copy.
+
+    Raises what :func:`upgrade` does.
+    """
+    with FileLock(lock_path(path)) as lock, ExitStack() as stack:
+        _hold_alone(lock, path, connect, busy=True)
+        revision = _revision_of(path, connect)
+        if revision is not None:
+            stack.enter_context(backed_up(path, connect, revision))
+        yield
 
 
 def _migrate(path: Path, connect: Connect, config: Config, revision: str | None) -> None:
@@ -102,14 +122,15 @@ def _migrate(path: Path, connect: Connect, config: Config, revision: str | None)
             command.upgrade(config, HEAD)
 
 
-def _hold_alone(lock: FileLock, path: Path, connect: Connect) -> None:
+def _hold_alone(lock: FileLock, path: Path, connect: Connect, *, busy: bool = False) -> None:
     """Take the database's lock, so that no run is at work while its tables change.
 
-    Another upgrade is waited for, however long it takes; a run is not.
+    Another upgrade is waited for, however long it takes; a run is not. Unless there will be work
+    in any case (``busy``), a database that is at :data:`HEAD` now may have a run.
     """
     while not lock.acquire(exclusive=True):
         if lock.acquire(exclusive=False, patience=0):  # shared, so its holders are runs
-            if _revision_of(path, connect) == HEAD:
+            if not busy and _revision_of(path, connect) == HEAD:
                 return
             raise LeaseHeld(
                 f"{path} must be upgraded, but a run is at work on it",
@@ -122,29 +143,39 @@ def lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def _new_copy(path: Path, revision: str) -> Path:
-    """Make the file for a backup, open to whom the database is; earlier ones are kept."""
+@contextmanager
+def backed_up(path: Path, connect: Connect, revision: str) -> Iterator[Path]:
+    """Make a copy of a database for a block that changes it; if that fails the copy goes again.
+
+    The copy gets its name when it is whole; earlier ones are kept.
+    """
+    copy = next(copy for copy in _copies(path, revision) if not os.path.lexists(copy))
+    unfinished = copy.with_name(f".{copy.name}.tmp")
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        unfinished.unlink(missing_ok=True)  # whoever made it was killed: the lock is ours
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the backup copy {copy}: {error.strerror}",
+            hint="make the directory writable, or free some space, and try again",
+        ) from error
+    try:
+        with closing(connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
+            source.backup(target)
+        unfinished.rename(copy)
+        sync_directory(copy.parent)
+        yield copy
+    except BaseException:  # the database is as it was
+        unfinished.unlink(missing_ok=True)
+        copy.unlink(missing_ok=True)
+        raise
+
+
+def _copies(path: Path, revision: str) -> Iterator[Path]:
     for number in count(1):
         middle = "" if number == 1 else f".{number}"
-        copy = path.with_name(f"{path.name}.pre-{revision}{middle}.bak")
-        try:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StoreError(
-                f"cannot make the backup copy {copy}: {error.strerror}",
-                hint="make the directory writable, or free some space, and try again",
-            ) from error
-        return copy
-    raise AssertionError  # numbers do not end
-
-
-def _back_up(path: Path, connect: Connect, copy: Path) -> None:
-    with closing(connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    sync_directory(copy.parent)  # else a power cut may bring back the journal that empties the copy
+        yield path.with_name(f"{path.name}.pre-{revision}{middle}.bak")
 
 
 def engine(path: Path, connect: Connect) -> Engine:
@@ -168,7 +199,7 @@ def check_foreign_keys(connection: Connection) -> None:
     if broken:
         raise DamageFound(
             f"{len(broken)} rows point at missing rows, first in {broken[0][0]}",
-            hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
+            hint=GET_BACK,
         )
 
 

@@ -13,7 +13,7 @@ from jobrunner.papers import Identifiers
 from jobrunner.store import schema
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
 from jobrunner.store.database import Database
-from jobrunner.store.rows import SessionRow
+from jobrunner.store.rows import EventRow, SessionRow
 from jobrunner.store.sessions import INPUT, identifier_rows, paper_row
 from jobrunner.store.sources import insert_source
 from jobrunner.store.writing import next_id, set_session, to_json, write_event
@@ -30,7 +30,8 @@ class Restored(Struct, frozen=True, kw_only=True):
 class Restoration:
     """A session that is being made again; invisible until :meth:`seal`.
 
-    ``runs`` are columns of the table ``run``; batches name them by their place. Raises StoreError.
+    ``runs`` are columns of the table ``run``; batches and events name them by their place. Raises
+    StoreError.
     """
 
     def __init__(
@@ -63,6 +64,18 @@ class Restoration:
             ]
             if rows:
                 connection.execute(insert(schema.run), rows)
+
+    def add_events(self, events: Sequence[tuple[EventRow, int | None]]) -> None:
+        """Insert the history, each event with the place of its run."""
+        with self._database.write() as connection:
+            for event, place in events:
+                values = {"at": event.at, "kind": event.kind, "message": event.message}
+                run_id = None if place is None else self._runs[place]
+                connection.execute(
+                    insert(schema.event).values(
+                        session_id=self._session_id, run_id=run_id, **values
+                    )
+                )
 
     def add_batches(self, batches: Sequence[StoredBatch]) -> None:
         """Insert batches, which must come before their papers."""

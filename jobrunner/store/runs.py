@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from jobrunner import __version__, clock
-from jobrunner.errors import LeaseHeld
+from jobrunner.errors import LeaseHeld, Refused, SessionError
+from jobrunner.filesystem import check_place
 from jobrunner.store import schema
 from jobrunner.store.database import Database
-from jobrunner.store.lease import FileLock, is_held, session_lock
+from jobrunner.store.lease import PATIENCE_S, FileLock, is_held, remove_lock, session_lock
 from jobrunner.store.migrate import lock_path
 from jobrunner.store.rows import RunRow
 from jobrunner.store.writing import fence, set_session, write_event
@@ -43,27 +45,62 @@ class Lease:
         self.release()
 
 
-def take_lease(database: Database, session_id: str) -> Lease:
+def take_lease(
+    database: Database, session_id: str, *, new: bool = False, patience: float = PATIENCE_S
+) -> Lease:
     """Lease a session, or raise :class:`LeaseHeld` naming who holds it.
 
     Whoever gets it knows that an earlier run without an end has crashed, and writes that down.
+    Raises :class:`SessionError` if the session was deleted meanwhile, unless it is ``new`` and its
+    row is still to be made; :class:`Refused` if a newer jobrunner has upgraded the database, or
+    where locks do not work.
     """
+    check_place(database.path.parent)
     shared = FileLock(lock_path(database.path))
     if not shared.acquire(exclusive=False):
         raise LeaseHeld(f"{database.path} is being upgraded", hint="try again in a moment")
     own = FileLock(session_lock(database.path, session_id))
     lease = Lease(session_id, (own, shared))
     try:
-        if not own.acquire(exclusive=True):
+        _check_revision(database)
+        if not own.acquire(exclusive=True, patience=patience):
             raise LeaseHeld(
                 f"session {session_id} is running elsewhere{_holder(database, session_id)}",
                 hint=f"look at it with `jobrunner status {session_id}`",
             )
+        if not new:
+            _check_row(database, own.path, session_id)
         _note_crashes(database, session_id)
     except BaseException:
         lease.release()
         raise
     return lease
+
+
+def _check_revision(database: Database) -> None:
+    """Demand the schema that this version works with: nobody changes it while we share the lock."""
+    with database.read() as connection:
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if revision != schema.HEAD:
+        raise Refused(
+            f"{database.path} was upgraded meanwhile by a newer jobrunner (schema {revision};"
+            f" this one knows {schema.HEAD})",
+            hint="upgrade jobrunner, or name another database with --db",
+        )
+
+
+def _check_row(database: Database, lock: Path, session_id: str) -> None:
+    with database.read() as connection:
+        row = connection.execute(
+            select(schema.session.c.id).where(schema.session.c.id == session_id)
+        )
+        if row.first() is not None:
+            return
+    remove_lock(lock)
+    raise SessionError(
+        f"session {session_id} was deleted meanwhile",
+        hint="list the sessions with `jobrunner sessions list`",
+    )
 
 
 def _holder(database: Database, session_id: str) -> str:

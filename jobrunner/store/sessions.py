@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -139,10 +139,23 @@ def paper_row(paper: InputPaper, session_id: str, row_id: int, position: int) ->
 
 
 def seal_session(
-    database: Database, session_id: str, *, input_format: str, sha256: str, other: dict[str, Any]
+    database: Database,
+    session_id: str,
+    *,
+    input_format: str,
+    sha256: str,
+    other: dict[str, Any],
+    check: Callable[[list[SessionRow]], None] | None = None,
 ) -> None:
-    """Make a loaded session visible: from here on the input file is not needed any more."""
+    """Make a loaded session visible: from here on the input file is not needed any more.
+
+    ``check`` is given the unfinished sessions of the same input and may refuse, by raising; none is
+    sealed meanwhile.
+    """
     with database.write() as connection:
+        if check is not None:
+            visible = find_visible(connection)
+            check([s for s in visible if s.status in UNFINISHED and s.input_sha256 == sha256])
         set_session(
             connection,
             session_id,
@@ -189,13 +202,16 @@ def find_sessions(connection: Connection, session_id: str) -> list[SessionRow]:
 
 def list_sessions(database: Database) -> list[SessionRow]:
     """Return all sessions, the oldest first."""
-    table = schema.session
     with database.read() as connection:
-        rows = connection.execute(
-            select(table)
-            .where(table.c.status != "loading")
-            .order_by(table.c.created_at, table.c.id)
-        ).all()
+        return find_visible(connection)
+
+
+def find_visible(connection: Connection) -> list[SessionRow]:
+    """Return all sessions that are loaded, as a transaction sees them, the oldest first."""
+    table = schema.session
+    rows = connection.execute(
+        select(table).where(table.c.status != "loading").order_by(table.c.created_at, table.c.id)
+    ).all()
     return [_session(row) for row in rows]
 
 
@@ -230,14 +246,19 @@ def set_options(database: Database, lease: Lease, options: Options, output: str 
 
 def list_events(database: Database, session_id: str, *, last: int = 1000) -> list[EventRow]:
     """Return the last events of a session, the oldest first."""
-    table = schema.event
     with database.read() as connection:
-        rows = connection.execute(
-            select(table.c.at, table.c.kind, table.c.message, table.c.run_id)
-            .where(table.c.session_id == session_id)
-            .order_by(table.c.id.desc())
-            .limit(last)
-        ).all()
+        return find_events(connection, session_id, last=last)
+
+
+def find_events(connection: Connection, session_id: str, *, last: int = 1000) -> list[EventRow]:
+    """Return the last events of a session as a transaction sees them, the oldest first."""
+    table = schema.event
+    rows = connection.execute(
+        select(table.c.at, table.c.kind, table.c.message, table.c.run_id)
+        .where(table.c.session_id == session_id)
+        .order_by(table.c.id.desc())
+        .limit(last)
+    ).all()
     return [EventRow(**row._asdict()) for row in reversed(rows)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, text
 
 from jobrunner.store import schema
 from jobrunner.store.database import Database
@@ -21,6 +21,24 @@ def list_snapshots(database: Database, session_id: str) -> list[SnapshotRow]:
             select(*_COLUMNS).where(table.c.session_id == session_id).order_by(table.c.number)
         ).all()
     return [SnapshotRow(**row._asdict()) for row in rows]
+
+
+_EVER = text(
+    """
+    SELECT message FROM event WHERE session_id = :session AND kind = 'snapshot' AND id >
+        (SELECT coalesce(max(id), 0) FROM event WHERE session_id = :session AND kind = 'restored')
+    """
+)
+
+
+def own_snapshots(database: Database, session_id: str) -> set[str]:
+    """Return the paths of all snapshots that were ever recorded, by the session's history.
+
+    Those of before a restore are not its own: they may hold what the restored session lacks.
+    """
+    with database.read() as connection:
+        messages = connection.execute(_EVER, {"session": session_id}).scalars()
+        return {message.partition(" (")[0] for message in messages}
 
 
 def is_snapshot_owed(database: Database, session_id: str) -> bool:

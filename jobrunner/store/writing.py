@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Table, insert, update
 
 from jobrunner import clock
-from jobrunner.errors import DamageFound, LeaseLost
+from jobrunner.errors import GET_BACK, DamageFound, LeaseLost
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 
@@ -77,5 +77,5 @@ def from_json(text_: str, kind: type[T], what: str) -> T:
     except msgspec.MsgspecError as error:
         raise DamageFound(
             f"{what} cannot be read: {error}",
-            hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
+            hint=GET_BACK,
         ) from error

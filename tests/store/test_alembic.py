@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from jobrunner.store.database import open_database
+from jobrunner.store.lease import FileLock
+from jobrunner.store.migrate import lock_path
 from jobrunner.store.schema import HEAD
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def alembic(database: Path, *arguments: str, checkout: Path = ROOT) -> str:
+def alembic(database: Path, *arguments: str, checkout: Path = ROOT, code: int = 0) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "alembic", *arguments],
         cwd=checkout,
@@ -25,8 +27,8 @@ def alembic(database: Path, *arguments: str, checkout: Path = ROOT) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_upgrade_makes_a_database_that_jobrunner_takes_for_its_own(tmp_path: Pat
     path = tmp_path / "deep" / "state.db"
     alembic(path, "upgrade", "head")
     open_database(path).close()
-    assert [entry.name for entry in path.parent.iterdir()] == ["state.db"]
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["state.db", "state.db.lock"]
 
 
 def test_current_tells_the_revision(path: Path) -> None:
@@ -66,3 +68,21 @@ def test_revision_writes_a_migration_that_runs_once_it_is_filled_in(
     made.write_text(text.replace("raise NotImplementedError", 'op.execute("CREATE TABLE t (a)")'))
     alembic(path, "upgrade", "head", checkout=checkout)
     assert alembic(path, "current", checkout=checkout).split() == ["0002", "(head)"]
+
+
+def test_upgrade_by_hand_makes_a_copy_first_and_waits_for_no_run(
+    path: Path, checkout: Path
+) -> None:
+    open_database(path, create=True).close()
+    alembic(path, "revision", "-m", "a note", "--rev-id", "0002", checkout=checkout)
+    made = checkout / "migrations" / "versions" / "0002_a_note.py"
+    text = made.read_text().replace("raise NotImplementedError", 'op.execute("CREATE TABLE t (a)")')
+    made.write_text(text)
+    with FileLock(lock_path(path)) as run:
+        assert run.acquire(exclusive=False)
+        said = alembic(path, "upgrade", "head", checkout=checkout, code=1)
+        assert "a run is at work on it" in said
+        assert alembic(path, "current", checkout=checkout).split() == [HEAD]
+    alembic(path, "upgrade", "head", checkout=checkout)
+    copy = path.with_name(f"{path.name}.pre-{HEAD}.bak")
+    assert alembic(copy, "current", checkout=checkout).split() == [HEAD]

@@ -24,11 +24,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from jobrunner.errors import DamageFound, LeaseHeld, StoreError
+from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
 from jobrunner.store import migrate
 from jobrunner.store.database import Database, connect, open_database
 from jobrunner.store.lease import FileLock
 from jobrunner.store.migrate import lock_path
+from jobrunner.store.runs import take_lease
 from jobrunner.store.schema import HEAD, metadata
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -454,3 +455,14 @@ def test_a_database_that_somebody_else_made_meanwhile_is_not_upgraded_without_a_
 
 def test_a_run_and_an_upgrade_use_the_lock_beside_the_database() -> None:
     assert lock_path(Path("/data/state.db")) == Path("/data/state.db.lock")
+
+
+def test_a_lease_is_refused_on_a_database_that_a_newer_version_has_upgraded_meanwhile(
+    older: Path, second: Second
+) -> None:
+    with closing(open_database(older)) as database:
+        second(REBUILD)
+        assert upgraded(older) is not None
+        with pytest.raises(Refused, match="upgraded meanwhile by a newer jobrunner") as caught:
+            take_lease(database, "a")
+    assert caught.value.hint

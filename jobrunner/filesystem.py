@@ -1,0 +1,121 @@
+"""Whether a directory is a place for a database: locks that exclude, memory that is shared.
+
+SQLite's write-ahead log lives in memory that its processes share, and one runner is told from two
+by locks. Network file systems promise neither, and where they fail, they fail silently.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from jobrunner.errors import Refused
+
+NETWORK = frozenset(
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"),
+        *("gpfs", "beegfs", "orangefs", "panfs", "ocfs2", "gfs2"),
+        *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.juicefs"),
+    )
+)
+"""File systems on which SQLite's write-ahead log or locks are known not to be safe."""
+
+ALLOW = "JOBRUNNER_NETWORK_DISK"
+"""The variable that, set to 1, says that one machine alone uses a database on such a one."""
+
+
+def check_place(directory: Path) -> None:
+    """Refuse a directory where a database would not be safe. Raises :class:`Refused`."""
+    kind = kind_of(directory)
+    if kind in NETWORK and os.environ.get(ALLOW) != "1":
+        raise Refused(
+            f"{directory} is on {kind}, a network file system, where a database is not safe:"
+            " neither locks nor SQLite's log are shared between machines",
+            hint="put the database on a local disk with --db, or, if this machine alone uses it,"
+            f" set {ALLOW}=1",
+        )
+    check_locks(directory)
+
+
+def check_locks(directory: Path) -> None:
+    """Refuse a directory where locks or shared memory do not work. Raises :class:`Refused`."""
+    fault = fault_of(directory)
+    if fault is not None:
+        raise Refused(
+            f"a database in {directory} is not safe: {fault}",
+            hint="put the database on a local disk with --db",
+        )
+
+
+def kind_of(directory: Path) -> str:
+    """Return the type of the file system that a directory is on, '' where that is not told."""
+    best, kind = "", ""
+    for mount_point, type_ in _mounts():
+        inside = directory == Path(mount_point) or Path(mount_point) in directory.parents
+        if inside and len(mount_point) >= len(best):
+            best, kind = mount_point, type_
+    return kind
+
+
+def _mounts() -> Iterator[tuple[str, str]]:
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return
+    for line in lines.splitlines():
+        fields = line.split(" ")
+        yield re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[1]), fields[2]
+
+
+def fault_of(directory: Path) -> str | None:
+    """Try locks and shared memory on an unnamed file; return what does not work, None if all does.
+
+    None also if no file can be made there: whoever needs one will say why.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=directory, prefix=".jobrunner-", buffering=0) as file:
+            return _fault(file)
+    except OSError:
+        return None
+
+
+def _fault(file: IO[bytes]) -> str | None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _can_lock_again(file):
+            return "the locks of its file system do not exclude each other"
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+    except OSError as error:
+        return f"its file system does not support locks ({error.strerror})"
+    try:
+        file.truncate(mmap.PAGESIZE)
+    except OSError:  # a limit of the process or of the disk
+        return None
+    try:
+        mmap.mmap(file.fileno(), mmap.PAGESIZE).close()
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            return f"its file system does not support shared memory ({error.strerror})"
+    return None
+
+
+def _can_lock_again(file: IO[bytes]) -> bool:
+    """Tell whether a second holder gets the lock that the first one has."""
+    try:
+        second = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # no such names here: not known
+        return False
+    try:
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(second)
+    return True

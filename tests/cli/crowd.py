@@ -1,0 +1,167 @@
+"""Many starts of the program at the very same moment: forks of one process that has it loaded.
+
+A start from nothing takes half a second, and its moment varies by more than any race lasts; these
+wait at a gate with everything imported, so that hundreds of them meet.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+PATIENCE_S = 240.0
+
+
+class End(NamedTuple):
+    """How one start ended; ``code`` is None for one that goes on working."""
+
+    command: str
+    pid: int
+    code: int | None
+    out: str
+    err: str
+
+
+class Crowd:
+    """The process that forks; it is started once for many races."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def race(
+        self,
+        directory: Path,
+        environment: dict[str, str],
+        commands: list[list[str]],
+        *,
+        kill: int | None = None,
+        stay: int = 0,
+    ) -> list[End]:
+        """Start all commands at once, and kill a process as the gate opens.
+
+        Returns when at most ``stay`` of them are still at work; those are killed then.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        wanted = {
+            "directory": str(directory),
+            "environment": environment,
+            "commands": commands,
+            "kill": kill,
+            "stay": stay,
+        }
+        self._process.stdin.write(json.dumps(wanted) + "\n")
+        self._process.stdin.flush()
+        return [End(*end) for end in json.loads(self._process.stdout.readline())]
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        with self._process:
+            self._process.stdin.close()
+
+
+def _load_everything() -> None:
+    import jobrunner  # noqa: PLC0415 - only the script needs it, as it is where it runs
+
+    for module in pkgutil.walk_packages(jobrunner.__path__, "jobrunner."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    importlib.import_module("alembic.command")
+    importlib.import_module("rich.live")
+
+
+def _start(command: list[str], gate: int, place: Path) -> None:
+    """Wait for the gate, then be the program. Does not return."""
+    from jobrunner.cli.main import main  # noqa: PLC0415
+
+    for number, name in ((0, os.devnull), (1, f"{os.getpid()}.out"), (2, f"{os.getpid()}.err")):
+        file = os.open(place / name, os.O_RDWR | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+    os.read(gate, 1)
+    sys.argv = ["jobrunner", *command]
+    code = 0
+    try:
+        main()
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _reap(children: dict[int, list[str]], stay: int) -> dict[int, int]:
+    """Wait until at most ``stay`` children are at work, and kill those.
+
+    Returns the exit codes of the others by pid.
+    """
+    ended: dict[int, int] = {}
+    deadline = time.monotonic() + PATIENCE_S
+    while len(ended) < len(children) - stay and time.monotonic() < deadline:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid:
+            ended[pid] = os.waitstatus_to_exitcode(status)
+        else:
+            time.sleep(0.01)
+    time.sleep(0.1 if stay else 0)  # it may be about to end
+    for pid in children.keys() - ended.keys():
+        over, status = os.waitpid(pid, os.WNOHANG)
+        if over:
+            ended[pid] = os.waitstatus_to_exitcode(status)
+        else:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return ended
+
+
+def _run(commands: list[list[str]], kill: int | None, stay: int, place: Path) -> list[End]:
+    gate, opener = os.pipe()
+    children: dict[int, list[str]] = {}
+    for command in commands:
+        pid = os.fork()
+        if pid == 0:
+            os.close(opener)
+            _start(command, gate, place)
+        children[pid] = command
+    if kill is not None:
+        os.kill(kill, signal.SIGKILL)
+    os.close(opener)
+    os.close(gate)
+    ended = _reap(children, stay)
+    return [
+        End(
+            " ".join(command),
+            pid,
+            ended.get(pid),
+            (place / f"{pid}.out").read_text(encoding="utf-8"),
+            (place / f"{pid}.err").read_text(encoding="utf-8"),
+        )
+        for pid, command in children.items()
+    ]
+
+
+if __name__ == "__main__":
+    _load_everything()
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        os.chdir(wanted["directory"])
+        os.environ.clear()
+        os.environ.update(wanted["environment"])
+        with TemporaryDirectory() as name:
+            ends = _run(wanted["commands"], wanted["kill"], wanted["stay"], Path(name))
+        sys.stdout.write(json.dumps(ends) + "\n")
+        sys.stdout.flush()
