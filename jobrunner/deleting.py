@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from jobrunner import faults
 from jobrunner.errors import FileError
 from jobrunner.store.database import Database
 from jobrunner.store.lease import session_directory
@@ -18,6 +19,7 @@ def delete_whole(database: Database, session_id: str) -> None:
     """
     with take_lease(database, session_id):
         delete_session(database, session_id)
+        faults.point("delete.files")
         directory = session_directory(database.path, session_id)
         try:
             shutil.rmtree(directory)

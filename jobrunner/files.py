@@ -127,6 +127,7 @@ def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
     """Make ``target`` a whole copy of ``source`` (or a link to it), with its own checksum file."""
     if not (link and _link(source, target)):
         _copy(source, target)
+    faults.point("publish.renamed")
     write_sidecar(target, sha256)
 
 
@@ -150,6 +151,7 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfileobj(old, new, CHUNK)
             new.flush()
             os.fsync(new.fileno())
+        faults.point("publish.copied")
         _put(temporary, target)
     except OSError as error:
         raise FileError(

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
+from jobrunner import faults
 from jobrunner.errors import InputError, Refused, SessionError
 from jobrunner.files import sha256_of
 from jobrunner.inputs import InputPaper, open_input
@@ -115,6 +116,7 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
     with open_input(path) as papers:
         new = _new(papers.papers(), known)
         added = add_papers(database, session.id, new, first=known.total())
+        faults.point("input.added")
         update_input(database, lease, path=str(path), sha256=papers.sha256, added=added)
     return added
 
@@ -189,6 +191,7 @@ def apply_changes(
     output = str(changes.output.resolve()) if changes.output else session.output
     if changes.sources is not None:
         choose_sources(database, lease, changes.sources)
+        faults.point("sources.chosen")
     if changes.accepted:
         add_event(database, session.id, "warning", f"allowed: {changes.accepted}")
     if options != old or output != session.output:
@@ -273,8 +276,10 @@ def retire(database: Database, lease: Lease, retries: Retries) -> int:
     for source in _chosen(list_sources(database, lease.session_id), retries.sources):
         for outcome in retries.outcomes:
             count += retire_records(database, lease, source, outcome)
+            faults.point("retry.between")
     said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
     reopen(database, lease, kind="retry", message=f"{count} answers ({said}) asked for again")
+    faults.point("retry.retired")
     return count
 
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select, update
 
-from jobrunner import __version__, clock
+from jobrunner import __version__, clock, faults
 from jobrunner.errors import LeaseHeld
 from jobrunner.store import schema
 from jobrunner.store.database import Database
@@ -59,6 +59,7 @@ def take_lease(database: Database, session_id: str) -> Lease:
                 f"session {session_id} is running elsewhere{_holder(database, session_id)}",
                 hint=f"look at it with `jobrunner status {session_id}`",
             )
+        faults.point("lease.taken")
         _note_crashes(database, session_id)
     except BaseException:
         lease.release()
@@ -88,6 +89,7 @@ def _note_crashes(database: Database, session_id: str) -> None:
             message = f"the run of pid {row.pid} had ended without saying so"
             write_event(connection, session_id, row.id, "crashed", message)
         set_session(connection, session_id, status="interrupted", run_id=None)
+        faults.point("crash.noting")
 
 
 def is_running(database: Database, session_id: str) -> bool:
@@ -135,6 +137,8 @@ def start_run(database: Database, lease: Lease) -> None:
             .where(table.c.session_id == session_id, table.c.status == "stopped")
             .values(status="active", error=None, not_before=None, updated_at=moment)
         )
+        faults.point("run.starting")
+    faults.point("run.started")
     lease.run_id = int(run_id)
 
 
@@ -149,6 +153,7 @@ def end_run(database: Database, lease: Lease, *, status: str, reason: str) -> No
         )
         set_session(connection, lease.session_id, status=status, run_id=None)
         write_event(connection, lease.session_id, lease.run_id, status, reason)
+    faults.point("run.ended")
     lease.run_id = None
 
 

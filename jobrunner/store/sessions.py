@@ -71,6 +71,7 @@ def create_session(
         )
         for ordinal, name in enumerate(options.sources):
             insert_source(connection, session_id, name, ordinal)
+    faults.point("session.created")
 
 
 def add_papers(
@@ -142,6 +143,7 @@ def seal_session(
     database: Database, session_id: str, *, input_format: str, sha256: str, other: dict[str, Any]
 ) -> None:
     """Make a loaded session visible: from here on the input file is not needed any more."""
+    faults.point("load.sealing")
     with database.write() as connection:
         set_session(
             connection,
@@ -260,3 +262,4 @@ def delete_session(database: Database, session_id: str) -> None:
     with database.write() as connection:
         for statement in _DELETIONS:
             connection.execute(text(statement), {"id": session_id})
+        faults.point("delete.rows")
