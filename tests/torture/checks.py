@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobrunner.sample import Served
 from jobrunner.status import read_status
@@ -59,13 +60,14 @@ class Asked(Struct, frozen=True):
 class State(Struct, frozen=True, kw_only=True):
     """What is committed in one session.
 
-    ``facts`` never change nor vanish. ``answered`` must not be asked again, ``outcomes`` tells the
-    outcome of each answered paper. ``problems`` are what is wrong already.
+    ``facts`` never change nor vanish, nor do those of ``bystanders``. ``outcomes`` are those of
+    the answered papers, by source and position; ``problems`` are what is wrong already.
     """
 
     session: str | None = None
     status: str = ""
     facts: frozenset[Fact] = frozenset()
+    bystanders: frozenset[Fact] = frozenset()
     outcomes: dict[tuple[str, int], str] = {}
     passed_on: frozenset[tuple[str, int]] = frozenset()
     papers: int = 0
@@ -94,15 +96,15 @@ def look(directory: Path, scratch: Path, others: Sequence[str] = ()) -> State:
         if len(ours) > 1:
             problems.append(f"{len(ours)} sessions where one was made: {ours}")
         found = _state(connection, ours[0]) if ours else State()
+        beside = frozenset(
+            fact for other in others for fact in _state(connection, other).facts
+        )
         problems += [line for name in ours for line in _snapshots(connection, scratch, name)]
     problems += _published(directory)
     problems += _by_jobrunner(database)
     if ours:
         problems += _log(directory, ours[0], found)
-    return State(
-        **{name: getattr(found, name) for name in State.__struct_fields__ if name != "problems"},
-        problems=tuple(problems),
-    )
+    return replace(found, problems=tuple(problems), bystanders=beside)
 
 
 def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
@@ -149,7 +151,7 @@ def _runs(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _state(connection: sqlite3.Connection, session: str) -> State:
     batches = {row["id"]: row for row in connection.execute(_BATCHES)}
-    row = connection.execute("SELECT status FROM session WHERE id = ?", (session,)).fetchone()
+    found = connection.execute("SELECT status FROM session WHERE id = ?", (session,)).fetchone()
     facts: set[Fact] = {
         (row["name"], *tuple(row)[3:11], row["committed_at"])
         for row in batches.values()
@@ -170,7 +172,7 @@ def _state(connection: sqlite3.Connection, session: str) -> State:
     count = connection.execute("SELECT count(*) FROM paper WHERE session_id = ?", (session,))
     return State(
         session=session,
-        status=row["status"],
+        status=found["status"] if found else "",
         facts=frozenset(facts),
         outcomes=outcomes,
         passed_on=frozenset(passed_on),
@@ -261,12 +263,35 @@ def _log(directory: Path, session: str, state: State) -> Iterator[str]:
         yield f"lost: {logged} batches were committed as the log tells, {there} are there"
 
 
-def lost(before: State, after: State) -> list[str]:
-    """What was committed before and is not there any more."""
-    if before.session is None or before.session != after.session:
-        return [] if before.session is None else [f"lost: the session {before.session}"]
-    gone = sorted(before.facts - after.facts, key=repr)
+def lost(before: State, after: State, *, may_go: bool = False) -> list[str]:
+    """What was committed before and is not there any more; ``may_go``: the session was deleted."""
+    gone = sorted(before.bystanders - after.bystanders, key=repr)
+    if before.session is not None and after.session != before.session and not may_go:
+        return [f"lost: the session {before.session}"]
+    if after.session == before.session:
+        gone += sorted(before.facts - after.facts, key=repr)
     return [f"lost: {fact}" for fact in gone[:3]]
+
+
+def not_restored(snapshot: Path, before: State, after: State) -> list[str]:
+    """How a session that was made from a snapshot differs from what the snapshot holds."""
+    document = json.loads(snapshot.read_bytes())
+    held = {("batch", batch["source"], batch["number"]) for batch in document["batches"]}
+    for paper in document["papers"]:
+        place = paper["position"]
+        answers = [*paper.get("records", {}).items()]
+        answers += [(entry["source"], entry) for entry in paper.get("retired", ())]
+        held |= {(name, place, entry["batch"], entry["outcome"]) for name, entry in answers}
+        missed = paper.get("missed", {})
+        held |= {(name, place, number, "passed_on") for name, number in missed.items()}
+    there = {
+        ("batch", fact[0], fact[1]) if len(fact) > 5 else fact[:4]  # batches are the longer facts
+        for fact in after.facts
+    }
+    found = [f"restored: not there: {fact}" for fact in sorted(held - there, key=repr)[:3]]
+    found += [f"restored: not in it: {fact}" for fact in sorted(there - held, key=repr)[:3]]
+    strange = sorted(after.facts - before.facts, key=repr)
+    return found + [f"restored: never committed: {fact}" for fact in strange[:3]]
 
 
 def asked_again(
@@ -305,17 +330,12 @@ def leftovers(directory: Path, state: State) -> Iterator[str]:
             yield f"leftover: {len(kept)} snapshots"
 
 
-def rows_left(database: Path, sessions: Sequence[str]) -> dict[str, int]:
-    """Return the tables that hold rows, with how many, beside those of some sessions."""
+def rows_left(database: Path) -> dict[str, int]:
+    """Return the tables that hold rows, with how many; that of the schema's version apart."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        tables = ("session", "run", "paper", "source_state", "snapshot", "event")
-        marks = ", ".join("?" * len(sessions))
-        found: dict[str, Any] = {}
-        for table in tables:
-            column = "id" if table == "session" else "session_id"
-            sql = f"SELECT count(*) FROM {table} WHERE {column} NOT IN ({marks})"  # noqa: S608
-            found[table] = connection.execute(sql, tuple(sessions)).fetchone()[0]
-        for table in ("record", "retired_record", "lookup_miss", "identifier"):
-            sql = f"SELECT count(*) FROM {table} WHERE paper_id NOT IN (SELECT id FROM paper)"  # noqa: S608
-            found[table] = connection.execute(sql).fetchone()[0]
-        return {name: count for name, count in found.items() if count}
+        names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'alembic_version'"
+        counts = {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
+            for (name,) in connection.execute(names).fetchall()
+        }
+    return {name: count for name, count in counts.items() if count}

@@ -2,7 +2,8 @@
 
 ``python -m tests.torture.services DIRECTORY`` serves the made-up library, logs every request under
 the directory before it is answered, and obeys lines on its standard input: ``spoil 3 5`` answers
-broken records for these papers, ``calm`` answers truly again. It ends with its standard input.
+broken records for these papers, ``slow 2`` answers after two seconds, ``calm`` as it should again.
+It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import msgspec
 from msgspec.structs import replace
 
 from jobrunner.sample import Api, Crossref, LocalServer, OpenAlex, SemanticScholar, Served
+from jobrunner.sample.faults import always, slow
 from jobrunner.sample.messages import Plan, Reply
 from tests.cli import library, trio
 
@@ -68,6 +70,13 @@ def _walk(value: Any, numbers: frozenset[int]) -> Any:
     return {name: _walk(one, numbers) for name, one in value.items()}
 
 
+PLANS: dict[str, Callable[[list[str]], Plan | None]] = {
+    "spoil": lambda words: spoiling(frozenset(map(int, words))),
+    "slow": lambda words: always(slow(float(words[0]))),
+    "calm": lambda _words: None,
+}
+
+
 def serve(directory: Path, latency: float) -> None:
     """Serve until the standard input ends."""
     with ExitStack() as stack:
@@ -79,8 +88,8 @@ def serve(directory: Path, latency: float) -> None:
         }
         _say({name: server.base_url for name, server in servers.items()})
         for line in sys.stdin:
-            order, *numbers = line.split()
-            plan = spoiling(frozenset(map(int, numbers))) if order == "spoil" else None
+            order, *words = line.split()
+            plan = PLANS[order](words)
             for server in servers.values():
                 server.faults = plan
             _say(order)
@@ -115,23 +124,23 @@ class Services:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
 
-    def new_bytes(self) -> int:
-        """How much the logs have grown since they were read."""
-        return sum(self._size(name) - self._read[name] for name in trio.NAMES)
-
-    def _size(self, name: str) -> int:
-        return self._logs[name].stat().st_size
+    def unread(self) -> int:
+        """How many requests were logged since they were read."""
+        return sum(len(self._lines(name)) for name in trio.NAMES)
 
     def read(self) -> dict[str, list[Served]]:
         """Return the requests since the last call."""
         return {name: self._tail(name) for name in trio.NAMES}
 
     def _tail(self, name: str) -> list[Served]:
-        with self._logs[name].open("rb") as file:
-            file.seek(self._read[name])
-            lines = [line for line in file if line.endswith(b"\n")]
+        lines = self._lines(name)
         self._read[name] += sum(map(len, lines))
         return [msgspec.json.decode(line, type=Served) for line in lines]
+
+    def _lines(self, name: str) -> list[bytes]:
+        with self._logs[name].open("rb") as file:
+            file.seek(self._read[name])
+            return [line for line in file if line.endswith(b"\n")]
 
     def close(self) -> None:
         """End the process."""

@@ -1,0 +1,166 @@
+"""What is done to one session: a list of steps that a seed makes, and makes again.
+
+The n-th session of a seed has always the same steps, whatever ran before it. Where a kill by time
+hits is up to the machine; at which moment a kill at a named point hits is not.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from tests.cli.trio import CROSSREF, NAMES, OPENALEX
+
+LOADING = ("migrate.inside", "session.created", "load.inside", "load.sealing", "lease.taken")
+STARTING = ("lease.taken", "crash.noting", "run.starting", "run.started")
+WORKING = ("batch.answered", "commit.inside", "commit.before", "commit.after")
+SHOWING = (
+    *("snapshot.begin", "snapshot.half", "snapshot.written", "snapshot.renamed"),
+    *("snapshot.recording", "snapshot.recorded", "publish.copied", "publish.renamed"),
+)
+ENDING = ("run.ending", "run.ended")
+RUNNING = (*STARTING, *WORKING, *WORKING, *SHOWING, *ENDING)
+
+POINTS = {
+    "begin": LOADING,
+    "work": RUNNING,
+    "rival": (),
+    "add": ("sources.chosen", *STARTING, *WORKING),
+    "grow": ("input.added", "load.inside", *STARTING, *WORKING),
+    "spoil": WORKING,
+    "retry": ("retry.inside", "retry.between", "retry.retired", *STARTING, *WORKING),
+    "again": ("retry.inside", "retry.between", "retry.retired", *WORKING),
+    "snapshot": SHOWING,
+    "copy": ("snapshot.half", "snapshot.written", "publish.renamed"),
+    "delete": ("lease.taken", "delete.rows", "delete.files"),
+    "restore": ("lease.taken", "restore.inside", "restore.sealing"),
+    "clean": ("lease.taken", "delete.rows", "delete.files"),
+}
+"""Every action, with the points at which it can be killed."""
+
+MOST = {"batch.answered": 4, "commit.inside": 4, "commit.before": 4, "commit.after": 4}
+SEVERAL = {**MOST, **dict.fromkeys(SHOWING, 2), "retry.between": 3, "delete.rows": 1}
+
+SUBPROCESSES = 0.06
+"""The share of runs that are started as users start them."""
+
+
+class Kill(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a run is killed: at a point, after seconds, or some seconds after some requests.
+
+    All empty: not at all.
+    """
+
+    point: str = ""
+    requests: int = 0
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        if self.point:
+            return f"killed at {self.point}"
+        if self.seconds is None:
+            return "not killed"
+        after = f" after {self.requests} requests" if self.requests else ""
+        return f"killed {self.seconds:.3f} s{after or ' after its start'}"
+
+
+NO_KILL = Kill()
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One command, and when it is killed. ``numbers`` are the papers that are spoiled."""
+
+    action: str
+    kill: Kill = NO_KILL
+    forked: bool = True
+    numbers: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        extra = f" {' '.join(map(str, self.numbers))}" if self.numbers else ""
+        return f"{self.action}{extra}, {self.kill}{'' if self.forked else ', a process of its own'}"
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """What a session is made of: sources at first and at the end, and how it works.
+
+    ``bystander``: the database holds another session, completed, which must stay as it is.
+    """
+
+    first: tuple[str, ...]
+    sources: tuple[str, ...]
+    batch_size: int
+    interval: float
+    bystander: bool
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Everything that is done to one session."""
+
+    world: World
+    steps: tuple[Step, ...]
+
+
+def plan_of(seed: int, number: int) -> Plan:
+    """Return the plan of a seed's session."""
+    chance = random.Random(f"{seed}/{number}")
+    sources, first = chance.choices(
+        (
+            (NAMES, NAMES),
+            (NAMES, (OPENALEX, CROSSREF)),
+            (NAMES, (OPENALEX,)),
+            ((OPENALEX, CROSSREF), (OPENALEX,)),
+            ((OPENALEX,), (OPENALEX,)),
+        ),
+        weights=(4, 2, 1, 2, 1),
+    )[0]
+    world = World(
+        first=first,
+        sources=sources,
+        batch_size=chance.choice((2, 3, 4, 7)),
+        interval=chance.choice((0.0003, 0.0005, 0.002, 0)),
+        bystander=chance.random() < 0.25,
+    )
+    steps = [_step(chance, "begin") for _ in range(chance.randint(1, 3))]
+    for action in _actions(chance, added=first != sources):
+        steps.append(_step(chance, action))
+        # What is cut off is done again, as a user would do.
+        if action in ("add", "grow", "retry", "again", "delete", "restore", "snapshot"):
+            steps += [_step(chance, action) for _ in range(chance.randint(0, 2))]
+    steps += [_step(chance, "clean") for _ in range(chance.randint(0, 2))]
+    return Plan(world=world, steps=tuple(steps))
+
+
+def _actions(chance: random.Random, *, added: bool) -> Sequence[str]:
+    """Return the middle of a session: mostly work, and all else once or twice in between."""
+    actions = ["work"] * chance.randint(8, 16)
+    extra = ["rival", "grow", "spoil", "retry", "again", "snapshot", "copy"]
+    chosen = [one for one in extra if chance.random() < 0.6]
+    if added:
+        chosen.append("add")
+    if chance.random() < 0.35:
+        chosen.append("delete")
+    for action in chosen:
+        actions.insert(chance.randint(1, len(actions)), action)
+    return actions
+
+
+def _step(chance: random.Random, action: str) -> Step:
+    numbers = tuple(sorted(chance.sample(range(3, 20), 2))) if action == "spoil" else ()
+    return Step(
+        action=action,
+        kill=_kill(chance, action),
+        forked=chance.random() >= SUBPROCESSES,
+        numbers=numbers,
+    )
+
+
+def _kill(chance: random.Random, action: str) -> Kill:
+    points, dice = POINTS[action], chance.random()
+    if points and dice < 0.6:
+        point = chance.choice(points)
+        return Kill(point=f"{point}:{chance.randint(1, SEVERAL.get(point, 1))}")
+    if dice < 0.85:
+        return Kill(seconds=0.5 * chance.random() ** 2)
+    return Kill(requests=chance.randint(1, 6), seconds=0.03 * chance.random())
