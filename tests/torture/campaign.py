@@ -18,7 +18,7 @@ from tests.cli.trio import CROSSREF, NAMES, OPENALEX
 from .children import warm_up
 from .plan import plan_of
 from .services import Services
-from .session import Reference, Report, Session, make_reference
+from .session import MODULES, Reference, Report, Session, make_reference
 
 SOURCES = (NAMES, (OPENALEX, CROSSREF), (OPENALEX,))
 """The lists of sources that a session may end with."""
@@ -55,7 +55,6 @@ def run_campaign(
 ) -> Totals:
     """Torture sessions under a directory; ``tell`` hears of each that is over."""
     began = time.monotonic()
-    warm_up()
     services = Services(place / "reference-services")
     try:
         references = {
@@ -63,6 +62,7 @@ def run_campaign(
         }
     finally:
         services.close()
+    warm_up(place / "reference" / MODULES)
     reports = _Reports(place / "reports.jsonl", tell)
     workers = [
         _fork_worker(campaign, place, references, number, began)

@@ -265,9 +265,9 @@ def _log(directory: Path, session: str, state: State) -> Iterator[str]:
 
 def lost(before: State, after: State, *, may_go: bool = False) -> list[str]:
     """What was committed before and is not there any more; ``may_go``: the session was deleted."""
-    gone = sorted(before.bystanders - after.bystanders, key=repr)
     if before.session is not None and after.session != before.session and not may_go:
         return [f"lost: the session {before.session}"]
+    gone = [] if may_go else sorted(before.bystanders - after.bystanders, key=repr)
     if after.session == before.session:
         gone += sorted(before.facts - after.facts, key=repr)
     return [f"lost: {fact}" for fact in gone[:3]]

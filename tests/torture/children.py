@@ -7,6 +7,8 @@ nor an open database. Some are started as users start them, so that nothing depe
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import os
 import signal
@@ -26,16 +28,13 @@ from jobrunner.sources.registry import available
 
 from . import mutations
 
+LIST = "TORTURE_LIST_MODULES"
+"""A file to which a run writes the names of all that it imported, if the environment names one."""
+
 LIMIT_S = 120.0
 """A run that takes longer than this hangs."""
 
 POLL_S = 0.002
-
-_WARM = (
-    *("runner", "intake", "resuming", "restoring", "deleting", "snapshots", "status", "verifying"),
-    *("cli.working", "cli.progress", "policies", "inputs", "config", "settings"),
-)
-
 
 class Ended(Struct, frozen=True):
     """How a run ended: its exit code, minus the signal if one killed it; what it said."""
@@ -48,13 +47,14 @@ class Ended(Struct, frozen=True):
         return self.code == -signal.SIGKILL
 
 
-def warm_up() -> None:
-    """Import what a run imports, once for all forks."""
-    for name in _WARM:
-        importlib.import_module(f"jobrunner.{name}")
-    for name in ("alembic.command", "alembic.autogenerate", "httpx2", "rich.console", "rich.table"):
-        importlib.import_module(name)
+def warm_up(modules: Path) -> None:
+    """Import what a run has imported, once for all forks."""
+    for name in modules.read_text().split():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     available()
+    gc.collect()
+    gc.freeze()
 
 
 class Child:
@@ -156,6 +156,8 @@ def _become(
             code = 0
         except SystemExit as exit_:
             code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        if LIST in os.environ:
+            Path(os.environ[LIST]).write_text("\n".join(sys.modules))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001 - nothing may get back into the harness

@@ -11,37 +11,44 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from tests.cli.trio import CROSSREF, NAMES, OPENALEX
+from tests.cli.trio import CROSSREF, NAMES, OPENALEX, SEMANTIC_SCHOLAR
 
 LOADING = ("migrate.inside", "session.created", "load.inside", "load.sealing", "lease.taken")
 STARTING = ("lease.taken", "crash.noting", "run.starting", "run.started")
 WORKING = ("batch.answered", "commit.inside", "commit.before", "commit.after")
 SHOWING = (
     *("snapshot.begin", "snapshot.half", "snapshot.written", "snapshot.renamed"),
-    *("snapshot.recording", "snapshot.recorded", "publish.copied", "publish.renamed"),
+    *("snapshot.recording", "snapshot.recorded", "publish.renamed"),
 )
-ENDING = ("run.ending", "run.ended")
-RUNNING = (*STARTING, *WORKING, *WORKING, *SHOWING, *ENDING)
+PUBLISHING = ("publish.copied", "publish.renamed")
+RUNNING = (*STARTING, *WORKING * 3, *SHOWING, *PUBLISHING, "run.ending", "run.ended")
 
 POINTS = {
-    "begin": LOADING,
+    "begin": (*LOADING, *LOADING, *WORKING, *SHOWING),
     "work": RUNNING,
+    "idle": (*STARTING, "run.ending", "run.ended"),
     "rival": (),
     "add": ("sources.chosen", *STARTING, *WORKING),
-    "grow": ("input.added", "load.inside", *STARTING, *WORKING),
+    "grow": ("input.added", "load.inside", *WORKING),
     "spoil": WORKING,
-    "retry": ("retry.inside", "retry.between", "retry.retired", *STARTING, *WORKING),
+    "retry": ("retry.inside", "retry.between", "retry.retired", *WORKING),
     "again": ("retry.inside", "retry.between", "retry.retired", *WORKING),
-    "snapshot": SHOWING,
-    "copy": ("snapshot.half", "snapshot.written", "publish.renamed"),
+    "snapshot": (*SHOWING, *PUBLISHING),
+    "copy": ("snapshot.half", "snapshot.written"),
     "delete": ("lease.taken", "delete.rows", "delete.files"),
     "restore": ("lease.taken", "restore.inside", "restore.sealing"),
     "clean": ("lease.taken", "delete.rows", "delete.files"),
 }
 """Every action, with the points at which it can be killed."""
 
-MOST = {"batch.answered": 4, "commit.inside": 4, "commit.before": 4, "commit.after": 4}
-SEVERAL = {**MOST, **dict.fromkeys(SHOWING, 2), "retry.between": 3, "delete.rows": 1}
+SEVERAL = {
+    **dict.fromkeys(WORKING, 3),
+    **{"publish.renamed": 2, "retry.between": 3, "snapshot.written": 4},
+}
+"""Points that a run passes several times: it is killed at one of the first passes."""
+
+ALWAYS = ("work", "idle", "begin", "restore")
+"""What may have to be done instead of an action."""
 
 SUBPROCESSES = 0.06
 """The share of runs that are started as users start them."""
@@ -70,16 +77,22 @@ NO_KILL = Kill()
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One command, and when it is killed. ``numbers`` are the papers that are spoiled."""
+    """One command, and when it is killed.
+
+    Where it cannot be given, because an earlier kill left nothing to give it to, another one is
+    given: ``kills`` are by command. ``numbers`` are the papers that are spoiled.
+    """
 
     action: str
-    kill: Kill = NO_KILL
+    kills: dict[str, Kill]
     forked: bool = True
     numbers: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         extra = f" {' '.join(map(str, self.numbers))}" if self.numbers else ""
-        return f"{self.action}{extra}, {self.kill}{'' if self.forked else ', a process of its own'}"
+        alone = "" if self.forked else ", a process of its own"
+        kills = ", or ".join(f"{name} {kill}" for name, kill in self.kills.items())
+        return f"{self.action}{extra}{alone}: {kills}"
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -113,12 +126,13 @@ def plan_of(seed: int, number: int) -> Plan:
             ((OPENALEX, CROSSREF), (OPENALEX,)),
             ((OPENALEX,), (OPENALEX,)),
         ),
-        weights=(4, 2, 1, 2, 1),
+        weights=(3, 2, 1, 4, 1),
     )[0]
+    slow = SEMANTIC_SCHOLAR in sources  # it is asked once a second
     world = World(
         first=first,
         sources=sources,
-        batch_size=chance.choice((2, 3, 4, 7)),
+        batch_size=chance.choice((6, 9, 12) if slow else (2, 3, 4, 6)),
         interval=chance.choice((0.0003, 0.0005, 0.002, 0)),
         bystander=chance.random() < 0.25,
     )
@@ -150,7 +164,7 @@ def _step(chance: random.Random, action: str) -> Step:
     numbers = tuple(sorted(chance.sample(range(3, 20), 2))) if action == "spoil" else ()
     return Step(
         action=action,
-        kill=_kill(chance, action),
+        kills={one: _kill(chance, one) for one in dict.fromkeys((action, *ALWAYS))},
         forked=chance.random() >= SUBPROCESSES,
         numbers=numbers,
     )
@@ -158,9 +172,11 @@ def _step(chance: random.Random, action: str) -> Step:
 
 def _kill(chance: random.Random, action: str) -> Kill:
     points, dice = POINTS[action], chance.random()
-    if points and dice < 0.6:
+    if action == "idle" and dice > 0.65:
+        return Kill(seconds=0.15 * chance.random())
+    if points and dice < 0.65:
         point = chance.choice(points)
         return Kill(point=f"{point}:{chance.randint(1, SEVERAL.get(point, 1))}")
-    if dice < 0.85:
-        return Kill(seconds=0.5 * chance.random() ** 2)
-    return Kill(requests=chance.randint(1, 6), seconds=0.03 * chance.random())
+    if dice < 0.8:
+        return Kill(seconds=0.4 * chance.random() ** 2)
+    return Kill(requests=chance.randint(1, 4), seconds=0.03 * chance.random())

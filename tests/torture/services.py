@@ -29,7 +29,7 @@ from tests.cli import library, trio
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER = re.compile(r"study number (\d+)")
 
-PAPERS = 26
+PAPERS = 52
 UNKNOWN = {
     trio.OPENALEX: (1, 9),
     trio.SEMANTIC_SCHOLAR: (2, 9),

@@ -22,17 +22,18 @@ from tests.cli.running import CHANGING, KEY, NOT_INHERITED
 
 from . import mutations
 from .checks import State, asked_again, leftovers, look, lost, not_restored, rows_left
-from .children import Child, Ended
+from .children import LIST, Child, Ended
 from .plan import NO_KILL, Kill, Plan, Step
 from .services import Services
 
 OUT = "out.json"
 INPUT = "papers.json"
+MODULES = "modules.txt"
 COMPLETED, WITH_FAILURES, HELD, STOPPED = 0, 3, 4, 75
 EXPECTED = (COMPLETED, WITH_FAILURES, STOPPED)
 
-FIRST = 20
-"""Papers of the library that the list holds at first; later it may grow by the others."""
+FIRST, GROWN = 40, 48
+"""How many papers of the library the list holds at first, and when it has grown."""
 
 Papers = list[dict[str, Any]]
 Words = tuple[object, ...]
@@ -49,8 +50,8 @@ def papers(*, grown: bool) -> Papers:
     listed = [library.by_title(n) if n % 4 == 1 else library.by_doi(n) for n in range(FIRST)]
     listed += [library.by_doi(3), {"note": "neither title nor identifier"}]
     if grown:
-        listed += [library.by_doi(n) for n in range(FIRST, 24)]
-        listed += [library.by_title(24), {"note": "another one that cannot be used"}]
+        listed += [library.by_doi(n) for n in range(FIRST, GROWN - 1)]
+        listed += [library.by_title(GROWN - 1), {"note": "another one that cannot be used"}]
     return listed
 
 
@@ -170,13 +171,21 @@ class Session:
         self.report.steps.append(str(step))
         self._set_stage(step)
         if self._state.session is None and step.action != "clean":
+            again = "restore" if self._kept else "begin"
             remake = ("restore", self._kept) if self._kept else self._begin()
-            self._try(remake, step.kill, forked=step.forked)
+            self._try(remake, step.kills[again], forked=step.forked)
         elif step.action == "rival":
             self._with_rival(step)
         else:
             command, again = self._command(step.action, self._state.session)
-            self._try(command, step.kill, forked=step.forked, again=again)
+            kill = step.kills[self._kind(step, command)]
+            self._try(command, kill, forked=step.forked, again=again)
+
+    def _kind(self, step: Step, command: Words) -> str:
+        """Return by which of a step's kills a command is to be killed."""
+        if len(command) == 2 and command[0] == "resume":
+            return "idle" if self._state.status == "completed" else "work"
+        return step.action
 
     def _set_stage(self, step: Step) -> None:
         """Change the services, the input or the wanted sources as a step says."""
@@ -321,7 +330,7 @@ class Session:
             self._judge(second, command, HELD)
             if second.code != HELD and not first.poll() and self._took_over(first.pid):
                 raise Broken("lease: a second runner worked while the first one was alive")
-            time.sleep(step.kill.seconds or 0.0)
+            time.sleep(step.kills["rival"].seconds or 0.0)
         first.kill()
         self._count(command, Kill(seconds=0), first.ended(), forked=step.forked)
         self._judge(first.ended(), command)
@@ -407,7 +416,10 @@ def make_reference(
     (directory / INPUT).write_text(json.dumps(papers(grown=True)), encoding="utf-8")
     command = ("run", INPUT, "-o", OUT, *trio.sources(*sources))
     said = place / "said.txt"
-    child = Child(directory, environment(services.base_urls), command, forked=False, said=said)
+    listing = {LIST: str(place / MODULES)}
+    child = Child(
+        directory, environment(services.base_urls) | listing, command, forked=True, said=said
+    )
     ended = child.ended()
     assert ended.code == COMPLETED, ended.said
     return Reference(directory, comparable(directory / OUT))
