@@ -71,7 +71,7 @@ def _fast_place() -> str | None:
 
 
 def _tell(campaign: Campaign, place: Path, report: Report) -> None:
-    for line in report.problems:
+    for line in report.problems[:8]:
         _say(f"session {report.number}: {line}", error=True)
     if report.problems:
         _say("its steps:", error=True)

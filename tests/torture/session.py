@@ -28,6 +28,7 @@ from .services import Services
 
 OUT = "out.json"
 INPUT = "papers.json"
+COPY = "copy.json"
 MODULES = "modules.txt"
 COMPLETED, WITH_FAILURES, HELD, STOPPED = 0, 3, 4, 75
 EXPECTED = (COMPLETED, WITH_FAILURES, STOPPED)
@@ -218,7 +219,7 @@ class Session:
             case "snapshot":
                 return ("snapshot", session), ()
             case "copy":
-                return ("snapshot", session, "-o", "copy.json"), ()
+                return ("snapshot", session, "-o", COPY), ()
             case "delete" if self._has_snapshot():
                 self._keep_a_snapshot()
                 return ("sessions", "delete", session, "--yes"), ()
@@ -361,6 +362,7 @@ class Session:
                 break
         else:
             raise Broken(f"ending: it does not complete (exit code {code})")
+        self._end_copies()
         if comparable(self.directory / OUT) != self._reference.papers:
             raise Broken(f"ending: {OUT} is not that of a session never killed")
         problems = list(leftovers(self.directory, self._state))
@@ -368,6 +370,13 @@ class Session:
             problems.append(f"ending: {OUT} has not its checksum beside it")
         if problems:
             raise Broken("\n".join(problems))
+
+    def _end_copies(self) -> None:
+        """Write a copy again that may have been cut off."""
+        if any(step.action == "copy" for step in self._plan.steps):
+            self._try(self._command("copy", self._state.session)[0])
+            if comparable(self.directory / COPY) != self._reference.papers:
+                raise Broken(f"ending: {COPY} is not that of a session never killed")
 
     def _go_on(self) -> int:
         session = self._state.session
