@@ -1,15 +1,20 @@
-"""Deleting a session: its rows first, then its files."""
+"""Deleting a session: its rows first, then its files; and what kills left of deletions."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shutil
+from pathlib import Path
 
 from jobrunner import faults
 from jobrunner.errors import FileError
 from jobrunner.store.database import Database
-from jobrunner.store.lease import session_directory
+from jobrunner.store.lease import FileLock, deletion_mark, session_directory, session_lock
 from jobrunner.store.runs import take_lease
-from jobrunner.store.sessions import delete_session
+from jobrunner.store.sessions import delete_session, session_exists
+
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
 
 def delete_whole(database: Database, session_id: str) -> None:
@@ -18,14 +23,49 @@ def delete_whole(database: Database, session_id: str) -> None:
     Raises LeaseHeld while it is running, FileError if the files cannot be deleted.
     """
     with take_lease(database, session_id):
-        delete_session(database, session_id)
-        faults.point("delete.files")
         directory = session_directory(database.path, session_id)
         try:
-            shutil.rmtree(directory)
+            deletion_mark(directory).touch()
+            delete_session(database, session_id)
+            faults.point("delete.files")
+            _delete_files(directory)
         except FileNotFoundError:
             return
         except OSError as error:
             raise FileError(
                 f"cannot delete {directory}: {error.strerror}", hint="delete it by hand"
             ) from error
+
+
+def _delete_files(directory: Path) -> None:
+    """Delete a directory so that a kill leaves one that :func:`delete_leftovers` knows."""
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path != deletion_mark(directory):
+            path.unlink()
+    shutil.rmtree(directory)
+
+
+def delete_leftovers(database: Database) -> None:
+    """Delete directories that kills left: of deleted sessions, and of sessions that never began.
+
+    Others without a session stay: the snapshots in them may be all that there is.
+    """
+    for directory in database.path.parent.iterdir():
+        if _ID.fullmatch(directory.name) and _is_left_over(database, directory):
+            with contextlib.suppress(OSError), FileLock(_lock(database, directory)) as lock:
+                alone = lock.acquire(exclusive=True, patience=0)
+                if alone and _is_left_over(database, directory):
+                    _delete_files(directory)
+
+
+def _lock(database: Database, directory: Path) -> Path:
+    return session_lock(database.path, directory.name)
+
+
+def _is_left_over(database: Database, directory: Path) -> bool:
+    if session_exists(database, directory.name):
+        return False
+    nothing = {_lock(database, directory), deletion_mark(directory)}
+    return deletion_mark(directory).exists() or nothing.issuperset(directory.iterdir())

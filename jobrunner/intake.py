@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from jobrunner.deleting import delete_leftovers
 from jobrunner.errors import InputError, Refused
 from jobrunner.inputs import Input, InputPaper, open_input
 from jobrunner.store.database import Database
@@ -107,10 +108,11 @@ def abandoned_sessions(database: Database) -> list[str]:
 
 
 def delete_abandoned(database: Database) -> int:
-    """Delete sessions whose loading was cut off; return how many."""
+    """Delete sessions whose loading was cut off, and what kills left; return how many sessions."""
     abandoned = abandoned_sessions(database)
     for session_id in abandoned:
         _forget(database, session_id)
+    delete_leftovers(database)
     return len(abandoned)
 
 

@@ -50,8 +50,9 @@ def restore(database: Database, path: Path) -> SessionRow:
             f"{database.path} holds the session {head.session} already",
             hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
         )
-    delete_abandoned(database)  # an earlier restore may have been cut off
     with take_lease(database, head.session):
+        delete_session(database, head.session)  # an earlier restore may have been cut off
+        delete_abandoned(database)
         try:
             _restore(database, path, head)
         except BaseException:

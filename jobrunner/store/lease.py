@@ -1,7 +1,7 @@
 """The right of one process to run a session: an operating-system lock that dies with it.
 
 ``flock``, not POSIX ``lockf``: the latter is lost as soon as the holder opens and closes the file
-again. The lock file is never deleted, and there is nothing to unlock by hand.
+again. The lock file is deleted with its session only, and there is nothing to unlock by hand.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ class FileLock:
         """
         if self._descriptor is not None:
             raise RuntimeError(f"{self.path} is locked already")
-        descriptor = _make(self.path)
-        try:
-            if _lock(descriptor, self.path, exclusive=exclusive, patience=patience):
-                self._descriptor = descriptor
-        finally:
-            if self._descriptor is None:
-                os.close(descriptor)
-        return self._descriptor is not None
+        locked = True
+        while locked and self._descriptor is None:
+            descriptor = _make(self.path)
+            try:
+                locked = _lock(descriptor, self.path, exclusive=exclusive, patience=patience)
+                if locked and _is_at(descriptor, self.path):
+                    self._descriptor = descriptor
+            finally:
+                if self._descriptor is None:
+                    os.close(descriptor)
+        return locked
 
     def release(self) -> None:
         """Give the lock back; without effect if it is not held."""
@@ -75,6 +78,14 @@ def _lock(descriptor: int, path: Path, *, exclusive: bool, patience: float) -> b
             return False
         time.sleep(_PAUSE_S)
     return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Tell whether a file is still there under its name: its directory may have been deleted."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(descriptor: int, mode: int, path: Path) -> bool:
@@ -114,6 +125,11 @@ def is_held(path: Path) -> bool:
 def session_directory(database: Path, session_id: str) -> Path:
     """Return the directory of a session's files, beside the database."""
     return database.parent / session_id
+
+
+def deletion_mark(directory: Path) -> Path:
+    """Return the file that says of a session's directory that it is being deleted."""
+    return directory / "deleted"
 
 
 def session_lock(database: Path, session_id: str) -> Path:

@@ -12,7 +12,13 @@ from jobrunner import __version__, clock, faults
 from jobrunner.errors import LeaseHeld
 from jobrunner.store import schema
 from jobrunner.store.database import Database
-from jobrunner.store.lease import FileLock, is_held, session_lock
+from jobrunner.store.lease import (
+    FileLock,
+    deletion_mark,
+    is_held,
+    session_directory,
+    session_lock,
+)
 from jobrunner.store.migrate import lock_path
 from jobrunner.store.rows import RunRow
 from jobrunner.store.writing import fence, set_session, write_event
@@ -60,6 +66,7 @@ def take_lease(database: Database, session_id: str) -> Lease:
                 hint=f"look at it with `jobrunner status {session_id}`",
             )
         faults.point("lease.taken")
+        deletion_mark(session_directory(database.path, session_id)).unlink(missing_ok=True)
         _note_crashes(database, session_id)
     except BaseException:
         lease.release()

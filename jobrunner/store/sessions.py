@@ -210,6 +210,13 @@ def loading_sessions(database: Database) -> list[str]:
         return [row.id for row in rows]
 
 
+def session_exists(database: Database, session_id: str) -> bool:
+    """Tell whether there is a session of that id, be it not loaded whole."""
+    with database.read() as connection:
+        query = select(schema.session.c.id).where(schema.session.c.id == session_id)
+        return connection.execute(query).first() is not None
+
+
 def _session(row: Row[Any]) -> SessionRow:
     values = row._asdict()
     name = f"the row of session {row.id}"

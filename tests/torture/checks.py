@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -97,9 +96,7 @@ def look(directory: Path, scratch: Path, others: Sequence[str] = ()) -> State:
         if len(ours) > 1:
             problems.append(f"{len(ours)} sessions where one was made: {ours}")
         found = _state(connection, ours[0]) if ours else State()
-        beside = frozenset(
-            fact for other in others for fact in _state(connection, other).facts
-        )
+        beside = frozenset(fact for other in others for fact in _state(connection, other).facts)
         problems += [line for name in ours for line in _snapshots(connection, scratch, name)]
     problems += _published(directory)
     problems += _by_jobrunner(database)
@@ -316,9 +313,13 @@ def asked_again(
             said = [before.outcomes.get(place) for place in places]
             if places and all(one is not None and one not in again for one in said):
                 found.append(f"asked again: {name} for paper {number} ({kind}), {said[0]} before")
-            elif kind == "lookup" and places and all(
-                place in before.passed_on and before.outcomes.get(place) not in again
-                for place in places
+            elif (
+                kind == "lookup"
+                and places
+                and all(
+                    place in before.passed_on and before.outcomes.get(place) not in again
+                    for place in places
+                )
             ):
                 found.append(f"asked again: {name} to look up {number}, known to be in vain")
     return sorted(set(found))
@@ -329,7 +330,9 @@ def leftovers(directory: Path, state: State) -> Iterator[str]:
     for path in directory.rglob("*.tmp"):
         yield f"leftover: {path.relative_to(directory)}"
     if state.session is not None:
-        kept = {path.stem for path in directory.glob(f".jobrunner/{state.session}/snapshots/*.json")}
+        kept = {
+            path.stem for path in directory.glob(f".jobrunner/{state.session}/snapshots/*.json")
+        }
         if len(kept) > 3:
             yield f"leftover: {len(kept)} snapshots"
 

@@ -36,6 +36,7 @@ LIMIT_S = 120.0
 
 POLL_S = 0.002
 
+
 class Ended(Struct, frozen=True):
     """How a run ended: its exit code, minus the signal if one killed it; what it said."""
 

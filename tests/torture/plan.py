@@ -43,7 +43,9 @@ POINTS = {
 
 SEVERAL = {
     **dict.fromkeys(WORKING, 3),
-    **{"publish.renamed": 2, "retry.between": 3, "snapshot.written": 4},
+    "publish.renamed": 2,
+    "retry.between": 3,
+    "snapshot.written": 4,
 }
 """Points that a run passes several times: it is killed at one of the first passes."""
 

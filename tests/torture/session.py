@@ -269,9 +269,7 @@ class Session:
         fault = {"JOBRUNNER_FAULT": kill.point} if kill.point else {}
         self._began = time.monotonic()
         said = self._place / f"said.{self.report.runs % 2}.txt"
-        return Child(
-            self.directory, self._environment | fault, command, forked=forked, said=said
-        )
+        return Child(self.directory, self._environment | fault, command, forked=forked, said=said)
 
     def _wait_for_moment(self, child: Child, requests: int, seconds: float) -> None:
         if requests:
@@ -279,9 +277,7 @@ class Session:
         moment = time.monotonic() + seconds
         child.wait(lambda: time.monotonic() >= moment)
 
-    def _count(
-        self, command: Words, kill: Kill, ended: Ended, *, forked: bool
-    ) -> None:
+    def _count(self, command: Words, kill: Kill, ended: Ended, *, forked: bool) -> None:
         report = self.report
         report.runs += 1
         report.resumes += command[0] in ("resume", "retry")
@@ -416,9 +412,7 @@ def is_whole(path: Path) -> bool:
     return path.exists() and read_sidecar(path) == sha256_of(path)
 
 
-def make_reference(
-    place: Path, sources: tuple[str, ...], services: Services
-) -> Reference:
+def make_reference(place: Path, sources: tuple[str, ...], services: Services) -> Reference:
     """Let a session run to its end with no kill."""
     directory = place / "-".join(sources)
     directory.mkdir(parents=True)
