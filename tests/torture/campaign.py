@@ -24,6 +24,9 @@ SOURCES = (NAMES, (OPENALEX, CROSSREF), (OPENALEX,))
 """The lists of sources that a session may end with."""
 
 
+References = Mapping[tuple[str, ...], Reference]
+
+
 class Campaign(Struct, frozen=True, kw_only=True):
     """What is to be done: at least so many kills, or one session; within some seconds if given."""
 
@@ -57,7 +60,7 @@ def run_campaign(
     began = time.monotonic()
     services = Services(place / "reference-services")
     try:
-        references = {
+        references: References = {
             sources: make_reference(place / "reference", sources, services) for sources in SOURCES
         }
     finally:
@@ -68,7 +71,7 @@ def run_campaign(
         _fork_worker(campaign, place, references, number, began)
         for number in range(campaign.workers)
     ]
-    codes = []
+    codes: list[int] = []
     while workers:
         workers = [pid for pid in workers if not _ended(pid, codes)]
         reports.read()
@@ -90,7 +93,7 @@ def _ended(pid: int, codes: list[int]) -> bool:
 def _fork_worker(
     campaign: Campaign,
     place: Path,
-    references: Mapping[tuple[str, ...], Reference],
+    references: References,
     number: int,
     began: float,
 ) -> int:
@@ -110,7 +113,7 @@ def _fork_worker(
 def _work(
     campaign: Campaign,
     place: Path,
-    references: Mapping[tuple[str, ...], Reference],
+    references: References,
     worker: int,
     began: float,
 ) -> None:

@@ -18,12 +18,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobrunner.sample import Served
+from jobrunner.snapshots import KEEP
 from jobrunner.status import read_status
 from jobrunner.store.database import open_database
 from jobrunner.store.sessions import list_sessions
 from jobrunner.verifying import verify_session
 from tests.cli.trio import questions_in
 
+_PENDING = """
+    SELECT count(*) FROM paper p JOIN source_state s ON s.session_id = p.session_id
+    WHERE p.session_id = ? AND p.unusable IS NULL AND s.status <> 'dropped' AND NOT EXISTS
+        (SELECT 1 FROM record r WHERE r.paper_id = p.id AND r.source_id = s.id)
+"""
 _LOADING = "SELECT id FROM session WHERE status = 'loading'"
 OUTCOMES = ("enriched", "not_found", "ambiguous", "failed")
 
@@ -102,7 +108,7 @@ def look(directory: Path, scratch: Path, others: Sequence[str] = ()) -> State:
     problems += _by_jobrunner(database)
     if ours:
         problems += _log(directory, ours[0], found)
-    return replace(found, problems=tuple(problems), bystanders=beside)
+    return replace(found, problems=(*found.problems, *problems), bystanders=beside)
 
 
 def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
@@ -170,6 +176,10 @@ def _state(connection: sqlite3.Connection, session: str) -> State:
             passed_on.add(key)
         elif answer["live"]:
             outcomes[key] = answer["outcome"]
+    pending = connection.execute(_PENDING, (session,)).fetchone()[0]
+    problems: tuple[str, ...] = ()
+    if found and found["status"] == "completed" and pending:
+        problems = (f"status: {session} is said to be completed, but {pending} are pending",)
     count = connection.execute("SELECT count(*) FROM paper WHERE session_id = ?", (session,))
     return State(
         session=session,
@@ -178,6 +188,7 @@ def _state(connection: sqlite3.Connection, session: str) -> State:
         outcomes=outcomes,
         passed_on=frozenset(passed_on),
         papers=count.fetchone()[0],
+        problems=problems,
     )
 
 
@@ -277,7 +288,7 @@ def lost(before: State, after: State, *, may_go: bool = False) -> list[str]:
 def not_restored(snapshot: Path, before: State, after: State) -> list[str]:
     """How a session that was made from a snapshot differs from what the snapshot holds."""
     document = json.loads(snapshot.read_bytes())
-    held = {("batch", batch["source"], batch["number"]) for batch in document["batches"]}
+    held: set[Fact] = {("batch", batch["source"], batch["number"]) for batch in document["batches"]}
     for paper in document["papers"]:
         place = paper["position"]
         answers = [*paper.get("records", {}).items()]
@@ -285,7 +296,7 @@ def not_restored(snapshot: Path, before: State, after: State) -> list[str]:
         held |= {(name, place, entry["batch"], entry["outcome"]) for name, entry in answers}
         missed = paper.get("missed", {})
         held |= {(name, place, number, "passed_on") for name, number in missed.items()}
-    there = {
+    there: set[Fact] = {
         ("batch", fact[0], fact[1]) if len(fact) > 5 else fact[:4]  # batches are the longer facts
         for fact in after.facts
     }
@@ -330,10 +341,8 @@ def leftovers(directory: Path, state: State) -> Iterator[str]:
     for path in directory.rglob("*.tmp"):
         yield f"leftover: {path.relative_to(directory)}"
     if state.session is not None:
-        kept = {
-            path.stem for path in directory.glob(f".jobrunner/{state.session}/snapshots/*.json")
-        }
-        if len(kept) > 3:
+        kept = list(directory.glob(f".jobrunner/{state.session}/snapshots/*.json"))
+        if len(kept) > KEEP:
             yield f"leftover: {len(kept)} snapshots"
 
 

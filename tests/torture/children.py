@@ -146,7 +146,8 @@ def _become(
             os.dup2(old, new)
         os.chdir(directory)
         if not forked:
-            os.execve(sys.executable, [sys.executable, "-m", "jobrunner", *words], environment)
+            command = [sys.executable, "-m", "jobrunner", *words]
+            os.execve(sys.executable, command, environment)  # noqa: S606
         os.environ.clear()
         os.environ.update(environment)
         faults.arm(os.environ.get("JOBRUNNER_FAULT", ""))

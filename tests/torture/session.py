@@ -39,6 +39,8 @@ FIRST, GROWN = 40, 48
 Papers = list[dict[str, Any]]
 Words = tuple[object, ...]
 
+CLEAN: Words = ("sessions", "clean", "--older-than", 0, "--yes")
+
 RIVAL_S = 2.0
 """Seconds that each answer takes while a second runner tries."""
 
@@ -172,9 +174,8 @@ class Session:
         self.report.steps.append(str(step))
         self._set_stage(step)
         if self._state.session is None and step.action != "clean":
-            again = "restore" if self._kept else "begin"
-            remake = ("restore", self._kept) if self._kept else self._begin()
-            self._try(remake, step.kills[again], forked=step.forked)
+            kill = step.kills["restore" if self._kept else "begin"]
+            self._try(self._make(), kill, forked=step.forked)
         elif step.action == "rival":
             self._with_rival(step)
         else:
@@ -200,32 +201,29 @@ class Session:
             self._grown = True
             self._write_input()
 
-    def _begin(self) -> Words:
+    def _make(self) -> Words:
+        """Return the command that makes the session, or makes it again."""
+        if self._kept:
+            return ("restore", self._kept)
         world = self._world
         options = ("--batch-size", world.batch_size, "--checkpoint-interval", world.interval)
         return ("run", INPUT, "--resume", "-o", OUT, *trio.sources(*self._sources), *options)
 
     def _command(self, action: str, session: str | None) -> tuple[Words, Sequence[str]]:
         """Return the command of an action, and the outcomes that it may ask for again."""
-        match action:
-            case "add":
-                return ("resume", session, *trio.sources(*self._sources)), ()
-            case "grow":
-                return ("resume", session, "--update-input"), ()
-            case "retry":
-                return ("retry", session, "--failed"), ("failed",)
-            case "again":
-                return ("retry", session, "--not-found"), ("not_found",)
-            case "snapshot":
-                return ("snapshot", session), ()
-            case "copy":
-                return ("snapshot", session, "-o", COPY), ()
-            case "delete" if self._has_snapshot():
-                self._keep_a_snapshot()
-                return ("sessions", "delete", session, "--yes"), ()
-            case "clean":
-                return ("sessions", "clean", "--older-than", 0, "--yes"), ()
-        return ("resume", session), ()
+        if action == "delete" and self._has_snapshot():
+            self._keep_a_snapshot()
+            return ("sessions", "delete", session, "--yes"), ()
+        commands: dict[str, tuple[Words, Sequence[str]]] = {
+            "add": (("resume", session, *trio.sources(*self._sources)), ()),
+            "grow": (("resume", session, "--update-input"), ()),
+            "retry": (("retry", session, "--failed"), ("failed",)),
+            "again": (("retry", session, "--not-found"), ("not_found",)),
+            "snapshot": (("snapshot", session), ()),
+            "copy": (("snapshot", session, "-o", COPY), ()),
+            "clean": (CLEAN, ()),
+        }
+        return commands.get(action, (("resume", session), ()))
 
     def _keep_a_snapshot(self) -> None:
         """Lay the newest snapshot aside, from which the session will be made again."""
@@ -377,8 +375,7 @@ class Session:
     def _go_on(self) -> int:
         session = self._state.session
         if session is None:
-            words: Words = ("restore", self._kept) if self._kept else self._begin()
-            return self._try(words)
+            return self._try(self._make())
         self._kept = None
         wanted = (*trio.sources(*self._sources), "--update-input")
         code = self._try(("resume", session, *wanted))
@@ -388,7 +385,7 @@ class Session:
 
     def _clean(self) -> None:
         """Delete everything; nothing may be left, whatever kills came in between."""
-        self._try(("sessions", "clean", "--older-than", 0, "--yes"))
+        self._try(CLEAN)
         state = self.directory / ".jobrunner"
         problems = [
             f"deleted: {count} rows of {table} are left"
