@@ -115,7 +115,7 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
     path, known = _input_file(session), _known(database, session)
     with open_input(path) as papers:
         new = _new(papers.papers(), known)
-        added = add_papers(database, session.id, new, first=known.total())
+        added = add_papers(database, session.id, new, first=known.total(), lease=lease)
         faults.point("input.added")
         update_input(database, lease, path=str(path), sha256=papers.sha256, added=added)
     return added

@@ -16,7 +16,7 @@ from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.writing import fence, next_id, to_json
+from jobrunner.store.writing import fence, next_id, set_session, to_json
 
 COUNTED = (
     "title", "authors", "year", "venue", "abstract", "summary", "citations", "references", "links",
@@ -205,7 +205,8 @@ _DELETE_RETIRED = text("DELETE FROM record WHERE source_id = :source AND outcome
 def retire_records(database: Database, lease: Lease, source: SourceRow, outcome: Outcome) -> int:
     """Make the papers of one outcome pending again; return how many.
 
-    The records are kept as retired ones, so that the counts of their batches still add up.
+    The records are kept as retired ones, so that the counts of their batches still add up. A session
+    that was completed has work again in the same moment.
     """
     parameters = {"source": source.id, "outcome": outcome.value, "now": clock.now()}
     with database.write() as connection:
@@ -213,4 +214,7 @@ def retire_records(database: Database, lease: Lease, source: SourceRow, outcome:
         for statement in _RETIRE:
             connection.execute(text(statement), parameters)
         faults.point("retry.inside")
-        return int(connection.execute(_DELETE_RETIRED, parameters).rowcount)
+        count = int(connection.execute(_DELETE_RETIRED, parameters).rowcount)
+        if count:
+            set_session(connection, lease.session_id, status="pending")
+        return count

@@ -75,35 +75,46 @@ def create_session(
 
 
 def add_papers(
-    database: Database, session_id: str, papers: Iterable[InputPaper], *, first: int = 0
+    database: Database,
+    session_id: str,
+    papers: Iterable[InputPaper],
+    *,
+    first: int = 0,
+    lease: Lease | None = None,
 ) -> int:
-    """Insert papers from position ``first`` on, in chunks; return how many."""
+    """Insert papers from position ``first`` on, in chunks; return how many.
+
+    With a ``lease`` they are added to a session that is there, which has work with the first chunk.
+    """
     count = 0
     iterator = iter(papers)
     while chunk := list(islice(iterator, LOAD_CHUNK)):
-        _insert_papers(database, session_id, chunk, first + count)
+        with database.write() as connection:
+            if lease is not None:
+                fence(connection, session_id, lease.run_id)
+                set_session(connection, session_id, status="pending")
+            _insert_papers(connection, session_id, chunk, first + count)
+            faults.point("load.inside")
         count += len(chunk)
     return count
 
 
 def _insert_papers(
-    database: Database, session_id: str, chunk: list[InputPaper], position: int
+    connection: Connection, session_id: str, chunk: list[InputPaper], position: int
 ) -> None:
-    with database.write() as connection:
-        first_id = next_id(connection, schema.paper)
-        rows = [
-            paper_row(paper, session_id, first_id + index, position + index)
-            for index, paper in enumerate(chunk)
-        ]
-        connection.execute(insert(schema.paper), rows)
-        identifiers = [
-            row
-            for index, paper in enumerate(chunk)
-            for row in identifier_rows(first_id + index, paper.identifiers, INPUT)
-        ]
-        if identifiers:
-            connection.execute(insert(schema.identifier), identifiers)
-        faults.point("load.inside")
+    first_id = next_id(connection, schema.paper)
+    rows = [
+        paper_row(paper, session_id, first_id + index, position + index)
+        for index, paper in enumerate(chunk)
+    ]
+    connection.execute(insert(schema.paper), rows)
+    identifiers = [
+        row
+        for index, paper in enumerate(chunk)
+        for row in identifier_rows(first_id + index, paper.identifiers, INPUT)
+    ]
+    if identifiers:
+        connection.execute(insert(schema.identifier), identifiers)
 
 
 def identifier_rows(

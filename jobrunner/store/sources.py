@@ -9,7 +9,7 @@ from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.writing import fence, write_event
+from jobrunner.store.writing import fence, set_session, write_event
 
 _COLUMNS = tuple(schema.source_state.c[name] for name in SourceRow.__struct_fields__)
 
@@ -82,6 +82,8 @@ def choose_sources(database: Database, lease: Lease, names: tuple[str, ...]) -> 
         for row in dropped:
             _set_status(connection, row.id, "dropped")
             write_event(connection, session_id, lease.run_id, "source", f"{row.name}: dropped")
+        if added or again:
+            set_session(connection, session_id, status="pending")
 
 
 def _set_status(

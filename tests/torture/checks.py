@@ -30,6 +30,7 @@ _PENDING = """
     WHERE p.session_id = ? AND p.unusable IS NULL AND s.status <> 'dropped' AND NOT EXISTS
         (SELECT 1 FROM record r WHERE r.paper_id = p.id AND r.source_id = s.id)
 """
+_RESTORED = "SELECT count(*) FROM event WHERE session_id = ? AND kind = 'restored'"
 _LOADING = "SELECT id FROM session WHERE status = 'loading'"
 OUTCOMES = ("enriched", "not_found", "ambiguous", "failed")
 
@@ -77,6 +78,7 @@ class State(Struct, frozen=True, kw_only=True):
     outcomes: dict[tuple[str, int], str] = {}
     passed_on: frozenset[tuple[str, int]] = frozenset()
     papers: int = 0
+    restored: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -106,7 +108,7 @@ def look(directory: Path, scratch: Path, others: Sequence[str] = ()) -> State:
         problems += [line for name in ours for line in _snapshots(connection, scratch, name)]
     problems += _published(directory)
     problems += _by_jobrunner(database)
-    if ours:
+    if ours and not found.restored:  # else the log may be older than the rows
         problems += _log(directory, ours[0], found)
     return replace(found, problems=(*found.problems, *problems), bystanders=beside)
 
@@ -188,6 +190,7 @@ def _state(connection: sqlite3.Connection, session: str) -> State:
         outcomes=outcomes,
         passed_on=frozenset(passed_on),
         papers=count.fetchone()[0],
+        restored=bool(connection.execute(_RESTORED, (session,)).fetchone()[0]),
         problems=problems,
     )
 

@@ -27,6 +27,7 @@ POINTS = {
     "begin": (*LOADING, *LOADING, *WORKING, *SHOWING),
     "work": RUNNING,
     "idle": (*STARTING, "run.ending", "run.ended"),
+    "finish": (),
     "rival": (),
     "add": ("sources.chosen", *STARTING, *WORKING),
     "grow": ("input.added", "load.inside", *WORKING),
@@ -153,6 +154,9 @@ def _actions(chance: random.Random, *, added: bool) -> Sequence[str]:
     actions = ["work"] * chance.randint(8, 16)
     extra = ["rival", "grow", "spoil", "retry", "again", "snapshot", "copy"]
     chosen = [one for one in extra if chance.random() < 0.6]
+    if chance.random() < 0.4:
+        actions.append("finish")
+        actions += ["work"] * chance.randint(0, 3)
     if added:
         chosen.append("add")
     if chance.random() < 0.35:
@@ -176,6 +180,8 @@ def _step(chance: random.Random, action: str) -> Step:
 
 def _kill(chance: random.Random, action: str) -> Kill:
     points, dice = POINTS[action], chance.random()
+    if action == "finish":
+        return NO_KILL
     if action == "idle" and dice > 0.65:
         return Kill(seconds=0.15 * chance.random())
     if points and dice < 0.65:

@@ -185,7 +185,7 @@ class Session:
 
     def _kind(self, step: Step, command: Words) -> str:
         """Return by which of a step's kills a command is to be killed."""
-        if len(command) == 2 and command[0] == "resume":
+        if command[0] == "resume" and len(command) == 2 and step.action != "finish":
             return "idle" if self._state.status == "completed" else "work"
         return step.action
 
