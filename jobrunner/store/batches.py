@@ -205,8 +205,8 @@ _DELETE_RETIRED = text("DELETE FROM record WHERE source_id = :source AND outcome
 def retire_records(database: Database, lease: Lease, source: SourceRow, outcome: Outcome) -> int:
     """Make the papers of one outcome pending again; return how many.
 
-    The records are kept as retired ones, so that the counts of their batches still add up. A session
-    that was completed has work again in the same moment.
+    The records are kept as retired ones, so that the counts of their batches still add up. A
+    session that was completed has work again in the same moment.
     """
     parameters = {"source": source.id, "outcome": outcome.value, "now": clock.now()}
     with database.write() as connection:

@@ -7,7 +7,7 @@ import shutil
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ from tests.cli.trio import CROSSREF, NAMES, OPENALEX
 from .children import warm_up
 from .plan import plan_of
 from .services import Services
-from .session import MODULES, Reference, Report, Session, make_reference
+from .session import MODULES, Reference, Report, Session, make_references
 
 SOURCES = (NAMES, (OPENALEX, CROSSREF), (OPENALEX,))
 """The lists of sources that a session may end with."""
@@ -60,9 +60,7 @@ def run_campaign(
     began = time.monotonic()
     services = Services(place / "reference-services")
     try:
-        references: References = {
-            sources: make_reference(place / "reference", sources, services) for sources in SOURCES
-        }
+        references = make_references(place / "reference", _lists(campaign), services)
     finally:
         services.close()
     warm_up(place / "reference" / MODULES)
@@ -81,6 +79,12 @@ def run_campaign(
     if any(codes):
         raise RuntimeError(f"a worker of the harness failed: {codes}")
     return totals
+
+
+def _lists(campaign: Campaign) -> Iterable[tuple[str, ...]]:
+    if campaign.session is None:
+        return SOURCES
+    return [plan_of(campaign.seed, campaign.session).world.sources]
 
 
 def _ended(pid: int, codes: list[int]) -> bool:

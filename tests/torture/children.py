@@ -71,6 +71,7 @@ class Child:
         said: Path,
     ) -> None:
         self._said = said
+        said.unlink(missing_ok=True)
         words = [str(argument) for argument in arguments]
         self.pid = _start(directory, environment, words, said, forked=forked)
         self._code: int | None = None
@@ -94,7 +95,7 @@ class Child:
                 return False
             if time.monotonic() > deadline:
                 self.kill()
-                raise TimeoutError(f"a run hangs: {self._said.read_text(errors='replace')}")
+                raise TimeoutError(f"a run hangs: {self._text()}")
             time.sleep(POLL_S)
         return True
 
@@ -109,7 +110,11 @@ class Child:
         """Wait for its end and return it."""
         self.wait()
         assert self._code is not None
-        return Ended(self._code, self._said.read_text(errors="replace"))
+        return Ended(self._code, self._text())
+
+    def _text(self) -> str:
+        """What it said; killed at once, it has not even made the file for it."""
+        return self._said.read_text(errors="replace") if self._said.exists() else ""
 
 
 def _start(

@@ -6,16 +6,16 @@ alone, by name; runs in processes of their own are whole.
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection
 
 from jobrunner import faults, files, snapshots
 from jobrunner.store import batches, lease, runs, sources, writing
-from jobrunner.store import snapshots as rows_of_snapshots
 from jobrunner.store.batches import Batch
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SnapshotRow, SourceRow
@@ -30,10 +30,12 @@ def apply(name: str) -> None:
         ALL[name]()
 
 
+def _patch(module: ModuleType, name: str, new: Callable[..., Any]) -> None:
+    setattr(module, name, new)
+
+
 def _everywhere(old: Callable[..., Any], new: Callable[..., Any]) -> None:
     """Replace a function in every module of the program that knows it."""
-    import sys  # noqa: PLC0415 - of the modules as they are now
-
     for name, module in list(sys.modules.items()):
         if name.startswith("jobrunner"):
             for attribute, value in list(vars(module).items()):
@@ -56,26 +58,26 @@ def counters_apart() -> None:
         with database.write() as connection:
             insert_records(connection, *later.pop())
 
-    batches._insert_records = insert_later
+    _patch(batches, "_insert_records", insert_later)
     _everywhere(commit, commit_twice)
 
 
 def no_lease() -> None:
-    """Take the lease of a session without asking whether somebody has it."""
-    lease._try_lock = lambda *_arguments, **_options: True
-    _everywhere(writing.fence, lambda *_arguments, **_options: None)
+    """Let everybody have the lease of a session, and write to it without one."""
+    _patch(lease, "_try_lock", lambda *_arguments, **_options: True)
+    writing._TOUCH = writing._TOUCH.replace("AND run_id IS ?", "AND (true OR run_id IS ?)")
 
 
 def late_checksum() -> None:
     """Record a snapshot before its checksum is written."""
-    finish, sidecar = snapshots.finish_snapshot, snapshots.write_sidecar
+    finish, sidecar = snapshots.finish_snapshot, files.write_sidecar
 
     def finish_late(database: Database, held: Lease, row: SnapshotRow) -> None:
         finish(database, held, row)
         faults.point("snapshot.recorded")
         sidecar(database.path.parent / row.path, row.sha256)
 
-    snapshots.write_sidecar = lambda *_arguments: None
+    _patch(snapshots, "write_sidecar", lambda *_arguments: None)
     _everywhere(finish, finish_late)
 
 
@@ -86,7 +88,7 @@ def stale_checksum() -> None:
         temporary.replace(path)
         files.sync_directory(path.parent)
 
-    files._put = put
+    _patch(files, "_put", put)
 
 
 def torn_output() -> None:
@@ -106,7 +108,7 @@ def torn_output() -> None:
             file.write(data[len(data) // 2 :])
 
     _everywhere(files.write_whole, write_torn)
-    files._copy = copy_torn
+    _patch(files, "_copy", copy_torn)
 
 
 def redo() -> None:
@@ -131,51 +133,20 @@ def _forget_last(connection: Connection, source_id: int) -> None:
         )
 
 
-def uncounted_redo() -> None:
-    """Ask again about papers of the last batch, and throw the answers away."""
-    start, commit = runs.start_run, batches.commit_batch
-    kept: dict[int, list[Any]] = {}
-
-    def start_early(database: Database, held: Lease) -> None:
-        start(database, held)
-        with database.write() as connection:
-            for source in sources.list_sources(database, held.session_id):
-                rows = connection.exec_driver_sql(
-                    "SELECT id, source_id, paper_id FROM record WHERE batch_id ="
-                    " (SELECT max(id) FROM batch WHERE source_id = ?)",
-                    (source.id,),
-                ).all()
-                kept[source.id] = [row.paper_id for row in rows]
-
-    def commit_new(database: Database, held: Lease, source: SourceRow, batch: Batch) -> None:
-        commit(database, held, source, batch)
-
-    _everywhere(start, start_early)
-    _everywhere(commit, commit_new)
-
-
 def forgotten_identifiers() -> None:
-    """Lose what a committed batch found for the next source, in a run that goes on."""
-    insert_records = batches._insert_records
+    """Lose what a source finds for the next ones, in runs that go on."""
+    start, insert_records = runs.start_run, batches._insert_records
 
     def insert_without(connection: Connection, *arguments: Any) -> None:
         insert_records(connection, *arguments)
-        if os.getpid() % 2:
-            connection.exec_driver_sql("DELETE FROM identifier WHERE origin = 'openalex'")
+        connection.exec_driver_sql("DELETE FROM identifier WHERE origin = 'openalex'")
 
-    batches._insert_records = insert_without
+    def start_forgetful(database: Database, held: Lease) -> None:
+        start(database, held)
+        if len(runs.list_runs(database, held.session_id)) > 1:
+            _patch(batches, "_insert_records", insert_without)
 
-
-def snapshot_of_two_moments() -> None:
-    """Record a snapshot as showing what was committed while it was written."""
-    record = rows_of_snapshots.record_snapshot
-
-    def record_more(database: Database, held: Lease, row: SnapshotRow, **options: int) -> None:
-        from msgspec.structs import replace  # noqa: PLC0415
-
-        record(database, held, replace(row, revision=row.revision + 1), **options)
-
-    _everywhere(record, record_more)
+    _everywhere(start, start_forgetful)
 
 
 ALL: dict[str, Callable[[], None]] = {
@@ -186,5 +157,4 @@ ALL: dict[str, Callable[[], None]] = {
     "torn_output": torn_output,
     "redo": redo,
     "forgotten_identifiers": forgotten_identifiers,
-    "snapshot_of_two_moments": snapshot_of_two_moments,
 }

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -409,17 +409,28 @@ def is_whole(path: Path) -> bool:
     return path.exists() and read_sidecar(path) == sha256_of(path)
 
 
-def make_reference(place: Path, sources: tuple[str, ...], services: Services) -> Reference:
-    """Let a session run to its end with no kill."""
-    directory = place / "-".join(sources)
+def make_references(
+    place: Path, lists: Iterable[tuple[str, ...]], services: Services
+) -> dict[tuple[str, ...], Reference]:
+    """Let a session for each list of sources run to its end with no kill."""
+    children = {
+        sources: _unharmed(place / "-".join(sources), sources, services) for sources in lists
+    }
+    for child in children.values():
+        ended = child.ended()
+        assert ended.code == COMPLETED, ended.said
+    directories = {sources: place / "-".join(sources) for sources in children}
+    return {
+        sources: Reference(directory, comparable(directory / OUT))
+        for sources, directory in directories.items()
+    }
+
+
+def _unharmed(directory: Path, sources: tuple[str, ...], services: Services) -> Child:
     directory.mkdir(parents=True)
     (directory / INPUT).write_text(json.dumps(papers(grown=True)), encoding="utf-8")
+    place = directory.parent
+    variables = environment(services.base_urls) | {LIST: str(place / MODULES)}
     command = ("run", INPUT, "-o", OUT, *trio.sources(*sources))
-    said = place / "said.txt"
-    listing = {LIST: str(place / MODULES)}
-    child = Child(
-        directory, environment(services.base_urls) | listing, command, forked=True, said=said
-    )
-    ended = child.ended()
-    assert ended.code == COMPLETED, ended.said
-    return Reference(directory, comparable(directory / OUT))
+    said = place / f"{directory.name}.txt"
+    return Child(directory, variables, command, forked=True, said=said)
