@@ -1,4 +1,4 @@
-"""Deleting a session: its rows first, then its files.
+"""Deleting a session: its rows first, then its files; and what kills left of deletions.
 
 The directory is renamed before it is emptied: another process that waits for the lock in it may
 make the lock file again at any moment.
@@ -6,14 +6,21 @@ make the lock file again at any moment.
 
 from __future__ import annotations
 
+import contextlib
+import re
 import secrets
 import shutil
+from pathlib import Path
 
+from jobrunner import faults
 from jobrunner.errors import FileError
 from jobrunner.store.database import Database
-from jobrunner.store.lease import session_directory
+from jobrunner.store.lease import FileLock, deletion_mark, session_directory, session_lock
 from jobrunner.store.runs import take_lease
-from jobrunner.store.sessions import delete_session
+from jobrunner.store.sessions import delete_session, session_exists
+
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+_DOOMED = re.compile(rf"\.{_ID.pattern}\.[0-9a-f]{{8}}\.deleted")
 
 
 def delete_whole(database: Database, session_id: str) -> None:
@@ -22,12 +29,13 @@ def delete_whole(database: Database, session_id: str) -> None:
     Raises LeaseHeld while it is running, FileError if the files cannot be deleted.
     """
     with take_lease(database, session_id):
-        delete_session(database, session_id)
         directory = session_directory(database.path, session_id)
-        doomed = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.deleted")
+        doomed = _doomed(directory)
         try:
-            directory.rename(doomed)
-            shutil.rmtree(doomed)
+            deletion_mark(directory).touch()
+            delete_session(database, session_id)
+            faults.point("delete.files")
+            _delete_files(directory, doomed)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -35,3 +43,38 @@ def delete_whole(database: Database, session_id: str) -> None:
                 f"cannot delete {directory}: {error.strerror}",
                 hint=f"delete it by hand, or {doomed.name} beside it",
             ) from error
+
+
+def _delete_files(directory: Path, doomed: Path) -> None:
+    directory.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def _doomed(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.deleted")
+
+
+def delete_leftovers(database: Database) -> None:
+    """Delete directories that kills left: of deleted sessions, and of sessions that never began.
+
+    Others without a session stay: the snapshots in them may be all that there is.
+    """
+    for directory in database.path.parent.iterdir():
+        if _DOOMED.fullmatch(directory.name):
+            shutil.rmtree(directory, ignore_errors=True)  # its deleter may be at it right now
+        elif _ID.fullmatch(directory.name) and _is_left_over(database, directory):
+            with contextlib.suppress(OSError), FileLock(_lock(database, directory)) as lock:
+                alone = lock.acquire(exclusive=True, patience=0)
+                if alone and _is_left_over(database, directory):
+                    _delete_files(directory, _doomed(directory))
+
+
+def _lock(database: Database, directory: Path) -> Path:
+    return session_lock(database.path, directory.name)
+
+
+def _is_left_over(database: Database, directory: Path) -> bool:
+    if session_exists(database, directory.name):
+        return False
+    nothing = {_lock(database, directory), deletion_mark(directory)}
+    return deletion_mark(directory).exists() or nothing.issuperset(directory.iterdir())

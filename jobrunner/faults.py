@@ -10,7 +10,14 @@ import os
 import signal
 
 POINTS = (
+    "migrate.inside",
+    "session.created",
     "load.inside",
+    "load.sealing",
+    "lease.taken",
+    "crash.noting",
+    "run.starting",
+    "run.started",
     "batch.answered",
     "commit.inside",
     "commit.before",
@@ -21,20 +28,34 @@ POINTS = (
     "snapshot.renamed",
     "snapshot.recording",
     "snapshot.recorded",
+    "publish.copied",
+    "publish.renamed",
     "run.ending",
+    "run.ended",
+    "sources.chosen",
+    "input.added",
+    "retry.inside",
+    "retry.between",
+    "retry.retired",
+    "delete.rows",
+    "delete.files",
+    "restore.inside",
+    "restore.sealing",
 )
-"""Every moment that :func:`point` is called with, in the order of a run."""
+"""Every moment that :func:`point` is called with, in the order of a session's life."""
 
 _remaining: dict[str, int] = {}
 
 
-def _arm(spec: str) -> None:
-    name, _, count = spec.partition(":")
-    _remaining[name] = int(count or "1")
+def arm(spec: str) -> None:
+    """Ask for the end of this process at a moment; '' for none."""
+    _remaining.clear()
+    if spec:
+        name, _, count = spec.partition(":")
+        _remaining[name] = int(count or "1")
 
 
-if os.environ.get("JOBRUNNER_FAULT"):
-    _arm(os.environ["JOBRUNNER_FAULT"])
+arm(os.environ.get("JOBRUNNER_FAULT", ""))
 
 
 def point(name: str) -> None:

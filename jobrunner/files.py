@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import os
 import secrets
@@ -37,6 +39,7 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
     temporary = _temporary(path)
     try:
         make_directory(path.parent)
+        _sweep(path)
         written = _write(temporary, chunks, mode)
         faults.point("snapshot.written")
         _put(temporary, path)
@@ -53,6 +56,21 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
 def _temporary(path: Path) -> Path:
     """Return a name beside a file, on the same file system, that nothing has."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _sweep(path: Path) -> None:
+    """Delete the temporary files of a path whose writers were killed.
+
+    A living writer holds the lock on its file.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _put(temporary: Path, path: Path) -> None:
@@ -79,6 +97,7 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
     size = 0
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
+        _hold(descriptor)
         for chunk in chunks:
             digest.update(chunk)
             file.write(chunk)
@@ -86,6 +105,12 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
         file.flush()
         os.fsync(file.fileno())
     return Written(digest.hexdigest(), size)
+
+
+def _hold(descriptor: int) -> None:
+    """Tell :func:`_sweep` that a temporary file has a living writer."""
+    with contextlib.suppress(OSError):  # a file system without locks: nothing is swept there
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def make_directory(directory: Path) -> None:
@@ -143,12 +168,14 @@ def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
     """Make ``target`` a whole copy of ``source`` (or a link to it), with its own checksum file."""
     if not (link and _link(source, target)):
         _copy(source, target)
+    faults.point("publish.renamed")
     write_sidecar(target, sha256)
 
 
 def _link(source: Path, target: Path) -> bool:
     temporary = _temporary(target)
     try:
+        _sweep(target)
         temporary.hardlink_to(source)
         _put(temporary, target)
     except OSError:  # a file system without links
@@ -162,10 +189,13 @@ def _copy(source: Path, target: Path) -> None:
     temporary = _temporary(target)
     try:
         make_directory(target.parent)
+        _sweep(target)
         with source.open("rb") as old, temporary.open("xb") as new:
+            _hold(new.fileno())
             shutil.copyfileobj(old, new, CHUNK)
             new.flush()
             os.fsync(new.fileno())
+        faults.point("publish.copied")
         _put(temporary, target)
     except OSError as error:
         raise FileError(

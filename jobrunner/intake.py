@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from jobrunner.deleting import delete_leftovers
 from jobrunner.errors import InputError, LeaseHeld, Refused, SessionError, StoreError
 from jobrunner.inputs import Input, InputPaper, open_input
 from jobrunner.store.database import Database
@@ -123,7 +124,7 @@ def abandoned_sessions(database: Database) -> list[str]:
 
 
 def delete_abandoned(database: Database) -> int:
-    """Delete sessions whose loading was cut off; return how many."""
+    """Delete sessions whose loading was cut off, and what kills left; return how many sessions."""
     count = 0
     for session_id in abandoned_sessions(database):
         # Held: somebody restores it right now. Deleted: somebody else cleans up.
@@ -134,6 +135,7 @@ def delete_abandoned(database: Database) -> int:
             if session_id in loading_sessions(database):
                 forget(database, session_id)
                 count += 1
+    delete_leftovers(database)
     return count
 
 

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
+from jobrunner.intake import delete_abandoned
 from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
 from jobrunner.papers import Record
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
@@ -51,6 +52,7 @@ def restore(database: Database, path: Path) -> SessionRow:
                 hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
             )
         delete_session(database, head.session)  # what an earlier restore left that was cut off
+        delete_abandoned(database)
         try:
             _restore(database, path, head)
         except BaseException:

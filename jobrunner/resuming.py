@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
+from jobrunner import faults
 from jobrunner.errors import InputError, Refused, SessionError
 from jobrunner.files import sha256_of
 from jobrunner.inputs import InputPaper, open_input
@@ -116,6 +117,7 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
     with open_input(path) as papers:
         new = _new(papers.papers(), known)
         added = add_papers(database, session.id, new, first=known.total())
+        faults.point("input.added")
         update_input(database, lease, path=str(path), sha256=papers.sha256, added=added)
     return added
 
@@ -193,6 +195,7 @@ def apply_changes(
         add_event(database, session.id, "warning", f"allowed: {changes.accepted}")
     if options != old or output != session.output:
         set_options(database, lease, options, output)
+    faults.point("sources.chosen")
     return get_session(database, session.id)
 
 
@@ -273,11 +276,13 @@ def retire(database: Database, lease: Lease, retries: Retries) -> int:
     said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
     # First: cut off in between, the session must not count as completed with papers pending.
     reopen(database, lease, kind="retry", message=f"answers ({said}) are asked for again")
-    return sum(
-        retire_records(database, lease, source, outcome)
-        for source in chosen
-        for outcome in retries.outcomes
-    )
+    count = 0
+    for source in chosen:
+        for outcome in retries.outcomes:
+            count += retire_records(database, lease, source, outcome)
+            faults.point("retry.between")
+    faults.point("retry.retired")
+    return count
 
 
 def explain_retry(database: Database, session: SessionRow, retries: Retries) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from jobrunner.comparing import differences
@@ -44,8 +45,7 @@ def verify_session(database: Database, session_id: str) -> list[str]:
     if good is not None and not found:
         found += _compare(database, session_id, good)
     newest = newest_path(database, session_id)
-    # After a crash it may be an older one, until the next run brings the newest there.
-    if rows and newest.exists() and sha256_of(newest) not in [row.sha256 for row in rows]:
+    if rows and newest.exists() and not _is_snapshot(newest, rows):
         found.append(f"{newest} is none of the snapshots (its checksum differs)")
     return found
 
@@ -55,6 +55,15 @@ def _compare(database: Database, session_id: str, path: Path) -> list[str]:
         return list(differences(database, session_id, path))
     except DamageFound as error:
         return [str(error)]
+
+
+def _is_snapshot(newest: Path, rows: Sequence[SnapshotRow]) -> bool:
+    """Tell whether a file is a snapshot that is kept, or one of before.
+
+    After a crash it may be an older one than those, until the next run brings the newest there.
+    """
+    digest = sha256_of(newest)
+    return digest == read_sidecar(newest) or digest in [row.sha256 for row in rows]
 
 
 def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:

@@ -214,4 +214,5 @@ def retire_records(database: Database, lease: Lease, source: SourceRow, outcome:
         fence(connection, lease.session_id, lease.run_id)
         for statement in _RETIRE:
             connection.execute(text(statement), parameters)
+        faults.point("retry.inside")
         return int(connection.execute(_DELETE_RETIRED, parameters).rowcount)

@@ -139,6 +139,11 @@ def session_directory(database: Path, session_id: str) -> Path:
     return database.parent / session_id
 
 
+def deletion_mark(directory: Path) -> Path:
+    """Return the file that says of a session's directory that it is being deleted."""
+    return directory / "deleted"
+
+
 def session_lock(database: Path, session_id: str) -> Path:
     """Return the lock file of a session."""
     return session_directory(database, session_id) / "run.lock"

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobrunner import faults
 from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError
 from jobrunner.files import sync_directory
 from jobrunner.store.lease import FileLock
@@ -120,6 +121,7 @@ def _migrate(path: Path, connect: Connect, config: Config, revision: str | None)
         if current_revision(_driver(connection)) == revision:
             config.attributes["connection"] = connection
             command.upgrade(config, HEAD)
+            faults.point("migrate.inside")
 
 
 def _hold_alone(lock: FileLock, path: Path, connect: Connect, *, busy: bool = False) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct, structs
 from sqlalchemy import insert
 
+from jobrunner import faults
 from jobrunner.inputs.base import InputPaper
 from jobrunner.papers import Identifiers
 from jobrunner.store import schema
@@ -121,6 +122,7 @@ class Restoration:
             for table, values in rows.items():
                 if values:
                     connection.execute(insert(table), values)
+            faults.point("restore.inside")
 
     def _ids(self, source: str, batch: int) -> dict[str, int]:
         return {"source_id": self._sources[source], "batch_id": self._batches[source, batch]}
@@ -141,6 +143,7 @@ class Restoration:
         with self._database.write() as connection:
             set_session(connection, self._session_id, status=status)
             write_event(connection, self._session_id, None, "restored", message)
+            faults.point("restore.sealing")
 
 
 def _identifiers(paper_id: int, item: Restored) -> list[dict[str, object]]:

@@ -9,12 +9,20 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select, text, update
 
-from jobrunner import __version__, clock
+from jobrunner import __version__, clock, faults
 from jobrunner.errors import LeaseHeld, Refused, SessionError
 from jobrunner.filesystem import check_place
 from jobrunner.store import schema
 from jobrunner.store.database import Database
-from jobrunner.store.lease import PATIENCE_S, FileLock, is_held, remove_lock, session_lock
+from jobrunner.store.lease import (
+    PATIENCE_S,
+    FileLock,
+    deletion_mark,
+    is_held,
+    remove_lock,
+    session_directory,
+    session_lock,
+)
 from jobrunner.store.migrate import lock_path
 from jobrunner.store.rows import RunRow
 from jobrunner.store.writing import fence, set_session, write_event
@@ -70,6 +78,8 @@ def take_lease(
             )
         if not new:
             _check_row(database, own.path, session_id)
+        faults.point("lease.taken")
+        deletion_mark(session_directory(database.path, session_id)).unlink(missing_ok=True)
         _note_crashes(database, session_id)
     except BaseException:
         lease.release()
@@ -125,6 +135,7 @@ def _note_crashes(database: Database, session_id: str) -> None:
             message = f"the run of pid {row.pid} had ended without saying so"
             write_event(connection, session_id, row.id, "crashed", message)
         set_session(connection, session_id, status="interrupted", run_id=None)
+        faults.point("crash.noting")
 
 
 def is_running(database: Database, session_id: str) -> bool:
@@ -172,6 +183,8 @@ def start_run(database: Database, lease: Lease) -> None:
             .where(table.c.session_id == session_id, table.c.status == "stopped")
             .values(status="active", error=None, not_before=None, updated_at=moment)
         )
+        faults.point("run.starting")
+    faults.point("run.started")
     lease.run_id = int(run_id)
 
 
@@ -186,6 +199,7 @@ def end_run(database: Database, lease: Lease, *, status: str, reason: str) -> No
         )
         set_session(connection, lease.session_id, status=status, run_id=None)
         write_event(connection, lease.session_id, lease.run_id, status, reason)
+    faults.point("run.ended")
     lease.run_id = None
 
 

@@ -71,6 +71,7 @@ def create_session(
         )
         for ordinal, name in enumerate(options.sources):
             insert_source(connection, session_id, name, ordinal)
+    faults.point("session.created")
 
 
 def add_papers(
@@ -80,29 +81,29 @@ def add_papers(
     count = 0
     iterator = iter(papers)
     while chunk := list(islice(iterator, LOAD_CHUNK)):
-        _insert_papers(database, session_id, chunk, first + count)
+        with database.write() as connection:
+            _insert_papers(connection, session_id, chunk, first + count)
+            faults.point("load.inside")
         count += len(chunk)
     return count
 
 
 def _insert_papers(
-    database: Database, session_id: str, chunk: list[InputPaper], position: int
+    connection: Connection, session_id: str, chunk: list[InputPaper], position: int
 ) -> None:
-    with database.write() as connection:
-        first_id = next_id(connection, schema.paper)
-        rows = [
-            paper_row(paper, session_id, first_id + index, position + index)
-            for index, paper in enumerate(chunk)
-        ]
-        connection.execute(insert(schema.paper), rows)
-        identifiers = [
-            row
-            for index, paper in enumerate(chunk)
-            for row in identifier_rows(first_id + index, paper.identifiers, INPUT)
-        ]
-        if identifiers:
-            connection.execute(insert(schema.identifier), identifiers)
-        faults.point("load.inside")
+    first_id = next_id(connection, schema.paper)
+    rows = [
+        paper_row(paper, session_id, first_id + index, position + index)
+        for index, paper in enumerate(chunk)
+    ]
+    connection.execute(insert(schema.paper), rows)
+    identifiers = [
+        row
+        for index, paper in enumerate(chunk)
+        for row in identifier_rows(first_id + index, paper.identifiers, INPUT)
+    ]
+    if identifiers:
+        connection.execute(insert(schema.identifier), identifiers)
 
 
 def identifier_rows(
@@ -152,6 +153,7 @@ def seal_session(
     ``check`` is given the unfinished sessions of the same input and may refuse, by raising; none is
     sealed meanwhile.
     """
+    faults.point("load.sealing")
     with database.write() as connection:
         if check is not None:
             visible = find_visible(connection)
@@ -224,6 +226,13 @@ def loading_sessions(database: Database) -> list[str]:
         return [row.id for row in rows]
 
 
+def session_exists(database: Database, session_id: str) -> bool:
+    """Tell whether there is a session of that id, be it not loaded whole."""
+    with database.read() as connection:
+        query = select(schema.session.c.id).where(schema.session.c.id == session_id)
+        return connection.execute(query).first() is not None
+
+
 def _session(row: Row[Any]) -> SessionRow:
     values = row._asdict()
     name = f"the row of session {row.id}"
@@ -286,3 +295,4 @@ def delete_session(database: Database, session_id: str) -> None:
     with database.write() as connection:
         for statement in _DELETIONS:
             connection.execute(text(statement), {"id": session_id})
+        faults.point("delete.rows")

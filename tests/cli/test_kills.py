@@ -43,8 +43,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, ob
         return papers_of(program.directory / "out.json")
 
 
-def test_every_named_moment_is_killed_at() -> None:
-    assert {moment.partition(":")[0] for moment in MOMENTS} == set(faults.POINTS)
+def test_the_moments_are_named_ones() -> None:
+    """Those that are not here are for `tests/torture`, which kills at all of them."""
+    assert {moment.partition(":")[0] for moment in MOMENTS} < set(faults.POINTS)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
