@@ -13,7 +13,7 @@ from jobrunner.cli.options import seconds_of
 from jobrunner.cli.printing import command, console, counted, fact, print_json, say
 from jobrunner.cli.progress import show, source_table, talking
 from jobrunner.cli.status import tell_next
-from jobrunner.errors import KeyRefused, SettingsError
+from jobrunner.errors import FileError, JobrunnerError, KeyRefused, SettingsError, StoreError
 
 if TYPE_CHECKING:
     from jobrunner.config import Config
@@ -86,7 +86,13 @@ class Start:
             companion=lambda: show(lambda: read_progress(database, session.id)),
         )
         with talking():
-            ending = run_session(job)
+            try:
+                ending = run_session(job)
+            except JobrunnerError as error:
+                if type(error) in (StoreError, FileError, JobrunnerError):
+                    go_on = f"`jobrunner resume {session.id}`: nothing committed is lost"
+                    error.hint = f"{error.hint}, then {go_on}" if error.hint else go_on
+                raise
         lease.release()
         report(database, session, ending, as_json=self.as_json)
         raise typer.Exit(ending.exit_code)

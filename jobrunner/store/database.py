@@ -22,8 +22,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from jobrunner.errors import DamageFound, JobrunnerError, StoreError
+from jobrunner.errors import DamageFound, JobrunnerError, StoreError, lack_of_files, remedy
 from jobrunner.store import migrate
+from jobrunner.store.rescue import Identity, identity, rescue
 
 APPLICATION_ID = 0x4A52554E
 """'JRUN': tells our databases from a stranger's (``PRAGMA application_id``)."""
@@ -45,6 +46,8 @@ class Database:
         self._turn = threading.RLock()
         self._writing = False
         self._has_written = False
+        self._file: Identity = None
+        self._lost: StoreError | None = None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -56,9 +59,12 @@ class Database:
         with self._turn:
             if self._writing:
                 raise RuntimeError("a write transaction is open already")
-            self._writing = self._has_written = True
+            self._check_file()
+            self._writing = True
             try:
                 with translated(self.path), self._writer.begin() as connection:
+                    self._file = self._file or identity(self.path)
+                    self._has_written = True
                     yield connection
             finally:
                 self._writing = False
@@ -66,8 +72,17 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read transaction: everything read in the block is from one committed moment."""
+        self._check_file()
         with translated(self.path), self._reader.begin() as connection:
             yield connection
+
+    def _check_file(self) -> None:
+        """Raise StoreError, once what was committed is saved, if what we write to has no name."""
+        if self._file is None or self._file == identity(self.path):
+            return
+        with self._turn:
+            self._lost = self._lost or rescue(self.path, self._writer)
+            raise self._lost
 
     def close(self) -> None:
         """Fold the write-ahead log into the file if we wrote, and close; safe after an error.
@@ -76,9 +91,12 @@ class Database:
         """
         with self._turn:
             self._reader.dispose()
-            if self._has_written:
-                self._fold()
-            self._writer.dispose()
+            try:
+                if self._has_written:
+                    self._check_file()
+                    self._fold()
+            finally:
+                self._writer.dispose()
 
     def _fold(self) -> None:
         with translated(self.path, quiet=True), self._writer.connect() as connection:
@@ -231,19 +249,19 @@ def _use_wal(connection: sqlite3.Connection) -> str:
 
 
 _ADVICE = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "free some space, then resume; nothing was lost"),
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space"),
     sqlite3.SQLITE_IOERR: (
         "the disk reports an error",
-        "check the disk and its free space, then resume",
+        "check the disk and its free space, your quota, and the limit on file sizes (ulimit -f)",
     ),
     sqlite3.SQLITE_READONLY: ("it is read-only", "make the file and its directory writable"),
-    sqlite3.SQLITE_BUSY: ("another process holds it", "end that process, or wait, and try again"),
-    sqlite3.SQLITE_LOCKED: ("another process holds it", "end that process, or wait, and try again"),
-    sqlite3.SQLITE_PROTOCOL: ("another process holds it", "wait, and try again"),
+    sqlite3.SQLITE_BUSY: ("another process holds it", "end that process, or wait"),
+    sqlite3.SQLITE_LOCKED: ("another process holds it", "end that process, or wait"),
+    sqlite3.SQLITE_PROTOCOL: ("another process holds it", "wait"),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the path and its permissions"),
     sqlite3.SQLITE_NOTADB: ("it is not a SQLite database", "name another with --db"),
     sqlite3.SQLITE_PERM: ("permission denied", "check the file's permissions"),
-    sqlite3.SQLITE_NOMEM: ("memory ran out", "free some memory, then resume"),
+    sqlite3.SQLITE_NOMEM: ("memory ran out", "free some memory"),
 }
 
 
@@ -271,6 +289,8 @@ def _translate(path: Path, error: BaseException | None) -> JobrunnerError:
             hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
         )
     reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
+        reason, hint = str(lack.strerror), remedy(lack)
     return StoreError(f"cannot use the database {path}: {reason}", hint=hint)
 
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from jobrunner.errors import StoreError
+from jobrunner.errors import StoreError, remedy
 
 PATIENCE_S = 0.5
 """A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
@@ -63,7 +63,7 @@ def _make(path: Path) -> int:
     except OSError as error:
         raise StoreError(
             f"cannot make the lock file {path}: {error.strerror}",
-            hint="check the directory's permissions, or name another place with --db",
+            hint=remedy(error, "name another place with --db"),
         ) from error
 
 
@@ -103,7 +103,7 @@ def is_held(path: Path) -> bool:
     except OSError as error:
         raise StoreError(
             f"cannot read the lock file {path}: {error.strerror}",
-            hint="check the permissions of the file and its directory",
+            hint=remedy(error),
         ) from error
     try:
         return not _try_lock(descriptor, fcntl.LOCK_SH, path)

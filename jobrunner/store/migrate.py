@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
+from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError, remedy
 from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD
 
@@ -134,7 +134,7 @@ def _new_copy(path: Path, revision: str) -> Path:
         except OSError as error:
             raise StoreError(
                 f"cannot make the backup copy {copy}: {error.strerror}",
-                hint="make the directory writable, or free some space, and try again",
+                hint=f"{remedy(error)}, and try again",
             ) from error
         return copy
     raise AssertionError  # numbers do not end

@@ -17,8 +17,8 @@ import pytest
 
 from jobrunner.sample import LocalServer
 
-from ..cli.checking import assert_all_is_well, assert_counters_are_the_rows, committed_questions
-from ..cli.running import Program, papers_of
+from tests.cli.checking import assert_all_is_well, assert_counters_are_the_rows, committed_questions
+from tests.cli.running import Program, papers_of
 
 RUN = ("run", "papers.json", "-o", "out.json", "--batch-size", 10, "--checkpoint-interval", 0.002)
 KILLED = -signal.SIGKILL
@@ -76,7 +76,7 @@ def library_of_faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("there is no C compiler")
     built = tmp_path_factory.mktemp("library") / "faulty.so"
     source = Path(__file__).with_name("faulty.c")
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", built, source, "-ldl"]
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(built), str(source), "-ldl"]
     subprocess.run(command, check=True)
     return built
 
@@ -87,8 +87,9 @@ class Faults:
     def __init__(self, program: Program, library: Path) -> None:
         self._environment = program.environment
         self._log = program.directory.with_name("faults.log")
-        self._clock = program.directory.with_name("clock")
-        self._environment["LD_PRELOAD"] = str(library)
+        self._now = program.directory.with_name("now")
+        self._environment |= {"LD_PRELOAD": str(library), "FAULTY_NOW": str(self._now)}
+        self._now.write_bytes(struct.pack("dd", 0.0, 1.0))
 
     def fail(self, call: str, path: str, error: int, *, first: int = 1, count: int = 1) -> None:
         """Let calls fail (read, write, sync or rename) on the files whose path ends so."""
@@ -103,9 +104,20 @@ class Faults:
 
     def set_clock(self, ahead: float) -> None:
         """Set the clock of the program, also while it runs, to so many seconds ahead."""
-        self._environment["FAULTY_CLOCK"] = str(self._clock)
-        with self._clock.open("r+b" if self._clock.exists() else "wb") as file:
-            file.write(struct.pack("d", ahead))
+        self._set(0, ahead)
+
+    def wait(self) -> None:
+        """Let calls succeed, uncounted, until :meth:`begin`, also while the program runs."""
+        self._set(1, 0.0)
+
+    def begin(self) -> None:
+        """Let the calls fail from now on."""
+        self._set(1, 1.0)
+
+    def _set(self, place: int, value: float) -> None:
+        with self._now.open("r+b") as file:
+            file.seek(8 * place)
+            file.write(struct.pack("d", value))
 
 
 # ---- locks and limits

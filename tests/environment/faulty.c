@@ -3,7 +3,8 @@
 FAULTY is CALL:PATH:ERRNO:FIRST:COUNT, such as sync:state.db-wal:5:3:1. From the FIRST call on of
 one kind (read, write, sync, rename) on a file whose path ends in PATH, COUNT calls fail with ERRNO.
 FAULTY_LOG is a file to which a line is written for each call that failed.
-FAULTY_CLOCK is a file that holds a double: the seconds by which the clock is ahead, now. */
+FAULTY_NOW is a file that holds two doubles, which may change at any time: the seconds by which the
+clock is ahead, and 1 if calls are to fail now; those that are made before do not count. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,22 +22,22 @@ FAULTY_CLOCK is a file that holds a double: the seconds by which the clock is ah
 static char kind[16], suffix[256];
 static int error_number;
 static long first, count, seen;
-static const volatile double *ahead;
+static const volatile double *now_;
 
 #define REAL(name) \
     static __typeof__(&name) real; \
     if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 __attribute__((constructor)) static void prepare(void) {
-    const char *spec = getenv("FAULTY"), *clock = getenv("FAULTY_CLOCK");
+    const char *spec = getenv("FAULTY"), *now = getenv("FAULTY_NOW");
     if (spec && sscanf(spec, "%15[^:]:%255[^:]:%d:%ld:%ld", kind, suffix, &error_number, &first,
                        &count) != 5)
         abort();
-    if (clock) {
-        int file = open(clock, O_RDONLY);
-        void *place = mmap(NULL, sizeof(double), PROT_READ, MAP_SHARED, file, 0);
+    if (now) {
+        int file = open(now, O_RDONLY);
+        void *place = mmap(NULL, 2 * sizeof(double), PROT_READ, MAP_SHARED, file, 0);
         if (place == MAP_FAILED) abort();
-        ahead = place;
+        now_ = place;
         close(file);
     }
 }
@@ -51,6 +52,7 @@ static void tell(const char *path) {
 
 static int fails_at(const char *call, const char *path) {
     size_t length = strlen(path), wanted = strlen(suffix);
+    if (now_ && !now_[1]) return 0;
     if (strcmp(kind, call) || length < wanted || strcmp(path + length - wanted, suffix)) return 0;
     long number = __atomic_add_fetch(&seen, 1, __ATOMIC_SEQ_CST);
     if (number < first || number >= first + count) return 0;
@@ -110,9 +112,8 @@ int rename(const char *old, const char *new) {
 int clock_gettime(clockid_t which, struct timespec *now) {
     REAL(clock_gettime);
     int result = real(which, now);
-    if (!result && ahead && which == CLOCK_REALTIME) {
-        double seconds = *ahead;
-        now->tv_sec += (time_t)seconds;
+    if (!result && now_ && which == CLOCK_REALTIME) {
+        now->tv_sec += (time_t)now_[0];
     }
     return result;
 }
