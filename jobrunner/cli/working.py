@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SOURCES = ("openalex",)
 SHOWN_UNUSABLE = 10
+OPEN_FILES = 64
+"""The database, its log, snapshots, and a connection for each request under way."""
 
 
 def configured(email: str | None, base_urls: Sequence[str]) -> tuple[Config, Settings]:
@@ -59,6 +62,7 @@ class Start:
         """Raise SettingsError now for what would only fail when all papers are read."""
         from jobrunner.http_rules import check_address, check_headers
 
+        _check_open_files()
         for source in self._open(names, {}):
             check_address(source.name, source.service.base_url)
             check_headers(source.name, source.service.headers)
@@ -89,13 +93,32 @@ class Start:
             try:
                 ending = run_session(job)
             except JobrunnerError as error:
-                if type(error) in (StoreError, FileError, JobrunnerError):
-                    go_on = f"`jobrunner resume {session.id}`: nothing committed is lost"
-                    error.hint = f"{error.hint}, then {go_on}" if error.hint else go_on
+                _say_how_to_go_on(error, session)
                 raise
         lease.release()
         report(database, session, ending, as_json=self.as_json)
         raise typer.Exit(ending.exit_code)
+
+
+def _say_how_to_go_on(error: JobrunnerError, session: SessionRow) -> None:
+    """Add the next command to the hint of an error that asks for no other."""
+    hint = error.hint or "find out why"
+    if type(error) in (StoreError, FileError, JobrunnerError) and "`jobrunner resume" not in hint:
+        go_on = f"then `jobrunner resume {session.id}`: nothing committed is lost"
+        error.hint = f"{hint}, {go_on}"
+
+
+def _check_open_files() -> None:
+    """Raise JobrunnerError if too few files may be open: deep in a run that is harder to tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < OPEN_FILES and hard > soft:
+        soft = min(hard, OPEN_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < OPEN_FILES:
+        raise JobrunnerError(
+            f"only {soft} files may be open at once; a run needs {OPEN_FILES}",
+            hint="raise the limit on open files (ulimit -n)",
+        )
 
 
 def _check_output(output: Path, input_path: Path | None) -> None:

@@ -6,6 +6,7 @@ all of it, while every other process finds nothing, or another file, at its plac
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from contextlib import closing
 from itertools import count
@@ -45,5 +46,5 @@ def rescue(path: Path, writer: Engine) -> StoreError:
         return StoreError(f"{lost}, and a copy cannot be written: {error}", hint="restore a backup")
     return StoreError(
         f"{lost}; all that was committed is in {copy}",
-        hint=f"move it back to {path}, or name it with --db",
+        hint=f"go on with `jobrunner resume --db {shlex.quote(str(copy))}`",
     )

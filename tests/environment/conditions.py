@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-
 from tests.cli.checking import assert_all_is_well, assert_counters_are_the_rows, committed_questions
 from tests.cli.running import Program, papers_of
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
-
 from tests.cli import library
 from tests.cli.conftest import program, server
 from tests.cli.running import Program, papers_of
+
 from .conditions import RUN, Faults, Hold, holders, library_of_faults
 
 __all__ = ["library_of_faults", "program", "server"]
