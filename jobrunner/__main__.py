@@ -14,6 +14,7 @@ NO_ROOM = b"""error: jobrunner cannot run: memory or open files ran out, or a pa
 
 def main() -> None:
     """Run the command line; what goes wrong while it is still being loaded is no traceback."""
+    _open_streams()
     try:
         from jobrunner.cli.main import main as run  # noqa: PLC0415 - inside the try
 
@@ -25,6 +26,16 @@ def main() -> None:
             raise
         os.write(2, NO_ROOM)  # nothing that needs memory
         sys.exit(1)
+
+
+def _open_streams() -> None:
+    """Open nothing in the place of standard streams that are closed, or files would take it."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 if __name__ == "__main__":

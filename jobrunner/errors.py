@@ -7,6 +7,7 @@
       SettingsError           an option or variable is missing, unknown or contradictory (2)
       SessionError            no such session, or it is not in a state that allows this
       StoreError              the database cannot be opened, read or written
+        DatabaseBusy          another process holds it
       FileError               a snapshot, an output or a log cannot be written or read
       LeaseHeld               the session is running elsewhere (4)
       LeaseLost               another run took the session over; nothing was written (4)
@@ -61,6 +62,10 @@ class SessionError(JobrunnerError):
 
 class StoreError(JobrunnerError):
     """The database cannot be opened, read or written."""
+
+
+class DatabaseBusy(StoreError):
+    """Another process holds the database, and did not let go in time."""
 
 
 class FileError(JobrunnerError):

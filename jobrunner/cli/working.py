@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from jobrunner.cli.options import seconds_of
-from jobrunner.cli.printing import command, console, counted, fact, print_json, say
+from jobrunner.cli.printing import command, counted, drop_output, fact, print_json, say, show_talk
 from jobrunner.cli.progress import show, source_table, talking
 from jobrunner.cli.status import tell_next
 from jobrunner.errors import FileError, JobrunnerError, KeyRefused, SettingsError, StoreError
@@ -96,14 +96,20 @@ class Start:
                 _say_how_to_go_on(error, session)
                 raise
         lease.release()
-        report(database, session, ending, as_json=self.as_json)
+        try:
+            report(database, session, ending, as_json=self.as_json)
+        except BrokenPipeError:  # the exit code tells of the session, whoever reads the report
+            drop_output()
+        except FileError as error:
+            say(str(error))
         raise typer.Exit(ending.exit_code)
 
 
 def _say_how_to_go_on(error: JobrunnerError, session: SessionRow) -> None:
     """Add the next command to the hint of an error that asks for no other."""
     hint = error.hint or "find out why"
-    if type(error) in (StoreError, FileError, JobrunnerError) and "`jobrunner resume" not in hint:
+    resumable = isinstance(error, (StoreError, FileError)) or type(error) is JobrunnerError
+    if resumable and "`jobrunner resume" not in hint:
         go_on = f"then `jobrunner resume {session.id}`: nothing committed is lost"
         error.hint = f"{hint}, {go_on}"
 
@@ -201,7 +207,7 @@ def report(database: Database, session: SessionRow, ending: Ending, *, as_json: 
     if as_json:
         print_json(status)
         return
-    console(stderr=True).print(source_table(status.sources, live=False))
+    show_talk(source_table(status.sources, live=False))
     say(f"{ending.status}: {ending.reason}")
     for name, error in ending.stopped.items():
         if isinstance(error, KeyRefused):

@@ -22,9 +22,16 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from jobrunner.errors import DamageFound, JobrunnerError, StoreError, lack_of_files, remedy
+from jobrunner.errors import (
+    DamageFound,
+    DatabaseBusy,
+    JobrunnerError,
+    StoreError,
+    lack_of_files,
+    remedy,
+)
 from jobrunner.store import migrate
-from jobrunner.store.rescue import Identity, identity, rescue
+from jobrunner.store.rescue import Guard
 
 APPLICATION_ID = 0x4A52554E
 """'JRUN': tells our databases from a stranger's (``PRAGMA application_id``)."""
@@ -33,6 +40,9 @@ PAGE_SIZE = 16384
 """Records of some 3 KB leave a third of a 4 KB page empty; this page is the better fit."""
 
 BUSY_TIMEOUT_MS = 30_000
+SHORT_TIMEOUT_MS = 200
+"""Who has waited in vain once does not wait so long for each thing that is still to be written."""
+
 OLDEST_SQLITE = (3, 38, 0)
 
 
@@ -46,8 +56,7 @@ class Database:
         self._turn = threading.RLock()
         self._writing = False
         self._has_written = False
-        self._file: Identity = None
-        self._lost: StoreError | None = None
+        self._guard = Guard(path, writer)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -59,30 +68,25 @@ class Database:
         with self._turn:
             if self._writing:
                 raise RuntimeError("a write transaction is open already")
-            self._check_file()
+            self._guard.check()
             self._writing = True
             try:
                 with translated(self.path), self._writer.begin() as connection:
-                    self._file = self._file or identity(self.path)
+                    self._guard.note()
                     self._has_written = True
                     yield connection
+            except DatabaseBusy:
+                self._run_on_writer(f"PRAGMA busy_timeout={SHORT_TIMEOUT_MS}")
+                raise
             finally:
                 self._writing = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read transaction: everything read in the block is from one committed moment."""
-        self._check_file()
+        self._guard.check()
         with translated(self.path), self._reader.begin() as connection:
             yield connection
-
-    def _check_file(self) -> None:
-        """Raise StoreError, once what was committed is saved, if what we write to has no name."""
-        if self._file is None or self._file == identity(self.path):
-            return
-        with self._turn:
-            self._lost = self._lost or rescue(self.path, self._writer)
-            raise self._lost
 
     def close(self) -> None:
         """Fold the write-ahead log into the file if we wrote, and close; safe after an error.
@@ -93,17 +97,17 @@ class Database:
             self._reader.dispose()
             try:
                 if self._has_written:
-                    self._check_file()
-                    self._fold()
+                    self._guard.check()
+                    self._run_on_writer("PRAGMA busy_timeout=0", "PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 self._writer.dispose()
 
-    def _fold(self) -> None:
+    def _run_on_writer(self, *statements: str) -> None:
         with translated(self.path, quiet=True), self._writer.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None  # noqa: S101 - a live connection has its driver
-            driver.execute("PRAGMA busy_timeout=0")
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for statement in statements:
+                driver.execute(statement)
 
 
 def default_path() -> Path:
@@ -291,7 +295,9 @@ def _translate(path: Path, error: BaseException | None) -> JobrunnerError:
     reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
         reason, hint = str(lack.strerror), remedy(lack)
-    return StoreError(f"cannot use the database {path}: {reason}", hint=hint)
+    busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+    kind = DatabaseBusy if busy else StoreError
+    return kind(f"cannot use the database {path}: {reason}", hint=hint)
 
 
 def _code(error: BaseException | None) -> int:

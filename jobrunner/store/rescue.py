@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sqlite3
+import threading
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -28,7 +29,30 @@ def identity(path: Path) -> Identity:
     return found.st_dev, found.st_ino
 
 
-def rescue(path: Path, writer: Engine) -> StoreError:
+class Guard:
+    """Watches that the file to which a connection writes keeps its name."""
+
+    def __init__(self, path: Path, writer: Engine) -> None:
+        self._path = path
+        self._writer = writer
+        self._file: Identity = None
+        self._lost: StoreError | None = None
+        self._turn = threading.Lock()
+
+    def note(self) -> None:
+        """Say that the connection is open."""
+        self._file = self._file or identity(self._path)
+
+    def check(self) -> None:
+        """Raise StoreError if the file is gone, once what was committed in it is saved."""
+        if self._file is None or self._file == identity(self._path):
+            return
+        with self._turn:
+            self._lost = self._lost or _rescue(self._path, self._writer)
+        raise self._lost
+
+
+def _rescue(path: Path, writer: Engine) -> StoreError:
     """Copy what the connection still holds to a file beside ``path``; return what to tell."""
     copy = next(
         place
