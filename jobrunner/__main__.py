@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 INTERRUPTED = 130
 
+NO_ROOM = b"""error: jobrunner cannot run: memory or open files ran out, or a part of it is gone
+  free some memory, raise the limits (ulimit -a), or install jobrunner again
+"""
+
 
 def main() -> None:
-    """Run the command line; an interrupt while it is still being loaded is no traceback."""
+    """Run the command line; what goes wrong while it is still being loaded is no traceback."""
+    _open_streams()
     try:
         from jobrunner.cli.main import main as run  # noqa: PLC0415 - inside the try
+
+        run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    run()
+    except (ImportError, MemoryError, OSError):
+        if os.environ.get("JOBRUNNER_DEBUG"):
+            raise
+        os.write(2, NO_ROOM)  # nothing that needs memory
+        sys.exit(1)
+
+
+def _open_streams() -> None:
+    """Open nothing in the place of standard streams that are closed, or files would take it."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 if __name__ == "__main__":

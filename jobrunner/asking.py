@@ -159,7 +159,7 @@ async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
     """Await a call into a source; whatever is wrong with the source's program stops it alone."""
     try:
         return await ask()
-    except JobrunnerError:
+    except (JobrunnerError, MemoryError):
         raise
     except Exception as error:
         log.exception("%s: unexpected error", source.name)

@@ -7,6 +7,7 @@
       SettingsError           an option or variable is missing, unknown or contradictory (2)
       SessionError            no such session, or it is not in a state that allows this
       StoreError              the database cannot be opened, read or written
+        DatabaseBusy          another process holds it
       FileError               a snapshot, an output or a log cannot be written or read
       LeaseHeld               the session is running elsewhere (4)
       LeaseLost               another run took the session over; nothing was written (4)
@@ -30,6 +31,8 @@ step, shown on a line of its own.
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import datetime
 
 GET_BACK = "get back the newest good snapshot with `jobrunner restore SNAPSHOT --db NEW.db`"
@@ -62,6 +65,10 @@ class SessionError(JobrunnerError):
 
 class StoreError(JobrunnerError):
     """The database cannot be opened, read or written."""
+
+
+class DatabaseBusy(StoreError):
+    """Another process holds the database, and did not let go in time."""
 
 
 class FileError(JobrunnerError):
@@ -150,3 +157,49 @@ class TooManyFailures(SourceStopped):
 
 class SourceBroken(SourceStopped):
     """The program of the source itself failed: a bug, in a plug-in or in ours."""
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for a larger quota",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close some programs: the system can open no more files",
+    errno.ENOMEM: "free some memory",
+    errno.EIO: "check the disk",
+    errno.EROFS: "make the file system writable",
+    errno.EACCES: "check the permissions of the file and its directory",
+    errno.EPERM: "check the permissions of the file and its directory",
+}
+
+
+def remedy(error: OSError, otherwise: str = "check the path") -> str:
+    """Return what a user can do about an error of the operating system."""
+    return _REMEDIES.get(error.errno or 0, otherwise)
+
+
+def lack_of_files() -> OSError | None:
+    """Return the error of opening any file at all: SQLite does not tell it from other errors."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error
+    return None
+
+
+def understood(error: BaseException) -> JobrunnerError | None:
+    """Return what an error that Python itself raises means to a user, None if it is a bug."""
+    if isinstance(error, JobrunnerError):
+        return error
+    if isinstance(error, MemoryError):
+        return JobrunnerError("memory ran out", hint="free some memory")
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return FileError(f"{error.strerror or error}{where}", hint=remedy(error))
+    if isinstance(error, ImportError):
+        hint = "free some memory; if that does not help, install jobrunner again"
+        return JobrunnerError(f"a part of the program cannot be loaded: {error}", hint=hint)
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        hint = "free some memory, or raise the limit on processes (ulimit -u)"
+        return JobrunnerError("the system gives no more threads", hint=hint)
+    return None

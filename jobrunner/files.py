@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from jobrunner import faults
-from jobrunner.errors import FileError
+from jobrunner.errors import FileError, remedy
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20
@@ -46,7 +46,7 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
     except OSError as error:
         raise FileError(
             f"cannot write {path}: {error.strerror or error}",
-            hint="free some space or name another place, then go on: nothing was lost",
+            hint=f"{remedy(error)}, or name another place",
         ) from error
     finally:
         _discard(temporary)
@@ -161,7 +161,7 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}", hint="check the path") from error
+        raise FileError(f"cannot read {path}: {error.strerror}", hint=remedy(error)) from error
 
 
 def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
@@ -200,7 +200,7 @@ def _copy(source: Path, target: Path) -> None:
     except OSError as error:
         raise FileError(
             f"cannot write {target}: {error.strerror or error}",
-            hint=f"free some space or name another place; its content is safe in {source}",
+            hint=f"{remedy(error)}, or name another place; its content is safe in {source}",
         ) from error
     finally:
         _discard(temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,11 @@ from pathlib import Path
 import msgspec
 
 from jobrunner import clock
-from jobrunner.errors import FileError
+from jobrunner.errors import FileError, remedy
 
 ROOT = logging.getLogger("jobrunner")
+OTHERS = logging.getLogger("asyncio")
+"""Tells of connections that broke, with tracebacks: for the log, not for the terminal."""
 
 
 class _Lines(logging.Formatter):
@@ -32,6 +35,10 @@ class _File(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Leave a line out on a full disk: the run itself says what is wrong."""
 
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written before cannot be now
+            super().close()
+
 
 @contextmanager
 def run_log(path: Path) -> Iterator[None]:
@@ -40,16 +47,16 @@ def run_log(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = _File(path, encoding="utf-8", errors="replace")
     except OSError as error:
-        raise FileError(
-            f"cannot write {path}: {error.strerror}", hint="check the directory and the disk"
-        ) from error
+        raise FileError(f"cannot write {path}: {error.strerror}", hint=remedy(error)) from error
     handler.setFormatter(_Lines())
     level = ROOT.level
     ROOT.setLevel(logging.INFO)
-    ROOT.addHandler(handler)
+    for logger in (ROOT, OTHERS):
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        ROOT.removeHandler(handler)
+        for logger in (ROOT, OTHERS):
+            logger.removeHandler(handler)
         ROOT.setLevel(level)
         handler.close()

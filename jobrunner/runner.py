@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -21,6 +22,7 @@ from jobrunner.errors import (
     SourceBroken,
     SourceStopped,
     TooManyFailures,
+    understood,
 )
 from jobrunner.keeping import Keeper
 from jobrunner.runlog import run_log
@@ -34,6 +36,8 @@ from jobrunner.store.runs import Lease, end_run, start_run
 from jobrunner.store.sessions import INPUT
 from jobrunner.store.sources import list_sources
 from jobrunner.workers import Desk, Worker
+
+log = logging.getLogger(__name__)
 
 Companion = Callable[[], Coroutine[None, None, None]]
 
@@ -80,7 +84,8 @@ class Job(Struct, frozen=True, kw_only=True):
 def run_session(job: Job) -> Ending:
     """Work on a leased session until it is done or stopped; say in its rows how it ended.
 
-    Raises StoreError, LeaseLost or FileError; what is committed stays, and a resume goes on.
+    Raises StoreError, LeaseLost, FileError, or JobrunnerError where memory ran out; what is
+    committed stays, and a resume goes on.
     """
     with run_log(session_directory(job.database.path, job.session.id) / "run.log"):
         start_run(job.database, job.lease)
@@ -88,8 +93,12 @@ def run_session(job: Job) -> Ending:
         try:
             ending = asyncio.run(_run(job))
         except BaseException as error:
-            _end_badly(job, error)
-            raise
+            told = understood(error) or error
+            _end_badly(job, told)
+            if told is error:
+                raise
+            log.info("%s", told, exc_info=error)
+            raise told from error
         faults.point("run.ending")
         end_run(job.database, job.lease, status=ending.status, reason=ending.reason)
     return ending
@@ -132,7 +141,7 @@ async def _run(job: Job) -> Ending:
         error = await _work(workers, keeper, stop)
         try:
             await keeper.take_last(_why_last(stop, error))
-        except JobrunnerError:
+        except (JobrunnerError, OSError, MemoryError):
             if error is None:
                 raise
         finally:

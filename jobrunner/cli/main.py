@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -12,7 +13,7 @@ from jobrunner import __version__
 from jobrunner.cli import demo, environment, files, manage, papers, run, status
 from jobrunner.cli.options import damage_found, opened
 from jobrunner.cli.printing import forgive_encodings, print_error
-from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, understood
 
 INTERRUPTED = 130
 
@@ -52,10 +53,15 @@ environment.register(app)
 demo.register(app)
 
 
+def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Note an error that Python had to ignore, such as one while cleaning up, in the log alone."""
+    logging.getLogger("jobrunner").info("ignored: %r", unraisable.exc_value)
+
+
 def _run() -> None:
     try:
         app(prog_name="jobrunner")
-    except (JobrunnerError, OSError):
+    except (JobrunnerError, OSError, MemoryError):
         raise
     except Exception as error:
         if (damage := damage_found()) is not None:  # the program trusts what it has written
@@ -66,23 +72,21 @@ def _run() -> None:
 def main() -> None:
     """Run the command line; errors that a user can act on are one line and an exit code."""
     forgive_encodings()
+    if not os.environ.get("JOBRUNNER_DEBUG"):
+        sys.unraisablehook = _note_unraisable
     try:
         with opened:
             _run()
-    except JobrunnerError as error:
-        print_error(str(error), error.hint)
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print_error("interrupted", None)
         sys.exit(INTERRUPTED)
-    except OSError as error:
-        if os.environ.get("JOBRUNNER_DEBUG"):
-            raise
-        print_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), None)
-        sys.exit(1)
     except Exception as error:
-        if os.environ.get("JOBRUNNER_DEBUG"):
+        if os.environ.get("JOBRUNNER_DEBUG") and not isinstance(error, JobrunnerError):
             raise
-        hint = "this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows"
-        print_error(f"unexpected {type(error).__name__}: {error}", hint)
-        sys.exit(1)
+        told = understood(error) or JobrunnerError(
+            f"unexpected {type(error).__name__}: {error}",
+            hint="this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows",
+        )
+        error.__traceback__ = None  # frees what its frames hold
+        print_error(str(told), told.hint)
+        sys.exit(told.exit_code)

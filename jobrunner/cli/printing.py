@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import re
 import shlex
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from jobrunner.errors import FileError, remedy
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -22,13 +26,27 @@ _COMMAND = re.compile(r"`(jobrunner [^`]+)`")
 
 
 def say(text: str) -> None:
-    """Print a line of talk on standard error."""
-    typer.echo(plain(text), err=True)
+    """Print a line of talk on standard error; nothing fails because nobody can hear it."""
+    with contextlib.suppress(OSError):
+        typer.echo(plain(text), err=True)
+
+
+def show_talk(renderable: RenderableType) -> None:
+    """Print a table, say, on standard error as :func:`say` does."""
+    with contextlib.suppress(OSError):
+        console(stderr=True).print(renderable)
+
+
+def drop_output() -> None:
+    """Forget what standard output did not take: at the exit it would fail once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def fact(text: str) -> None:
     """Print a line of data on standard output."""
-    typer.echo(plain(text))
+    _write(plain(text))
 
 
 def print_json(value: object) -> None:
@@ -36,7 +54,7 @@ def print_json(value: object) -> None:
     import msgspec
 
     encoded = msgspec.json.encode(value)
-    typer.echo(_UNUSUAL.sub(_escaped, msgspec.json.format(encoded, indent=2).decode()))
+    _write(_UNUSUAL.sub(_escaped, msgspec.json.format(encoded, indent=2).decode()))
 
 
 _UNUSUAL = re.compile("[^\n -~]")
@@ -59,9 +77,22 @@ def forgive_encodings() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _write(text: str) -> None:
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise FileError(
+            f"standard output cannot be written: {error.strerror}", hint=remedy(error)
+        ) from error
+
+
 def print_error(message: str, hint: str | None) -> None:
     """Print one line that says what is wrong, and one that says what to do next."""
-    typer.secho(f"error: {plain(message)}", fg="red", err=True)
+    with contextlib.suppress(OSError):
+        typer.secho(f"error: {plain(message)}", fg="red", err=True)
     if hint:
         say(f"  {with_database(hint)}")
 

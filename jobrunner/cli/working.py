@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from jobrunner.cli.options import seconds_of
-from jobrunner.cli.printing import command, console, counted, fact, print_json, say
+from jobrunner.cli.printing import command, counted, drop_output, fact, print_json, say, show_talk
 from jobrunner.cli.progress import show, source_table, talking
 from jobrunner.cli.status import tell_next
-from jobrunner.errors import KeyRefused, SettingsError
+from jobrunner.errors import FileError, JobrunnerError, KeyRefused, SettingsError, StoreError
 
 if TYPE_CHECKING:
     from jobrunner.config import Config
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SOURCES = ("openalex",)
 SHOWN_UNUSABLE = 10
+OPEN_FILES = 64
+"""The database, its log, snapshots, and a connection for each request under way."""
 
 
 def configured(email: str | None, base_urls: Sequence[str]) -> tuple[Config, Settings]:
@@ -57,6 +60,7 @@ class Start:
 
     def check(self, names: Sequence[str], output: Path | None, input_path: Path | None) -> None:
         """Raise SettingsError now for what would only fail when all papers are read."""
+        _check_open_files()
         self._open(names, {})
         if output is not None:
             _check_output(output, input_path)
@@ -82,10 +86,41 @@ class Start:
             companion=lambda: show(lambda: read_progress(database, session.id)),
         )
         with talking():
-            ending = run_session(job)
+            try:
+                ending = run_session(job)
+            except JobrunnerError as error:
+                _say_how_to_go_on(error, session)
+                raise
         lease.release()
-        report(database, session, ending, as_json=self.as_json)
+        try:
+            report(database, session, ending, as_json=self.as_json)
+        except BrokenPipeError:  # the exit code tells of the session, whoever reads the report
+            drop_output()
+        except FileError as error:
+            say(str(error))
         raise typer.Exit(ending.exit_code)
+
+
+def _say_how_to_go_on(error: JobrunnerError, session: SessionRow) -> None:
+    """Add the next command to the hint of an error that asks for no other."""
+    hint = error.hint or "find out why"
+    resumable = isinstance(error, (StoreError, FileError)) or type(error) is JobrunnerError
+    if resumable and "`jobrunner resume" not in hint:
+        go_on = f"then `jobrunner resume {session.id}`: nothing committed is lost"
+        error.hint = f"{hint}, {go_on}"
+
+
+def _check_open_files() -> None:
+    """Raise JobrunnerError if too few files may be open: deep in a run that is harder to tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < OPEN_FILES and hard > soft:
+        soft = min(hard, OPEN_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < OPEN_FILES:
+        raise JobrunnerError(
+            f"only {soft} files may be open at once; a run needs {OPEN_FILES}",
+            hint="raise the limit on open files (ulimit -n)",
+        )
 
 
 def _check_output(output: Path, input_path: Path | None) -> None:
@@ -168,7 +203,7 @@ def report(database: Database, session: SessionRow, ending: Ending, *, as_json: 
     if as_json:
         print_json(status)
         return
-    console(stderr=True).print(source_table(status.sources, live=False))
+    show_talk(source_table(status.sources, live=False))
     say(f"{ending.status}: {ending.reason}")
     for name, error in ending.stopped.items():
         if isinstance(error, KeyRefused):

@@ -22,10 +22,19 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, StoreError
+from jobrunner.errors import (
+    GET_BACK,
+    DamageFound,
+    DatabaseBusy,
+    JobrunnerError,
+    StoreError,
+    lack_of_files,
+    remedy,
+)
 from jobrunner.files import make_directory
 from jobrunner.filesystem import check_locks, check_place
 from jobrunner.store import migrate
+from jobrunner.store.rescue import Guard
 
 APPLICATION_ID = 0x4A52554E
 """'JRUN': tells our databases from a stranger's (``PRAGMA application_id``)."""
@@ -34,6 +43,9 @@ PAGE_SIZE = 16384
 """Records of some 3 KB leave a third of a 4 KB page empty; this page is the better fit."""
 
 BUSY_TIMEOUT_MS = 30_000
+SHORT_TIMEOUT_MS = 200
+"""Who has waited in vain once does not wait so long for each thing that is still to be written."""
+
 OLDEST_SQLITE = (3, 38, 0)
 
 
@@ -47,6 +59,7 @@ class Database:
         self._turn = threading.RLock()
         self._writing = False
         self._has_written = False
+        self._guard = Guard(path, writer)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -58,16 +71,23 @@ class Database:
         with self._turn:
             if self._writing:
                 raise RuntimeError("a write transaction is open already")
-            self._writing = self._has_written = True
+            self._guard.check()
+            self._writing = True
             try:
                 with translated(self.path), self._writer.begin() as connection:
+                    self._guard.note()
+                    self._has_written = True
                     yield connection
+            except DatabaseBusy:
+                self._run_on_writer(f"PRAGMA busy_timeout={SHORT_TIMEOUT_MS}")
+                raise
             finally:
                 self._writing = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read transaction: everything read in the block is from one committed moment."""
+        self._guard.check()
         with translated(self.path, reading=True), self._reader.begin() as connection:
             yield connection
 
@@ -78,16 +98,19 @@ class Database:
         """
         with self._turn:
             self._reader.dispose()
-            if self._has_written:
-                self._fold()
-            self._writer.dispose()
+            try:
+                if self._has_written:
+                    self._guard.check()
+                    self._run_on_writer("PRAGMA busy_timeout=0", "PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self._writer.dispose()
 
-    def _fold(self) -> None:
+    def _run_on_writer(self, *statements: str) -> None:
         with translated(self.path, quiet=True), self._writer.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None  # noqa: S101 - a live connection has its driver
-            driver.execute("PRAGMA busy_timeout=0")
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for statement in statements:
+                driver.execute(statement)
 
 
 def default_path() -> Path:
@@ -234,19 +257,19 @@ def _use_wal(connection: sqlite3.Connection) -> str:
 
 
 _ADVICE = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "free some space, then resume; nothing was lost"),
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space"),
     sqlite3.SQLITE_IOERR: (
         "the disk reports an error",
-        "check the disk and its free space, then resume",
+        "check the disk and its free space, your quota, and the limit on file sizes (ulimit -f)",
     ),
     sqlite3.SQLITE_READONLY: ("it is read-only", "make the file and its directory writable"),
-    sqlite3.SQLITE_BUSY: ("another process holds it", "end that process, or wait, and try again"),
-    sqlite3.SQLITE_LOCKED: ("another process holds it", "end that process, or wait, and try again"),
-    sqlite3.SQLITE_PROTOCOL: ("another process holds it", "wait, and try again"),
+    sqlite3.SQLITE_BUSY: ("another process holds it", "end that process, or wait"),
+    sqlite3.SQLITE_LOCKED: ("another process holds it", "end that process, or wait"),
+    sqlite3.SQLITE_PROTOCOL: ("another process holds it", "wait"),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the path and its permissions"),
     sqlite3.SQLITE_NOTADB: ("it is not a SQLite database", "name another with --db"),
     sqlite3.SQLITE_PERM: ("permission denied", "check the file's permissions"),
-    sqlite3.SQLITE_NOMEM: ("memory ran out", "free some memory, then resume"),
+    sqlite3.SQLITE_NOMEM: ("memory ran out", "free some memory"),
 }
 
 
@@ -276,7 +299,11 @@ def _translate(path: Path, error: BaseException | None, *, reading: bool) -> Job
             hint=GET_BACK,
         )
     reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
-    return StoreError(f"cannot use the database {path}: {reason}", hint=hint)
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
+        reason, hint = str(lack.strerror), remedy(lack)
+    busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+    kind = DatabaseBusy if busy else StoreError
+    return kind(f"cannot use the database {path}: {reason}", hint=hint)
 
 
 def _code(error: BaseException | None) -> int:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from jobrunner.errors import StoreError
+from jobrunner.errors import StoreError, remedy
 from jobrunner.files import make_directory
 
 PATIENCE_S = 0.5
@@ -72,7 +72,7 @@ def _make(path: Path) -> int:
         except OSError as error:
             raise StoreError(
                 f"cannot make the lock file {path}: {error.strerror}",
-                hint="check the directory's permissions, or name another place with --db",
+                hint=remedy(error, "name another place with --db"),
             ) from error
 
 
@@ -119,7 +119,7 @@ def is_held(path: Path) -> bool:
     except OSError as error:
         raise StoreError(
             f"cannot read the lock file {path}: {error.strerror}",
-            hint="check the permissions of the file and its directory",
+            hint=remedy(error),
         ) from error
     try:
         return not _try_lock(descriptor, fcntl.LOCK_SH, path)

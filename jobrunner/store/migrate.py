@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner import faults
-from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError
+from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError, remedy
 from jobrunner.files import sync_directory
 from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD
@@ -160,7 +160,7 @@ def backed_up(path: Path, connect: Connect, revision: str) -> Iterator[Path]:
     except OSError as error:
         raise StoreError(
             f"cannot make the backup copy {copy}: {error.strerror}",
-            hint="make the directory writable, or free some space, and try again",
+            hint=f"{remedy(error)}, and try again",
         ) from error
     try:
         with closing(connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:

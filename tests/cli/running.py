@@ -45,12 +45,14 @@ class Program:
             "JOBRUNNER_OPENALEX_API_KEY": KEY,
             "JOBRUNNER_DEBUG": "",
         }
+        self.prefix: tuple[str, ...] = ()
+        """A command that starts the program in its turn, such as ``prlimit --nofile=20``."""
 
     def start(self, *arguments: object, fault: str = "") -> subprocess.Popen[str]:
         """Start the program; ``fault`` is a named moment at which it is killed."""
         environment = {**self.environment, **({"JOBRUNNER_FAULT": fault} if fault else {})}
         return subprocess.Popen(
-            [sys.executable, "-m", "jobrunner", *map(str, arguments)],
+            [*self.prefix, sys.executable, "-m", "jobrunner", *map(str, arguments)],
             cwd=self.directory,
             env=environment,
             text=True,

@@ -108,7 +108,7 @@ def _become(order: dict[str, Any]) -> None:
         if moment in (COMMIT_BEFORE, COMMIT_AFTER):
             _kill_at_commit(moment, count)
         else:
-            faults._arm(f"{moment}:{count}")
+            faults.arm(f"{moment}:{count}")
     sys.argv = ["jobrunner", *order["arguments"]]
     code = 70
     try:

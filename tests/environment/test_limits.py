@@ -1,0 +1,116 @@
+"""Limits of the system on file sizes, open files and memory: told, and nothing is lost."""
+
+from __future__ import annotations
+
+import resource
+from typing import Any
+
+import pytest
+
+from jobrunner.sample import LocalServer
+from jobrunner.sample.faults import always, slow
+from tests.cli.running import Program, committed, eventually, finish
+
+from .conditions import RUN, assert_it_goes_on, limited, told
+
+MEGABYTE = 1_000_000
+SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0.004)
+
+
+# ---- the size of files
+
+
+@pytest.mark.parametrize("size", [1000, 500_000])
+def test_a_limit_on_the_size_of_files_is_told_as_what_it_may_be(
+    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], size: int
+) -> None:
+    loaded.prefix = limited(fsize=size)
+    error = told(loaded.run(*RUN, code=1))
+    assert "the disk reports an error|check the disk and its free space, your quota, and" in error
+    loaded.prefix = ()
+    assert_it_goes_on(loaded, server, uninterrupted)
+
+
+def test_a_limit_on_the_size_of_files_leaves_an_old_output_alone(loaded: Program) -> None:
+    loaded.call(*RUN)
+    before = (loaded.directory / "out.json").read_bytes()
+    loaded.prefix = limited(fsize=70_000)
+    error = told(loaded.run("snapshot", "-o", "out.json", code=1))
+    assert "out.json: File too large|raise the limit on the size of files" in error
+    assert (loaded.directory / "out.json").read_bytes() == before
+
+
+def test_a_log_that_reaches_the_limit_is_cut_and_does_not_hide_what_is_wrong(
+    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+) -> None:
+    server.faults = always(slow(0.1))
+    child = loaded.start(*SLOWLY)
+    eventually(lambda: committed(loaded) >= 6)
+    resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (10, 10))
+    assert "state.db: the disk reports an error|" in told(finish(child))
+    assert child.returncode == 1
+    server.faults = None
+    assert_it_goes_on(loaded, server, uninterrupted)
+
+
+# ---- open files
+
+
+@pytest.mark.parametrize("count", [6, 9])
+def test_too_few_open_files_are_told_before_anything_is_made(loaded: Program, count: int) -> None:
+    loaded.prefix = limited(nofile=count)
+    error = told(loaded.run(*RUN, code=1))
+    assert f"only {count} files may be open at once" in error
+    assert "(ulimit -n)" in error
+    assert not loaded.database.exists()
+
+
+def test_open_files_that_run_out_during_the_run_are_told(
+    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+) -> None:
+    server.faults = always(slow(0.1))
+    child = loaded.start(*SLOWLY)
+    eventually(lambda: committed(loaded) >= 6)
+    resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (6, 6))
+    error = told(finish(child))
+    assert "Too many open files" in error
+    assert "|raise the limit on open files (ulimit -n), then `jobrunner resume " in error
+    assert child.returncode == 1
+    server.faults = None
+    assert_it_goes_on(loaded, server, uninterrupted)
+
+
+# ---- memory
+
+
+def assert_memory_is_told(
+    program: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], megabytes: int
+) -> None:
+    """Run in little memory: it suffices, or the end is told, or Python died as if it was killed."""
+    program.prefix = limited(**{"as": megabytes * MEGABYTE})
+    child = program.start(*RUN)
+    _, err = child.communicate(timeout=300)
+    program.prefix = ()
+    if child.returncode > 0:
+        assert child.returncode in (1, 75), err
+        assert "Traceback" not in err
+        assert "bug" not in err
+    if child.returncode == 1:
+        assert "error: " in err
+    if child.returncode != 0:
+        assert_it_goes_on(program, server, uninterrupted)
+
+
+@pytest.mark.parametrize("megabytes", [50, 90])
+def test_memory_that_runs_out_is_told(
+    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], megabytes: int
+) -> None:
+    assert_memory_is_told(loaded, server, uninterrupted, megabytes)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("megabytes", range(30, 130, 2))
+def test_whenever_memory_runs_out_nothing_is_lost(
+    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], megabytes: int
+) -> None:
+    assert_memory_is_told(loaded, server, uninterrupted, megabytes)

@@ -1,0 +1,69 @@
+"""A process that is suspended, as by a laptop that sleeps, still holds its session and goes on."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from jobrunner.sample import LocalServer
+from jobrunner.sample.faults import always, slow
+from tests.cli.running import Program, committed, eventually, finish, papers_of
+
+from .conditions import RUN, told
+
+SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0)
+
+
+@pytest.mark.parametrize("connections", ["kept", "cut"])
+def test_a_suspended_run_holds_its_session_and_goes_on(
+    loaded: Program,
+    server: LocalServer,
+    uninterrupted: list[dict[str, Any]],
+    connections: str,
+) -> None:
+    server.faults = always(slow(0.1))
+    child = loaded.start(*SLOWLY)
+    eventually(lambda: committed(loaded) >= 6)
+    child.send_signal(signal.SIGSTOP)
+    try:
+        eventually(lambda: is_stopped(child.pid))
+        seen = committed(loaded)
+        shown = loaded.json("status")
+        assert shown["state"] == "running"
+        assert shown["last_run"]["pid"] == child.pid
+        assert f"is running elsewhere: host {shown['last_run']['host']}, pid {child.pid}, " in told(
+            loaded.call("resume", code=4)
+        )
+        told(loaded.call(*RUN, code=5))
+        assert committed(loaded) == seen
+        if connections == "cut":
+            server.stop()
+            server.start()
+    finally:
+        child.send_signal(signal.SIGCONT)
+    server.faults = None
+    assert finish(child).returncode == 0
+    assert papers_of(loaded.directory / "out.json") == uninterrupted
+    loaded.call("verify")
+
+
+def is_stopped(pid: int) -> bool:
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:  # noqa: PTH123 - a view, no file
+        return file.read().rpartition(")")[2].split()[0] == "T"
+
+
+def test_a_suspended_run_that_is_killed_frees_its_session(
+    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+) -> None:
+    server.faults = always(slow(0.1))
+    child = loaded.start(*SLOWLY)
+    eventually(lambda: committed(loaded) >= 6)
+    child.send_signal(signal.SIGSTOP)
+    child.kill()
+    child.communicate()
+    assert loaded.json("status")["state"] == "crashed"
+    server.faults = None
+    loaded.call("resume")
+    assert papers_of(loaded.directory / "out.json") == uninterrupted
