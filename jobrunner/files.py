@@ -9,7 +9,8 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
 
@@ -93,18 +94,44 @@ def _discard(temporary: Path) -> None:
 
 
 def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
+    """Write and sync a new file.
+
+    A second thread hashes and writes a block while the caller's makes the next one: neither needs
+    the interpreter.
+    """
     digest = hashlib.sha256()
     size = 0
+
+    def put(block: bytes) -> None:
+        digest.update(block)
+        file.write(block)
+
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
+    with os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as writer:
         _hold(descriptor)
-        for chunk in chunks:
-            digest.update(chunk)
-            file.write(chunk)
-            size += len(chunk)
+        last = writer.submit(put, b"")
+        for block in _blocks(chunks):
+            last.result()
+            last = writer.submit(put, block)
+            size += len(block)
+        last.result()
         file.flush()
         os.fsync(file.fileno())
     return Written(digest.hexdigest(), size)
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join chunks to blocks that are worth a change of threads."""
+    block: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        block.append(chunk)
+        size += len(chunk)
+        if size >= CHUNK:
+            yield b"".join(block)
+            block.clear()
+            size = 0
+    yield b"".join(block)
 
 
 def _hold(descriptor: int) -> None:

@@ -60,7 +60,7 @@ def detect(text: str) -> tuple[str, str] | None:
     """
     if not isinstance(text, str) or len(text) > LONGEST or not _WORTH_READING.search(text):
         return None
-    text = text.translate(INVISIBLE).strip()
+    text = (text if text.isascii() else text.translate(INVISIBLE)).strip()
     if text.isdigit() or not text.isprintable():
         return None
     for scheme, telling in _TELLING:
@@ -153,7 +153,7 @@ def _named_and_detected(fields: Mapping[str, object], depth: int) -> Iterator[tu
         if not name:
             continue
         for item in value[:_MOST_VALUES] if isinstance(value, list) else (value,):
-            if isinstance(item, Mapping):
+            if isinstance(item, dict):
                 if depth < _DEEPEST:
                     yield from _named_and_detected(item, depth + 1)
             elif item is not None:

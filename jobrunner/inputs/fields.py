@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jobrunner.identifiers import identifiers_of
@@ -95,10 +96,15 @@ def _folded(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Fold the keys; of several that fold to one, the first that says anything wins."""
     fields: dict[str, Any] = {}
     for key, value in mapping.items():
-        name = key.lower().replace("-", "_")
+        name = _folded_name(key)
         if not fields.get(name):
             fields[name] = value
     return fields
+
+
+@lru_cache(maxsize=1024)
+def _folded_name(key: str) -> str:
+    return key.lower().replace("-", "_")
 
 
 def _key(fields: Mapping[str, Any]) -> str:
@@ -114,11 +120,16 @@ def _title(fields: Mapping[str, Any]) -> str:
 
 
 def _first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return next((text for name in names if (text := _text(fields.get(name)))), "")
+    for name in names:
+        if name in fields and (text := _text(fields[name])):
+            return text
+    return ""
 
 
 def _text(value: object) -> str:
     """Find the one line of text in a string, a number, a list of them or an object with a name."""
+    if isinstance(value, str):
+        return _clean(value)
     for _ in range(3):  # such as a list of objects with a name
         if isinstance(value, list):
             value = next((item for item in value if item), None)
@@ -132,7 +143,9 @@ def _text(value: object) -> str:
 
 def _clean(text: str) -> str:
     """Collapse white space, and make sure that a database can store the text."""
-    return " ".join(_UNENCODABLE.sub("\ufffd", text).split())
+    if not text.isascii() or "\0" in text:
+        text = _UNENCODABLE.sub("\ufffd", text)
+    return " ".join(text.split())
 
 
 def _authors(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -190,7 +203,10 @@ def _in_bibtex(fields: Mapping[str, Any], wanted: re.Pattern[str]) -> str:
 
 
 def _first_year(fields: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    return next((year for name in names if (year := _year(fields.get(name)))), None)
+    for name in names:
+        if name in fields and (year := _year(fields[name])):
+            return year
+    return None
 
 
 def _year(value: object) -> int | None:

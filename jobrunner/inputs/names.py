@@ -28,6 +28,8 @@ def split_names(text: str) -> list[str]:
 
 def display_name(name: str) -> str:
     """Turn "Last, First" into "First Last", and "Last, Jr., First" likewise."""
+    if "," not in name:
+        return name.strip()
     match [part.strip() for part in name.split(",")]:
         case [last, first] if last and first and not _SUFFIX.fullmatch(first):
             return f"{first} {last}"

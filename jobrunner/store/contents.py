@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Row, TextClause, text
+from sqlalchemy import Connection, text
 
 from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.identifiers import detect
@@ -16,7 +16,7 @@ WINDOW = 500
 """Papers that are read at a time."""
 
 
-class StoredRecord(Struct, frozen=True, kw_only=True):
+class StoredRecord(Struct, frozen=True):
     """A row of a source's answer. ``match`` and ``data`` are JSON texts as stored."""
 
     source: str
@@ -29,7 +29,7 @@ class StoredRecord(Struct, frozen=True, kw_only=True):
     retired_at: str | None = None
 
 
-class StoredPaper(Struct, frozen=True, kw_only=True):
+class StoredPaper(Struct, frozen=True):
     """A paper with all that is known of it. ``given`` is JSON text.
 
     ``missed``: the number of the batch in which a source's lookup did not find it, by source.
@@ -65,30 +65,27 @@ class StoredBatch(Struct, frozen=True, kw_only=True):
     committed_at: str
 
 
-_PAPERS = text(
-    "SELECT id, position, key, given, unusable FROM paper WHERE session_id = :session"
-    " AND position >= :first AND position < :last ORDER BY position"
-)
-_IN_WINDOW = (
-    "JOIN batch b ON b.id = r.batch_id JOIN source_state s ON s.id = r.source_id"
-    " WHERE p.session_id = :session AND p.position >= :first AND p.position < :last"
-)
-_RECORD = (
-    "p.position, s.name AS source, b.number AS batch, r.outcome, r.match, r.retrieved_at,"
-    " r.error, r.data"
-)
-_RECORDS = text(
-    f"SELECT {_RECORD} FROM paper p CROSS JOIN record r ON r.paper_id = p.id"  # noqa: S608
-    f" {_IN_WINDOW} ORDER BY p.position, s.ordinal"
-)
-_RETIRED = text(
-    f"SELECT {_RECORD}, r.retired_at FROM paper p CROSS JOIN retired_record r"  # noqa: S608
-    f" ON r.paper_id = p.id {_IN_WINDOW} ORDER BY p.position, r.id"
-)
-_MISSED = text(
-    "SELECT p.position, s.name AS source, b.number AS batch FROM paper p"  # noqa: S608
-    f" CROSS JOIN lookup_miss r ON r.paper_id = p.id {_IN_WINDOW}"
-)
+_WINDOW = "WHERE p.session_id = ? AND p.position >= ? AND p.position < ?"
+_PAPERS = f"""
+    SELECT id, position, key, given, unusable FROM paper p {_WINDOW} ORDER BY position
+"""  # noqa: S608 - constants
+_RECORD = """
+    p.id, s.name, b.number, r.outcome, r.match, r.retrieved_at, r.error, r.data
+"""
+_JOINED = "JOIN batch b ON b.id = r.batch_id JOIN source_state s ON s.id = r.source_id"
+_RECORDS = f"""
+    SELECT {_RECORD} FROM paper p CROSS JOIN record r ON r.paper_id = p.id {_JOINED}
+    {_WINDOW} ORDER BY p.position, s.ordinal
+"""  # noqa: S608 - constants
+_RETIRED = f"""
+    SELECT {_RECORD}, r.retired_at FROM paper p
+    CROSS JOIN retired_record r ON r.paper_id = p.id {_JOINED}
+    {_WINDOW} ORDER BY p.position, r.id
+"""  # noqa: S608 - constants
+_MISSED = f"""
+    SELECT p.id, s.name, b.number FROM paper p
+    CROSS JOIN lookup_miss r ON r.paper_id = p.id {_JOINED} {_WINDOW}
+"""  # noqa: S608 - constants
 _BATCHES = text(
     """
     SELECT s.name AS source, b.number, b.kind, b.run_id, b.papers, b.enriched, b.not_found,
@@ -110,26 +107,23 @@ def iter_papers(connection: Connection, session_id: str) -> Iterator[StoredPaper
 
 def _window(connection: Connection, session_id: str, first: int, last: int) -> list[StoredPaper]:
     """Return the papers from a position on up to, but without, another one."""
-    window = {"session": session_id, "first": first, "last": last}
-    papers = connection.execute(_PAPERS, window).all()
+    window = (session_id, first, last)
+    papers = connection.exec_driver_sql(_PAPERS, window).all()
     if not papers:
         return []
-    records = _by_position(connection, _RECORDS, window)
-    retired = _by_position(connection, _RETIRED, window)
+    records = _by_paper(connection, _RECORDS, window)
+    retired = _by_paper(connection, _RETIRED, window)
     missed: dict[int, dict[str, int]] = {}
-    for row in connection.execute(_MISSED, window):
-        missed.setdefault(row.position, {})[row.source] = row.batch
+    for paper_id, source, batch in connection.exec_driver_sql(_MISSED, window):
+        missed.setdefault(paper_id, {})[source] = batch
     return [
         StoredPaper(
-            position=row.position,
-            key=row.key,
-            given=row.given,
-            unusable=row.unusable,
-            records=records.get(row.position, ()),
-            retired=retired.get(row.position, ()),
-            missed=missed.get(row.position, {}),
+            *(position, key, given, unusable),
+            records=records.get(id_, ()),
+            retired=retired.get(id_, ()),
+            missed=missed.get(id_, {}),
         )
-        for row in papers
+        for id_, position, key, given, unusable in papers
     ]
 
 
@@ -182,19 +176,14 @@ def list_unusable(database: Database, session_id: str, most: int = -1) -> list[t
         return [(row.position, row.unusable) for row in rows]
 
 
-def _by_position(
-    connection: Connection, query: TextClause, window: dict[str, object]
+def _by_paper(
+    connection: Connection, query: str, window: tuple[str, int, int]
 ) -> dict[int, list[StoredRecord]]:
-    found: dict[int, list[StoredRecord]] = {}
-    for row in connection.execute(query, window):
-        found.setdefault(row.position, []).append(_record(row))
+    """Return the rows of a window by paper; their columns are in the order of the fields."""
+    found: defaultdict[int, list[StoredRecord]] = defaultdict(list)
+    for paper_id, *values in connection.exec_driver_sql(query, window).all():
+        found[paper_id].append(StoredRecord(*values))
     return found
-
-
-def _record(row: Row[Any]) -> StoredRecord:
-    values = row._asdict()
-    del values["position"]
-    return StoredRecord(**values)
 
 
 def iter_batches(

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 
 from jobrunner.papers import Identifiers, Paper
 from jobrunner.store.database import Database
+from jobrunner.store.writing import to_json
 
 POSITIONS = 2000
 """Papers that one window of positions covers."""
@@ -138,6 +139,7 @@ _PAPERS = (
 _IDENTIFIERS = (
     "SELECT i.paper_id, i.scheme, i.value, i.origin"
     " FROM json_each(?) j CROSS JOIN identifier i ON i.paper_id = j.value"
+    " WHERE i.origin IN (SELECT value FROM json_each(?))"
     " ORDER BY i.paper_id, i.scheme, i.ordinal, i.value"
 )
 
@@ -147,7 +149,7 @@ def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]
 
     Of several values of a scheme those of the first origin come first.
     """
-    wanted = (msgspec.json.encode(ids).decode(),)
+    wanted = to_json(ids)
     with database.read() as connection:
         known = _identifiers(connection, wanted, origins)
         return [
@@ -162,8 +164,8 @@ def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]
                 identifiers=known.get(id_, {}),
             )
             for id_, position, key, title, authors, year, venue in connection.exec_driver_sql(
-                _PAPERS, wanted
-            )
+                _PAPERS, (wanted,)
+            ).all()
         ]
 
 
@@ -171,11 +173,12 @@ _NAMES = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _identifiers(
-    connection: Connection, wanted: tuple[str], origins: tuple[str, ...]
+    connection: Connection, wanted: str, origins: tuple[str, ...]
 ) -> dict[int, Identifiers]:
-    place = {origin: index for index, origin in enumerate(origins)}
-    rows = [row for row in connection.exec_driver_sql(_IDENTIFIERS, wanted) if row[3] in place]
-    rows.sort(key=lambda row: place[row[3]])
+    rows = connection.exec_driver_sql(_IDENTIFIERS, (wanted, to_json(origins))).all()
+    if len(origins) > 1:
+        place = {origin: index for index, origin in enumerate(origins)}
+        rows = sorted(rows, key=lambda row: place[row[3]])
     found: dict[int, dict[str, tuple[str, ...]]] = {}
     for paper_id, scheme, value, _origin in rows:
         of_paper = found.setdefault(paper_id, {})

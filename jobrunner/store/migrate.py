@@ -1,8 +1,9 @@
 """Bring a database to the schema that this version works with, all or nothing.
 
-The version is read with one query; Alembic (a third of a second to import) is loaded only when
-there is something to do. Foreign keys are off while it runs: rebuilding a parent table with them
-on deletes its children (https://www.sqlite.org/lang_altertable.html, section 7).
+The version is read with one query, and a new database gets its tables from the schema: Alembic (a
+third of a second to import) is loaded only to upgrade an older one. Foreign keys are off while it
+runs: rebuilding a parent table with them on deletes its children
+(https://www.sqlite.org/lang_altertable.html, section 7).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from jobrunner import faults
 from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError, remedy
 from jobrunner.files import sync_directory
 from jobrunner.store.lease import FileLock
-from jobrunner.store.schema import HEAD
+from jobrunner.store.schema import HEAD, metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -61,7 +62,10 @@ def current_revision(connection: sqlite3.Connection) -> str | None:
 def prepare(path: Path, connect: Connect) -> None:
     """Make or upgrade the schema until it is at :data:`HEAD`. Raises what :func:`upgrade` does."""
     while (revision := _revision_of(path, connect)) != HEAD:
-        upgrade(path, connect, revision)
+        if revision is None:
+            make(path, connect)
+        else:
+            upgrade(path, connect, revision)
 
 
 def _revision_of(path: Path, connect: Connect) -> str | None:
@@ -69,12 +73,32 @@ def _revision_of(path: Path, connect: Connect) -> str | None:
         return current_revision(connection)
 
 
-def upgrade(path: Path, connect: Connect, revision: str | None) -> Path | None:
+def make(path: Path, connect: Connect) -> None:
+    """Make the tables of an empty database, unless another process has come first."""
+    with engine(path, connect).begin() as connection:
+        if current_revision(_driver(connection)) is None:
+            metadata.create_all(connection)
+            for statement in _STAMP:
+                connection.exec_driver_sql(statement)
+
+
+_VERSIONS = """
+    CREATE TABLE alembic_version
+        (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))
+"""
+_STAMP = (
+    _VERSIONS,
+    f"INSERT INTO alembic_version VALUES ('{HEAD}')",  # noqa: S608 - a constant
+    "PRAGMA application_id = 1246909774",  # 'JRUN': see jobrunner.store.database.APPLICATION_ID
+)
+"""What a database that migrations made has beside the tables."""
+
+
+def upgrade(path: Path, connect: Connect, revision: str) -> Path | None:
     """Upgrade to :data:`HEAD` from the revision that was found.
 
-    Return the backup copy that was made first: None if the database was empty, or if another
-    process came first. Raises :class:`Refused` for a database of a newer version,
-    :class:`LeaseHeld` while a run works on it.
+    Return the backup copy that was made first: None if another process came first. Raises
+    :class:`Refused` for a database of a newer version, :class:`LeaseHeld` while a run works on it.
     """
     from alembic.config import Config  # noqa: PLC0415 - see the head of this module
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -82,9 +106,6 @@ def upgrade(path: Path, connect: Connect, revision: str | None) -> Path | None:
     config = Config()
     config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is None:  # nothing to lose: the write transaction alone tells who is first
-        _migrate(path, connect, config, None)
-        return None
     if revision not in known:
         raise Refused(
             f"{path} was made by a newer jobrunner (schema {revision}; this one knows {HEAD})",
@@ -113,7 +134,7 @@ def alone(path: Path, connect: Connect) -> Iterator[None]:
         yield
 
 
-def _migrate(path: Path, connect: Connect, config: Config, revision: str | None) -> None:
+def _migrate(path: Path, connect: Connect, config: Config, revision: str) -> None:
     """Run the migrations in one transaction, unless another process has come first."""
     from alembic import command  # noqa: PLC0415
 

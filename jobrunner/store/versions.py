@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jobrunner.errors import StoreError
 from jobrunner.store.database import APPLICATION_ID, connect, translated
-from jobrunner.store.migrate import current_revision, upgrade
+from jobrunner.store.migrate import current_revision, make, upgrade
 from jobrunner.store.schema import HEAD
 
 
@@ -36,6 +36,10 @@ def upgrade_database(path: Path) -> tuple[str | None, str, Path | None]:
     path = path.resolve()
     if before == HEAD:
         return before, before, None
+    backup = None
     with translated(path):
-        backup = upgrade(path, connect, before)
+        if before is None:
+            make(path, connect)
+        else:
+            backup = upgrade(path, connect, before)
     return before, HEAD, backup

@@ -17,12 +17,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
 from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
 from jobrunner.store import migrate
@@ -150,11 +149,11 @@ def revision(path: Path) -> object:
 
 
 def schema_of(path: Path) -> dict[str, str]:
-    rows = ask(
-        path,
-        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name != 'alembic_version'",
-    )
-    return {str(name): re.sub(r"\s+", " ", str(sql)).replace(" )", ")") for name, sql in rows}
+    rows = ask(path, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return {
+        str(name): re.sub(r"\s+", " ", str(sql)).replace("( ", "(").replace(" )", ")")
+        for name, sql in rows
+    }
 
 
 def counts(path: Path) -> tuple[object, ...]:
@@ -182,10 +181,17 @@ def upgraded(path: Path) -> Path | None:
 # ---- the tables
 
 
-def test_migrations_make_exactly_the_tables_of_the_schema(database: Database) -> None:
+def test_migrations_make_exactly_what_a_new_database_has(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = database.path.with_name("other.db")
-    metadata.create_all(create_engine(f"sqlite:///{other}", poolclass=NullPool))
+    monkeypatch.setenv("JOBRUNNER_DB", str(other))
+    config = Config()
+    config.set_main_option("script_location", str(migrate.migrations_directory()))
+    command.upgrade(config, "head")
     assert schema_of(database.path) == schema_of(other)
+    for query in ("SELECT * FROM alembic_version", "PRAGMA application_id", "PRAGMA page_size"):
+        assert ask(database.path, query) == ask(other, query)
 
 
 def test_alembic_finds_no_difference_to_the_schema(database: Database) -> None:
@@ -211,11 +217,10 @@ def test_a_new_database_is_at_the_last_revision_without_a_backup(database: Datab
     assert not list(database.path.parent.glob("*.bak"))
 
 
-def test_opening_a_database_that_is_up_to_date_does_not_load_alembic(
-    older: Path, start: Start
-) -> None:
+def test_alembic_is_not_loaded_where_nothing_is_to_be_upgraded(path: Path, start: Start) -> None:
     script = OPEN + "print([name for name in sys.modules if name.split('.')[0] == 'alembic'])"
-    assert start(script, older).communicate("\n")[0] == "True\n[]\n"
+    for _ in ("made", "up to date"):
+        assert start(script, path).communicate("\n")[0] == "True\n[]\n"
 
 
 # ---- first launches at once
@@ -241,22 +246,44 @@ def test_a_launch_waits_for_another_that_makes_the_file(path: Path) -> None:
 
 
 def test_a_launch_waits_for_another_that_makes_the_tables(
-    path: Path, start: Start, second: Second
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    directory = second(WAIT)
-    child = start(OPEN, path, directory)
-    assert hears(child) == "migrating"
-    opened: list[Database] = []
-    thread = threading.Thread(target=lambda: opened.append(open_database(path, create=True)))
-    thread.start()
-    thread.join(0.3)
-    assert not opened
-    assert child.stdin is not None
-    child.stdin.write("\n")
-    child.stdin.flush()
+    make, met = migrate.make, threading.Event()
+    new = partial(connect, create=True)
+
+    def make_late(path: Path, connect: migrate.Connect) -> None:
+        met.set()
+        make(path, connect)
+
+    with migrate.engine(path, new).begin() as other:
+        metadata.create_all(other)
+        monkeypatch.setattr(migrate, "make", make_late)
+        opened: list[Database] = []
+        thread = threading.Thread(target=lambda: opened.append(open_database(path, create=True)))
+        thread.start()
+        assert met.wait(30)
+        thread.join(0.3)
+        assert not opened
+        for statement in migrate._STAMP:
+            other.exec_driver_sql(statement)
     thread.join()
     opened[0].close()
-    assert hears(child) == "True"
+    assert revision(path) == HEAD
+
+
+def test_tables_that_somebody_else_made_meanwhile_are_left_as_they_are(older: Path) -> None:
+    migrate.make(older, connect)
+    assert counts(older) == (1, 1, 1)
+
+
+def test_making_the_tables_fails_as_a_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "_STAMP", ("INSERT INTO nowhere VALUES (1)",))
+        with pytest.raises(StoreError, match="no such table: nowhere"):
+            open_database(path, create=True)
+    assert schema_of(path) == {}
+    open_database(path, create=True).close()
+    assert revision(path) == HEAD
 
 
 # ---- upgrades
@@ -344,15 +371,6 @@ def test_a_migration_that_fails_leaves_nothing_behind_and_can_be_run_again(
     second(REBUILD)
     open_database(older).close()
     assert revision(older) == "0002"
-
-
-def test_a_first_migration_that_fails_leaves_an_empty_database(path: Path, second: Second) -> None:
-    second(FAIL)
-    with pytest.raises(StoreError):
-        open_database(path, create=True)
-    assert schema_of(path) == {}
-    second(REBUILD)
-    open_database(path, create=True).close()
 
 
 def test_a_process_killed_in_a_migration_leaves_the_old_tables_whole(
@@ -443,14 +461,6 @@ def test_an_upgrade_that_was_made_meanwhile_does_not_disturb_the_run_that_follow
     with FileLock(lock_path(older)) as run:
         assert run.acquire(exclusive=False)
         assert upgraded(older) is None
-
-
-def test_a_database_that_somebody_else_made_meanwhile_is_not_upgraded_without_a_copy(
-    older: Path, second: Second
-) -> None:
-    second(REBUILD)
-    assert migrate.upgrade(older, connect, None) is None
-    assert revision(older) == "0001"
 
 
 def test_a_run_and_an_upgrade_use_the_lock_beside_the_database() -> None:
