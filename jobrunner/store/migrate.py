@@ -80,6 +80,7 @@ def make(path: Path, connect: Connect) -> None:
             metadata.create_all(connection)
             for statement in _STAMP:
                 connection.exec_driver_sql(statement)
+            faults.point("migrate.inside")
 
 
 _VERSIONS = """
