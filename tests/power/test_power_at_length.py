@@ -26,14 +26,14 @@ PRAGMAS = {
     "as-it-is": "",
     "with-many-checkpoints": "PRAGMA wal_autocheckpoint=4",
 }
-RESUMED = 6
+RESUMED = 5
 
 
 def history(program: Program) -> Iterator[tuple[Sequence[object], str]]:
     """Yield commands, and where each is killed; they are asked for one after the other."""
     yield (*RUN, *SHORT), "commit.after:5"
-    yield ("resume",), "snapshot.renamed:2"
-    yield ("resume",), "commit.inside:5"
+    yield ("resume",), "commit.inside:2"
+    yield ("resume",), "snapshot.renamed"
     yield ("resume",), "snapshot.recorded"
     yield ("resume",), ""
     # Its directory tells its name: to open the database here would change files unrecorded.
@@ -56,7 +56,7 @@ def test_nothing_is_lost_of_a_long_history(
     program = trio.program(place / how, PAPERS)
     pragma, log = PRAGMAS[how], tmp_path / "log"
     recording = record_commands(program, recorder, log, history(program), pragma=pragma)
-    cuts = recording.cuts(7, extra=100)
+    cuts = recording.cuts(7, extra=50)
     tried = try_all(recording, cuts, some)
     assert tried.losses == []
     assert tried.states.total() > 1000
