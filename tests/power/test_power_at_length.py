@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,8 +58,8 @@ def test_nothing_is_lost_of_a_long_history(
     cuts = recording.cuts(7, extra=50)
     tried = try_all(recording, cuts, some)
     assert tried.losses == []
-    assert tried.states.total() > 1000
-    assert_resumes_end_alike(recording, cuts)
+    assert tried.states.total() > 800
+    assert_resumes_end_alike(recording)
 
 
 def some(cut: int, op: Op) -> list[Fate]:
@@ -68,9 +67,11 @@ def some(cut: int, op: Op) -> list[Fate]:
     return [*fates, Lost(), Random(cut), *([Fate()] if cut % 8 == 0 else [])]
 
 
-def assert_resumes_end_alike(recording: Recording, cuts: list[int]) -> None:
+def assert_resumes_end_alike(recording: Recording) -> None:
+    """Cut the power in the midst of work, here and there, and go on."""
+    reports = [place for place, op in enumerate(recording.ops) if op.path.endswith("/run.log")]
+    cuts = reports[:: len(reports) // RESUMED + 1]
     resumer = Resumer(recording, (*RUN, *SHORT))
-    chosen = random.Random(7).sample(cuts, RESUMED)
-    tried = try_all(recording, chosen, lambda cut, _: [Random(cut)], beyond=resumer)
+    tried = try_all(recording, cuts, lambda cut, _: [Random(cut)], beyond=resumer)
     assert tried.losses == []
-    assert resumer.resumed > 1
+    assert resumer.resumed == len(cuts) > 2
