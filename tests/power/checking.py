@@ -26,6 +26,7 @@ from .recording import ANNOUNCED, Kind, Op
 
 OUT = "out.json"
 
+LOADED = re.compile(r"^session \S+(?:: | is back, with )(\d+) papers?", re.MULTILINE)
 ROWS_OF_BATCHES = """
     SELECT batch_id, paper_id, outcome, data FROM record
     UNION ALL SELECT batch_id, paper_id, outcome, data FROM retired_record
@@ -47,7 +48,7 @@ class Reported(Struct):
         if op.kind is Kind.SAY or op.path.endswith("/run.log"):
             said = op.data.decode(errors="replace")
             self.batches += said.count(" committed")
-            if loaded := re.search(r"^session \S+: (\d+) papers? from", said, re.MULTILINE):
+            if loaded := LOADED.search(said):
                 self.papers = int(loaded[1])
             if taken := re.search(r"snapshot (\d+): \d+ papers", said):
                 self.snapshot = int(taken[1])
@@ -88,7 +89,8 @@ def truth_of(ops: Sequence[Op], disk: Disk, program: Program) -> Truth:
             node = disk.find(op.other)
             assert isinstance(node, File)
             documents.append((place, hashlib.sha256(node.now).hexdigest()))
-    papers = papers_of(program.directory / OUT)
+    out = program.directory / OUT
+    papers = papers_of(out) if out.exists() else []
     return Truth(batches=batches_of(program.database), documents=documents, papers=papers)
 
 

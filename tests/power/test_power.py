@@ -101,6 +101,22 @@ def test_a_resume_after_a_power_cut_makes_the_same_ending(
     assert resumer.resumed == len(cuts)
 
 
+def test_a_restored_session_is_there_once_that_was_said(
+    recording: Recording, place: Path, recorder: Path, tmp_path: Path
+) -> None:
+    program = Program(place / "restored")
+    given = program.directory / "given"
+    given.mkdir()
+    for name in (OUT, f"{OUT}.sha256"):
+        (given / name).write_bytes(recording.files[name])
+    command = ("restore", given / OUT)
+    restored = record_commands(program, recorder, tmp_path / "log", [(command, "")])
+    tried = try_all(restored, restored.cuts(1, extra=10), lambda cut, _: [Lost(), Random(cut)])
+    assert tried.losses == []
+    assert tried.states["Lost"] > 20
+    assert len(restored.truth.batches) > 5
+
+
 # ---- the harness finds what it is there to find
 
 SESSION = r"/\.jobrunner/[0-9]+-[0-9]+-[0-9a-f]+"
