@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import os
 import secrets
@@ -51,7 +53,22 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
 
 def _temporary(path: Path) -> Path:
     """Return a name beside a file, on the same file system, that nothing has."""
+    _sweep(path)
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _sweep(path: Path) -> None:
+    """Delete what killed processes left of a file; what somebody is writing now is locked."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        with contextlib.suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+
+
+def _claim(descriptor: int) -> None:
+    """Lock a temporary file until it is closed, where the file system has locks."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _put(temporary: Path, path: Path) -> None:
@@ -75,6 +92,7 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
     size = 0
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
+        _claim(descriptor)
         for chunk in chunks:
             digest.update(chunk)
             file.write(chunk)
@@ -147,6 +165,7 @@ def _copy(source: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as old, temporary.open("xb") as new:
+            _claim(new.fileno())
             shutil.copyfileobj(old, new, CHUNK)
             new.flush()
             os.fsync(new.fileno())

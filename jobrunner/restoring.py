@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -26,6 +27,8 @@ from jobrunner.store.writing import from_json
 from jobrunner.verifying import verify_file
 
 CHUNK = 500
+SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
+"""A session's id is also the name of its directory."""
 
 T = TypeVar("T")
 
@@ -43,7 +46,7 @@ def restore(database: Database, path: Path) -> SessionRow:
         )
     with Document(path) as document:
         head = document.head
-        if not head.session or "/" in head.session or head.session.startswith("."):
+        if not SESSION_ID.fullmatch(head.session):
             raise document.damaged(f"{head.session!r} is no session's id")
     if any(session.id == head.session for session in list_sessions(database)):
         raise Refused(

@@ -14,7 +14,7 @@ from jobrunner.cli.options import opened
 from jobrunner.cli.printing import forgive_encodings, print_error
 from jobrunner.errors import JobrunnerError
 
-INTERRUPTED = 130
+USAGE, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="jobrunner",
@@ -52,18 +52,27 @@ environment.register(app)
 demo.register(app)
 
 
+def _is_text(argument: str) -> bool:
+    """Tell whether a database and a terminal can hold an argument."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
+
+
 def main() -> None:
     """Run the command line; errors that a user can act on are one line and an exit code."""
     forgive_encodings()
+    if not all(_is_text(argument) for argument in sys.argv):
+        print_error("an argument is not UTF-8 text", "rename the file, or correct the argument")
+        sys.exit(USAGE)
     try:
         with opened:
             app(prog_name="jobrunner")
     except JobrunnerError as error:
         print_error(str(error), error.hint)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print_error("interrupted", None)
-        sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # so Typer ends at an interrupt, without a word
+            print_error("interrupted", "nothing that is committed is lost: give the command again")
+        raise
     except OSError as error:
         if os.environ.get("JOBRUNNER_DEBUG"):
             raise
