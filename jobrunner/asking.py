@@ -22,6 +22,9 @@ from jobrunner.sources.base import Source
 
 log = logging.getLogger(__name__)
 
+FEW = 2
+"""So few papers may all be the culprits of their malformed answers, and their source be well."""
+
 T = TypeVar("T")
 Answers = dict[int, Answer | None]
 """By paper id; None is a paper that the lookup did not find and that can be searched."""
@@ -38,8 +41,7 @@ async def ask_lookup(source: Source, papers: Sequence[Paper], requests: Requests
 class _Doubts:
     """Counts malformed answers in a row: more than lie on the way to a few culprits are too many.
 
-    Each of them was asked for again and again, so that all the parts of a batch would take hours to
-    fail one by one.
+    Then it is the source that is down, and its papers have done nothing to fail for.
     """
 
     def __init__(self, papers: int) -> None:
@@ -85,17 +87,26 @@ async def ask_search(
 ) -> None:
     """Search papers at once, each by itself, putting each answer into ``answers`` as it comes.
 
-    Raises :class:`~jobrunner.errors.SourceStopped` once no search is under way any more; what was
-    answered until then, or until a cancellation, is in ``answers``.
+    A search with a malformed answer fails its paper, unless all of several have one: then it is the
+    source that is down. Raises :class:`~jobrunner.errors.SourceStopped` once no search is under way
+    any more; what was answered until then, or until a cancellation, is in ``answers``.
     """
+    malformed: dict[int, AnswerMalformed] = {}
 
     async def ask(paper: Paper) -> None:
-        answers[paper.id] = await _search_one(source, paper, requests)
+        try:
+            answers[paper.id] = await _search_one(source, paper, requests)
+        except AnswerMalformed as error:
+            malformed[paper.id] = error
 
     results = await asyncio.gather(*(ask(paper) for paper in papers), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
+    if len(malformed) == len(papers) > FEW:
+        last = list(malformed.values())[-1]
+        raise SourceUnavailable(f"{last}, for each of {len(papers)} papers") from last
+    answers |= {paper_id: Answer.failed(str(error)) for paper_id, error in malformed.items()}
 
 
 async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answer:
@@ -103,7 +114,7 @@ async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answe
         return Answer.failed(f"{source.name}: no title to search by, and no identifier it knows")
     try:
         answer = await _guarded(source, lambda: source.search(paper, requests))
-    except (RequestRefused, AnswerMalformed) as error:
+    except RequestRefused as error:
         return Answer.failed(str(error))
     return _storable(source, answer)
 

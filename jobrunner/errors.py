@@ -109,7 +109,7 @@ class RequestRefused(SourceError):
 
 
 class AnswerMalformed(SourceError):
-    """The answer is not what the source's protocol promises."""
+    """The answer is not what the source's protocol promises, however often it is asked for."""
 
 
 class SourceStopped(SourceError):

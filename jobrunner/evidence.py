@@ -83,15 +83,20 @@ def other_doi(paper: Paper, record: Record) -> bool:
     mine = paper.identifiers.get("doi", ())
     if not theirs or not mine or theirs in mine:
         return False
-    return not any(doi.startswith(PREPRINT_PREFIXES) for doi in (theirs, *mine))
+    return not any(map(is_preprint_doi, (theirs, *mine)))
+
+
+def is_preprint_doi(doi: str) -> bool:
+    """Tell whether a preprint server or a repository has given this DOI."""
+    return doi.startswith(PREPRINT_PREFIXES)
 
 
 def is_preprint(record: Record) -> bool:
     """Tell whether a record is of a preprint and not of what was published of it."""
     return (
         record.type in _PREPRINT_TYPES
-        or record.identifiers.get("doi", "").startswith(PREPRINT_PREFIXES)
-        or _preprint_venue(record.venue or "")
+        or is_preprint_doi(record.identifiers.get("doi", ""))
+        or is_preprint_venue(record.venue or "")
     )
 
 
@@ -100,19 +105,20 @@ def may_be_preprint(paper: Paper) -> bool:
     return (
         "arxiv" in paper.identifiers
         or not paper.venue
-        or _preprint_venue(paper.venue)
-        or any(doi.startswith(PREPRINT_PREFIXES) for doi in paper.identifiers.get("doi", ()))
+        or is_preprint_venue(paper.venue)
+        or any(map(is_preprint_doi, paper.identifiers.get("doi", ())))
     )
 
 
-def _preprint_venue(venue: str) -> bool:
+def is_preprint_venue(venue: str) -> bool:
+    """Tell whether a venue is a preprint server."""
     return bool(_PREPRINT_VENUE.search(venue[:LONGEST].casefold()))
 
 
 def other_venue(left: str | None, right: str | None) -> bool:
     """Tell a journal from what is none; a name says so by words such as "Trans." or "Journal"."""
     one, two = normalise_title(left or ""), normalise_title(right or "")
-    if not one or not two or _preprint_venue(one) or _preprint_venue(two):
+    if not one or not two or is_preprint_venue(one) or is_preprint_venue(two):
         return False
     first, second = bool(_JOURNAL.search(one)), bool(_JOURNAL.search(two))
     return first != second and "".join(w[0] for w in (one if first else two).split()) not in (

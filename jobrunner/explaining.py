@@ -8,14 +8,11 @@ import msgspec
 from msgspec import Struct, structs
 
 from jobrunner.errors import SessionError, SettingsError
-from jobrunner.merging import Policy, consolidate, given_of
+from jobrunner.merging import GIVEN, OF_A_VERSION, Policy, consolidate, given_of
 from jobrunner.papers import Match, Outcome, Record
 from jobrunner.store.contents import StoredPaper, StoredRecord, find_papers
 from jobrunner.store.database import Database
 from jobrunner.unions import INPUT, View
-
-GIVEN = ("title", "abstract", "venue", "year", "authors", "links", "identifiers")
-"""Fields of which the paper as given can say something too."""
 
 FIRST = {
     "authors": "the first complete list",
@@ -167,6 +164,9 @@ def _rule(name: str, policy: Policy, order: list[str]) -> str:
     if name in GIVEN:
         order = [INPUT, *order] if name in policy.given_first else [*order, INPUT]
     names = ", ".join(order)
-    if name in ("links", "identifiers"):
+    if name in ("links", "identifiers", "relations"):
         return f"the union of all; the first of {names} wins a conflict"
-    return f"{FIRST.get(name, 'the first that says anything')} of {names}"
+    first = FIRST.get(name, "the first that says anything")
+    if name in OF_A_VERSION and name not in policy.fields:
+        first += " (of the published version before a preprint)"
+    return f"{first} of {names}"

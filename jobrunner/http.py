@@ -21,7 +21,7 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http_rules import GarbledError, check_status, decode_answer, shown
+from jobrunner.http_rules import FaultyAnswer, check_status, decode_answer, shown
 from jobrunner.service import Limits, Params, RetryBudget, Service, Usage, user_agent
 
 __all__ = [
@@ -42,6 +42,9 @@ TELLING_ATTEMPTS = 3
 
 MOST_REDIRECTS = 5
 
+FAULTY_ATTEMPTS = 2
+"""Attempts at a request once another one of its batch got nothing but faulty answers."""
+
 
 class Requests:
     """The requests of one batch, with what they used; ``usage`` starts at zero."""
@@ -50,6 +53,7 @@ class Requests:
         self._client = client
         self._service = client.service
         self.usage = Usage()
+        self._doubted = False
 
     async def get(
         self, path: str, params: Params | None = None, *, missing: Collection[int] = (404,)
@@ -79,7 +83,9 @@ class Requests:
         )
         try:
             return await attempts(self._once, method, path, params, body, missing)
-        except GarbledError as exc:
+        except FaultyAnswer as exc:
+            # The patience of one request is enough to see whether the fault passes.
+            self._doubted = True
             raise AnswerMalformed(str(exc)) from exc
         except TransientError as exc:
             raise SourceUnavailable(str(exc), not_before=_after(exc.retry_after)) from exc
@@ -144,8 +150,10 @@ class Requests:
 
     def _over_budget(self, state: tenacity.RetryCallState) -> bool:
         budget = self._client.retry
+        faulty = isinstance(_error(state), FaultyAnswer)
+        attempts = FAULTY_ATTEMPTS if faulty and self._doubted else budget.attempts
         waited = state.idle_for + state.upcoming_sleep
-        return state.attempt_number >= budget.attempts or waited > budget.seconds
+        return state.attempt_number >= attempts or waited > budget.seconds
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         self.usage.retries += 1
@@ -155,13 +163,18 @@ class Requests:
             self._service.name,
             state.attempt_number,
             state.upcoming_sleep,
-            state.outcome.exception() if state.outcome else "",
+            _error(state) or "",
         )
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    """Return what the last attempt failed with."""
+    return state.outcome.exception() if state.outcome else None
 
 
 def _asked(state: tenacity.RetryCallState) -> float:
     """Return the seconds that the last failed attempt was asked to wait."""
-    exc = state.outcome.exception() if state.outcome else None
+    exc = _error(state)
     return (exc.retry_after or 0.0) if isinstance(exc, TransientError) else 0.0
 
 

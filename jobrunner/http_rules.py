@@ -29,8 +29,11 @@ SHORTEST_KEY = 7
 """Shorter words of a header are no keys, and would be struck out of harmless places."""
 
 
-class GarbledError(TransientError):
-    """A complete answer that is not JSON: a proxy's page, or half of one. Asking again may help."""
+class FaultyAnswer(TransientError):
+    """An answer that is no answer: a proxy's page, half of the JSON, HTTP 500.
+
+    Asking again may help, and so may asking for fewer papers: one of them may be what breaks it.
+    """
 
 
 def check_status(response: httpx2.Response, source: str) -> None:
@@ -39,7 +42,9 @@ def check_status(response: httpx2.Response, source: str) -> None:
     if 200 <= status < 300:
         return
     said = f"{source}: HTTP {status}{server_message(response)}"
-    if status in (408, 425, 429) or status >= 500:
+    if status == 500:
+        raise FaultyAnswer(said, retry_after=retry_after(response))
+    if status in (408, 425, 429) or status > 500:
         raise TransientError(said, retry_after=retry_after(response))
     if status in (400, 413, 414, 422):
         raise RequestRefused(said)
@@ -101,18 +106,18 @@ def _http_date(value: str) -> datetime | None:
 
 
 def decode_answer(response: httpx2.Response, source: str) -> object:
-    """Return the JSON value of a success; raise :class:`GarbledError` if there is none."""
+    """Return the JSON value of a success; raise :class:`FaultyAnswer` if there is none."""
     try:
         value = decode(response.content)
     except AnswerMalformed as exc:
         kind = response.headers.get("content-type", "no type")[:60]
-        raise GarbledError(
+        raise FaultyAnswer(
             f"{source}: HTTP {response.status_code} without JSON ({kind}, "
             f"{len(response.content)} bytes)",
             retry_after=retry_after(response),
         ) from exc
     if value is None:
-        raise GarbledError(f"{source}: HTTP {response.status_code} with an empty answer (null)")
+        raise FaultyAnswer(f"{source}: HTTP {response.status_code} with an empty answer (null)")
     return value
 
 

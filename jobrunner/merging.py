@@ -14,8 +14,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from jobrunner.evidence import is_preprint, is_preprint_venue
 from jobrunner.papers import Author, Record
-from jobrunner.unions import INPUT, View, united_identifiers, united_links
+from jobrunner.unions import INPUT, View, united_identifiers, united_links, united_relations
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -24,7 +25,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     ``priority``: sources from the most trusted to the least; those that are not in it come after
     all others, by name. ``fields``: another order for single fields, such as
     ``{"abstract": ("semantic_scholar", "openalex")}``; sources left out follow in the general
-    order. ``given_first``: fields in which the paper as given comes before all sources.
+    order. ``given_first``: fields in which the paper as given comes before all sources, of those
+    that it can say something of (:data:`GIVEN`).
     ``citations``: 'maximum', or 'priority' for the first source that counts any.
     """
 
@@ -51,6 +53,11 @@ _FIELDS = (
     *_TEXTS, "year", "type", "language", "publisher", "volume", "issue", "pages", "date", "summary",
     "influential_citations", "citations_by_year", "references", "license", "topics", "funders",
 )  # fmt: skip
+OF_A_VERSION = frozenset((
+    "year", "date", "type", "venue", "publisher", "volume", "issue", "pages", "license",
+))  # fmt: skip
+"""Fields in which a preprint and what was published of it differ, and are never blended."""
+
 _values_of = attrgetter(*_FIELDS)
 
 _GIVEN_NAMES = {
@@ -58,6 +65,9 @@ _GIVEN_NAMES = {
     "abstract": ("abstract", "Abstract", "summary"),
     "venue": ("venue", "journal", "booktitle", "conference"),
 }
+
+GIVEN = (*_GIVEN_NAMES, "year", "authors", "links", "identifiers")
+"""Fields of which the paper as given can say something too."""
 
 _MOST_AUTHORS = 10_000
 
@@ -72,14 +82,21 @@ def consolidate(
 
     ``records`` are by the name of their source. Fields that nobody knows are left out. Counts come
     with ``all``, what each source says; ``conflicts`` lists the identifiers in which the sources
-    (or the paper as given) differ, with the value that was taken and those that were not.
+    (or the paper as given) differ, with the value that was taken and those that were not. Where
+    some records are of a preprint and some of what was published of it, fields of a version are
+    those of the published one, and ``relations`` names the preprint.
     """
     ranked = _ranked(records, policy.priority)
+    preprints = _preprints(ranked)
     view: View = {}
     mine = (*(_text(given, name) for name in _TEXTS), _year(given))
     said = [(source, _values_of(record)) for source, record in ranked]
+    of_version = _of_published(said, ranked, preprints) if preprints else said
     for index, name in enumerate(_FIELDS):
-        ordered = _order(name, said, policy) if policy.fields else said
+        if name in policy.fields:
+            ordered = _order(name, said, policy)
+        else:
+            ordered = of_version if name in OF_A_VERSION else said
         own = mine[index] if index < len(mine) else None
         _put(view, name, _first(index, ordered, own, first=name in policy.given_first))
     _put(view, "authors", _authors(given, ranked, policy))
@@ -90,6 +107,8 @@ def consolidate(
     )
     if links:
         view["links"] = links
+    if relations := united_relations(ranked, preprints):
+        view["relations"] = relations
     identifiers, conflicts = united_identifiers(
         given,
         _order("identifiers", ranked, policy),
@@ -109,6 +128,25 @@ def _ranked(records: Mapping[str, Record], priority: Sequence[str]) -> Ranked[Re
         known = set(priority)
         ranked += sorted((s, r) for s, r in records.items() if s not in known)
     return ranked
+
+
+def _preprints(ranked: Ranked[Record]) -> frozenset[str]:
+    """Return the sources whose record is of a preprint, if others have what was published of it."""
+    if len(ranked) < 2:
+        return frozenset()
+    preprints = frozenset(source for source, record in ranked if is_preprint(record))
+    return preprints if len(preprints) < len(ranked) else frozenset()
+
+
+def _of_published(said: Ranked[T], ranked: Ranked[Record], preprints: frozenset[str]) -> Ranked[T]:
+    """Return what is said of the published version.
+
+    Last come preprints that name a journal or a conference: some services give them the venue, and
+    more, of what was published.
+    """
+    sure = [entry for entry in said if entry[0] not in preprints]
+    mixed = {s for s, r in ranked if s in preprints and r.venue and not is_preprint_venue(r.venue)}
+    return sure + [entry for entry in said if entry[0] in mixed]
 
 
 def _order(name: str, ranked: Ranked[T], policy: Policy) -> Ranked[T]:
@@ -167,9 +205,10 @@ def _citations(ranked: Ranked[Record], policy: Policy) -> View | None:
 def _authors(given: Mapping[str, object], ranked: Ranked[Record], policy: Policy) -> View | None:
     """Take one source's list as a whole, a complete one before one that was cut."""
     lists = [entry for entry in _order("authors", ranked, policy) if entry[1].authors]
-    if not lists:
-        names = list(_given_authors(given))
-        return {"value": [{"name": name} for name in names], "source": INPUT} if names else None
+    if not lists or "authors" in policy.given_first:
+        names = [{"name": name} for name in _given_authors(given)]
+        if names or not lists:
+            return {"value": names, "source": INPUT} if names else None
     source, record = next((e for e in lists if not e[1].authors_truncated), lists[0])
     view: View = {"value": [_author(author) for author in record.authors], "source": source}
     if record.authors_truncated:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from jobrunner.errors import SettingsError
-from jobrunner.merging import Policy
+from jobrunner.merging import GIVEN, Policy
 from jobrunner.papers import Record
 
 HINT = (
@@ -33,7 +33,8 @@ def policy_of(table: object, where: str) -> Policy:
         policy = msgspec.convert(table, Policy)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {error}", hint=HINT) from error
-    unknown |= (set(policy.fields) | policy.given_first).difference(Record.__struct_fields__)
+    unknown |= set(policy.fields).difference(Record.__struct_fields__)
+    unknown |= policy.given_first.difference(GIVEN)
     if unknown or policy.citations not in ("maximum", "priority"):
         wrong = ", ".join(sorted(unknown)) or f"citations = {policy.citations!r}"
         raise SettingsError(f"{where}: no such thing in a policy: {wrong}", hint=HINT)

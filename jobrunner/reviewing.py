@@ -1,7 +1,7 @@
 """Review: ambiguous papers written to a file, a person's answers read back and committed.
 
 The file is JSON Lines: one line a paper and source, with the candidates and ``answer``, which is to
-be the id of the candidate that is the paper, or "none".
+be the id of the candidate that is the paper, or "none". An answer can be changed later.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from jobrunner import clock
 from jobrunner.errors import InputError, Refused
 from jobrunner.files import write_whole
 from jobrunner.papers import Answer, Candidate, Outcome
-from jobrunner.store.ambiguous import Ambiguous, iter_ambiguous
+from jobrunner.store.ambiguous import NONE, Ambiguous, iter_ambiguous
 from jobrunner.store.batches import REVIEW, Batch, commit_batch
 from jobrunner.store.database import Database
 from jobrunner.store.progress import read_progress
 from jobrunner.store.runs import Lease, end_run, start_run
 from jobrunner.store.sources import list_sources
 
-NONE = "none"
 SHOWN_AUTHORS = 5
 
 
@@ -54,8 +53,10 @@ class Question(Struct, frozen=True, kw_only=True):
     answer: str | None = None
 
 
-def write_questions(database: Database, session_id: str, path: Path) -> int:
-    """Write the ambiguous papers of a session; return how many.
+def write_questions(
+    database: Database, session_id: str, path: Path, *, answered: bool = False
+) -> int:
+    """Write the ambiguous papers of a session, with those ``answered`` if asked; return how many.
 
     Raises FileError, and Refused if the file is there: it may hold answers.
     """
@@ -64,7 +65,10 @@ def write_questions(database: Database, session_id: str, path: Path) -> int:
             f"{path} is there already, and may hold answers",
             hint=f"read them back with `jobrunner review --answers {path}`, or name another file",
         )
-    questions = [_question(one) for one in iter_ambiguous(database, session_id)]
+    found = list(iter_ambiguous(database, session_id))
+    if answered:
+        found += iter_ambiguous(database, session_id, decided=True)
+    questions = [_question(one) for one in sorted(found, key=lambda one: one.position)]
     write_whole(path, (msgspec.json.encode(question) + b"\n" for question in questions))
     return len(questions)
 
@@ -79,6 +83,7 @@ def _question(one: Ambiguous) -> Question:
         year=one.year,
         reason=one.reason,
         candidates=[_shown(candidate) for candidate in one.candidates],
+        answer=one.answer,
     )
 
 
@@ -99,35 +104,40 @@ def _shown(candidate: Candidate) -> Shown:
 def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, int]:
     """Commit the answers in a file; return how many there were, and how many were left open.
 
-    All answers of a source are one batch. A paper that is not ambiguous any more is left as it is.
-    Raises InputError for a line that is none, an answer that is no candidate, or two answers about
-    one paper; then nothing is committed.
+    All answers of a source are one batch. An answer that was given before is changed, or left as it
+    is; a paper that never was ambiguous is left alone. Raises InputError for a line that is none,
+    an answer that is no candidate, or two answers about one paper; then nothing is committed.
     """
     questions = list(_read(path))
-    open_ = {(one.position, one.source): one for one in iter_ambiguous(database, lease.session_id)}
-    decided: dict[str, dict[int, Answer | None]] = {}
+    asked = {
+        (one.position, one.source): one
+        for decided in (False, True)
+        for one in iter_ambiguous(database, lease.session_id, decided=decided)
+    }
+    left = {key for key, one in asked.items() if one.answer is None}
+    said: dict[str, dict[int, Answer | None]] = {}
     for number, question in questions:
-        one = open_.get((question.position, question.source))
-        if question.answer is None or one is None:
+        one = asked.get((question.position, question.source))
+        if one is None or question.answer in (None, one.answer):
             continue
         where = f"{path}:{number}"
-        answers = decided.setdefault(one.source, {})
+        answers = said.setdefault(one.source, {})
         if one.paper_id in answers:
             raise InputError(
                 f"{where}: paper {one.position} has an answer already", hint="leave one of them"
             )
         answers[one.paper_id] = _answer(one, question.answer, where)
-    if decided:
-        _commit(database, lease, decided)
-    count = sum(len(answers) for answers in decided.values())
-    return count, len(open_) - count
+        left.discard((one.position, one.source))
+    if said:
+        _commit(database, lease, said)
+    return sum(len(answers) for answers in said.values()), len(left)
 
 
-def _commit(database: Database, lease: Lease, decided: dict[str, dict[int, Answer | None]]) -> None:
+def _commit(database: Database, lease: Lease, said: dict[str, dict[int, Answer | None]]) -> None:
     session_id = lease.session_id
     sources = {row.name: row for row in list_sources(database, session_id)}
     start_run(database, lease)
-    for name, answers in decided.items():
+    for name, answers in said.items():
         batch = Batch(kind=REVIEW, answers=answers, started_at=clock.now())
         commit_batch(database, lease, sources[name], batch)
     progress = read_progress(database, session_id).sources

@@ -1,10 +1,11 @@
-"""What all sources and the paper as given say together: links, and identifiers with conflicts."""
+"""What all sources and the paper as given say together: links, related works, identifiers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from jobrunner.identifiers import ARXIV_DOI, identifiers_of
+from jobrunner.evidence import is_preprint_doi
+from jobrunner.identifiers import identifiers_of
 from jobrunner.papers import SCHEMES, Link, Record
 
 INPUT = "input"
@@ -63,12 +64,40 @@ def _urls(value: object, depth: int = 0) -> Iterator[str]:
                 yield from _urls(value[name], depth + 1)
 
 
+def united_relations(
+    ranked: Sequence[tuple[str, Record]], preprints: Collection[str]
+) -> list[View]:
+    """Return every stated link to another work once, under the first source that states it.
+
+    ``preprints`` are the sources whose record is of the preprint of what the others describe.
+    """
+    found: dict[tuple[str, str, str], View] = {}
+    for source, record in ranked:
+        stated = [(one.kind, one.scheme, one.value) for one in record.relations]
+        if source in preprints and (preprint := _preprint_of(record)):
+            stated.append(("has-preprint", *preprint))
+        for one in stated:
+            kind, scheme, value = one
+            found.setdefault(
+                one, {"kind": kind, "scheme": scheme, "value": value, "source": source}
+            )
+    return list(found.values())
+
+
+def _preprint_of(record: Record) -> tuple[str, str] | None:
+    """Return the scheme and value of what names a preprint and nothing else."""
+    if arxiv := record.identifiers.get("arxiv"):
+        return "arxiv", arxiv
+    doi = record.identifiers.get("doi", "")
+    return ("doi", doi) if is_preprint_doi(doi) else None
+
+
 def united_identifiers(
     given: Mapping[str, object], ranked: Sequence[tuple[str, Record]], *, given_first: bool
 ) -> tuple[View, list[View]]:
     """Return the union of all identifiers, and where they differ.
 
-    The first source that has one wins; only the DOI of a preprint on arXiv gives way to another.
+    The first source that has one wins; only the DOI of a preprint gives way to another.
     """
     said: dict[str, dict[str, str]] = {}
     if given_first:
@@ -85,7 +114,7 @@ def united_identifiers(
         taken = next(iter(values))
         if len(values) > 1:
             if scheme == "doi":
-                taken = next((v for v in values if not v.startswith(ARXIV_DOI)), taken)
+                taken = next((v for v in values if not is_preprint_doi(v)), taken)
             conflicts += _conflicts(scheme, taken, values)
         identifiers[scheme] = {"value": taken, "source": values[taken]}
     return identifiers, conflicts
@@ -102,11 +131,11 @@ def _place(scheme: str) -> tuple[int, str]:
 
 
 def _conflicts(scheme: str, taken: str, values: Mapping[str, str]) -> Iterator[View]:
-    """Yield a conflict; an arXiv DOI beside the publisher's is none."""
+    """Yield a conflict; the DOI of a preprint beside the publisher's is none."""
     others = [
         {"value": value, "source": source}
         for value, source in values.items()
-        if value != taken and not (scheme == "doi" and value.startswith(ARXIV_DOI))
+        if value != taken and not (scheme == "doi" and is_preprint_doi(value))
     ]
     if others:
         yield {"field": scheme, "value": taken, "source": values[taken], "others": others}

@@ -98,6 +98,42 @@ def test_a_source_that_refuses_every_paper_lets_them_fail(source: Touchy) -> Non
     assert failed(ask(source)) == set(range(100))
 
 
+def search_where(
+    monkeypatch: pytest.MonkeyPatch, source: Touchy, culprits: Collection[int], answers: Answers
+) -> None:
+    """Search all papers of a source that has only malformed answers for some of them."""
+
+    async def search(paper: Paper, _requests: Requests) -> Answer:
+        if paper.id in culprits:
+            raise AnswerMalformed("touchy: HTTP 500")
+        return Answer.not_found()
+
+    async def run() -> None:
+        async with Client(source.service, user_agent="test") as client:
+            await ask_search(source, PAPERS[:4], Requests(client), answers)
+
+    monkeypatch.setattr(source, "search", search)
+    asyncio.run(run())
+
+
+def test_only_papers_whose_search_has_no_answer_fail(
+    source: Touchy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: Answers = {}
+    search_where(monkeypatch, source, {1, 2, 3}, answers)
+    assert set(answers) == {0, 1, 2, 3}
+    assert failed(answers) == {1, 2, 3}
+
+
+def test_a_source_that_answers_no_search_of_a_batch_is_down(
+    source: Touchy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: Answers = {}
+    with pytest.raises(SourceUnavailable, match="HTTP 500, for each of 4 papers"):
+        search_where(monkeypatch, source, range(4), answers)
+    assert answers == {}
+
+
 # ---- a source that keeps no contract
 
 STRANGE: list[tuple[object, str]] = [

@@ -196,6 +196,26 @@ def test_success_without_json_is_retried_and_then_malformed(body: bytes) -> None
         ask([answer(body=body)])
 
 
+def test_an_error_of_the_server_itself_may_be_the_fault_of_the_request() -> None:
+    with pytest.raises(AnswerMalformed, match="demo: HTTP 500: oops"):
+        ask([answer(500, {"message": "oops"})])
+
+
+def test_once_a_request_had_only_faulty_answers_the_others_of_its_batch_wait_little() -> None:
+    clock = Clock()
+
+    async def run() -> list[int]:
+        async with client(lambda _: answer(body="<html>"), clock) as opened:
+            requests, used = Requests(opened), []
+            for _ in range(3):
+                with pytest.raises(AnswerMalformed):
+                    await requests.get("/things")
+                used.append(requests.usage.requests)
+            return used
+
+    assert asyncio.run(run()) == [7, 7 + 2, 7 + 2 + 2]
+
+
 def test_retry_after_holds_the_whole_source() -> None:
     clock = Clock()
     seen: list[float] = []

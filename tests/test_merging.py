@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobrunner.merging import Policy, consolidate
-from jobrunner.papers import Affiliation, Author, Link, Record
+from jobrunner.papers import Affiliation, Author, Link, Record, Relation
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -75,6 +75,67 @@ def test_every_value_names_its_source() -> None:
     assert view["publisher"] == {"value": "Press", "source": "crossref"}
 
 
+PREPRINT = Record(
+    id="W2",
+    year=2019,
+    date="2019-01-02",
+    venue="arXiv",
+    type="preprint",
+    volume="abs/1901.00001",
+    abstract="We show.",
+    identifiers={"doi": "10.48550/arxiv.1901.00001", "arxiv": "1901.00001"},
+)
+PUBLISHED = Record(id="10.1000/b", year=2021, venue="ICML", identifiers={"doi": "10.1000/b"})
+
+
+def test_a_preprint_and_what_was_published_of_it_are_not_blended() -> None:
+    view = consolidate({}, {"openalex": PREPRINT, "crossref": PUBLISHED})
+    assert view["year"] == {"value": 2021, "source": "crossref"}
+    assert view["venue"] == {"value": "ICML", "source": "crossref"}
+    assert {"date", "volume", "type"}.isdisjoint(view)
+    assert view["abstract"] == {"value": "We show.", "source": "openalex"}
+
+
+def test_a_preprint_alone_is_described_as_it_is() -> None:
+    view = consolidate({}, {"openalex": PREPRINT, "semantic_scholar": PREPRINT})
+    assert view["date"] == {"value": "2019-01-02", "source": "openalex"}
+    assert "relations" not in view
+
+
+def test_the_venue_that_a_service_gives_a_preprint_is_that_of_the_published_version() -> None:
+    mixed = msgspec.structs.replace(PREPRINT, venue="ICML", type=None)
+    published = msgspec.structs.replace(PUBLISHED, venue=None)
+    view = consolidate({}, {"semantic_scholar": mixed, "crossref": published})
+    assert view["venue"] == {"value": "ICML", "source": "semantic_scholar"}
+    assert view["year"] == {"value": 2021, "source": "crossref"}
+
+
+def test_a_policy_can_ask_for_the_preprints_year() -> None:
+    records = {"openalex": PREPRINT, "crossref": PUBLISHED}
+    view = consolidate({}, records, Policy(fields={"year": ("openalex",)}))
+    assert view["year"] == {"value": 2019, "source": "openalex"}
+
+
+def test_versions_and_corrections_are_linked() -> None:
+    stated = Relation(kind="correction", scheme="doi", value="10.1000/b.erratum")
+    published = msgspec.structs.replace(PUBLISHED, relations=(stated,))
+    view = consolidate({}, {"openalex": PREPRINT, "crossref": published})
+    assert view["relations"] == [
+        {
+            "kind": "has-preprint",
+            "scheme": "arxiv",
+            "value": "1901.00001",
+            "source": "openalex",
+        },
+        {
+            "kind": "correction",
+            "scheme": "doi",
+            "value": "10.1000/b.erratum",
+            "source": "crossref",
+        },
+    ]
+
+
 def test_citations_are_the_maximum_beside_what_all_say() -> None:
     counts = {"openalex": 12, "semantic_scholar": 15, "crossref": 9}
     view = consolidate({}, FULL)
@@ -132,6 +193,13 @@ def test_the_given_authors_stand_in_where_no_source_names_any() -> None:
         "value": [{"name": "A. Lee"}, {"name": "Bo Chen"}],
         "source": "input",
     }
+
+
+def test_the_given_authors_come_first_if_the_policy_says_so() -> None:
+    policy = Policy(given_first=frozenset({"authors"}))
+    view = consolidate({"authors": ["A. Lee"]}, FULL, policy)
+    assert view["authors"] == {"value": [{"name": "A. Lee"}], "source": "input"}
+    assert consolidate({}, FULL, policy)["authors"] == consolidate({}, FULL)["authors"]
 
 
 def test_identifiers_are_the_union_and_differences_are_listed() -> None:

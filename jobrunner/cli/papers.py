@@ -252,13 +252,16 @@ def review(
         Path | None,
         typer.Option("--answers", metavar="FILE", help="Read the answers in this file back."),
     ] = None,
+    answered: Annotated[
+        bool, typer.Option("--answered", help="With -o: also those answered before.")
+    ] = False,
     db: Db = None,
 ) -> None:
     """Decide about ambiguous papers.
 
     -o writes them to a file, one JSON object a line, with their candidates. Put the id of the right
     candidate, or "none", after "answer" in each line that you can decide, and read the file back
-    with --answers.
+    with --answers. To change an answer, read back a file that has another one.
     """
     from jobrunner.resuming import latest_session
     from jobrunner.reviewing import commit_answers, write_questions
@@ -269,7 +272,8 @@ def review(
     database = open_db(db)
     chosen = latest_session(database, session)
     if output is not None:
-        say(f"{write_questions(database, chosen.id, output)} questions written")
+        count = write_questions(database, chosen.id, output, answered=answered)
+        say(f"{count} questions written")
         fact(str(output))
     elif answers is not None:
         with take_lease(database, chosen.id) as lease:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from jobrunner.errors import AnswerMalformed, SourceUnavailable
 from jobrunner.http import Limits, Params, Requests, Service
-from jobrunner.http_rules import GarbledError
+from jobrunner.http_rules import FaultyAnswer
 from jobrunner.pace import Pace
 from jobrunner.papers import Answer, Paper, Record
 from jobrunner.sources.base import SourceSettings
@@ -90,7 +90,7 @@ def _check_whole(response: httpx2.Response) -> None:
         return  # a single work, or something that is refused where it is read
     came, due = distinct(work.doi for work in message.items), min(message.total, rows or 0)
     if came < due:
-        raise GarbledError(f"{NAME}: the answer is incomplete ({came} of {due} works)")
+        raise FaultyAnswer(f"{NAME}: the answer is incomplete ({came} of {due} works)")
 
 
 def learn(response: httpx2.Response, pace: Pace) -> None:

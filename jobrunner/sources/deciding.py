@@ -100,9 +100,9 @@ def decide_by_title(paper: Paper, found: Iterable[Record | Unreadable]) -> Answe
     return answer
 
 
-def _sorted_out(found: Iterable[Record | Unreadable]) -> tuple[list[Record], list[Unreadable]]:
+def _sorted_out(found: Iterable[Record | Unreadable]) -> tuple[list[Record], list[str]]:
     """Return the records, each once, and the reasons, in an order that the answer did not make."""
     distinct = list(found)
     records = {entry.id: entry for entry in distinct if isinstance(entry, Record)}
-    broken = sorted({entry for entry in distinct if isinstance(entry, Unreadable)})
+    broken = sorted({str(entry) for entry in distinct if isinstance(entry, Unreadable)})
     return [records[identifier] for identifier in sorted(records)], broken

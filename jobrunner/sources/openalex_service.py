@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from jobrunner.errors import AnswerMalformed, QuotaSpent, RequestRefused, TransientError
 from jobrunner.http import Limits, Service
-from jobrunner.http_rules import GarbledError, decode, retry_after, server_message
+from jobrunner.http_rules import FaultyAnswer, decode, retry_after, server_message
 from jobrunner.sources.base import Prices, SourceSettings
 from jobrunner.sources.values import distinct
 
@@ -98,7 +98,7 @@ def _check_whole(response: httpx2.Response) -> None:
     meta, came = listed.meta, distinct(work.id for work in listed.results)
     due = min(meta.per_page, meta.count - (meta.page - 1) * meta.per_page)
     if came < due:
-        raise GarbledError(f"{NAME}: the answer is incomplete ({came} of {due} works)")
+        raise FaultyAnswer(f"{NAME}: the answer is incomplete ({came} of {due} works)")
 
 
 def _judge_429(response: httpx2.Response) -> None:

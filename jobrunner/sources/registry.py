@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from jobrunner.errors import SettingsError
+from jobrunner.http_rules import check_address, check_headers
 from jobrunner.service import Service
 from jobrunner.sources.base import Source, SourceSettings
 
@@ -24,7 +25,10 @@ def _name(point: EntryPoint) -> str:
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
-    """Return the source of that name. Raises SettingsError if there is none or it is broken."""
+    """Return the source of that name.
+
+    Raises SettingsError if there is none, it is broken, or its address or key cannot be used.
+    """
     points = available()
     if name not in points:
         known = ", ".join(points) or "none; is jobrunner installed?"
@@ -49,6 +53,8 @@ def open_source(name: str, settings: SourceSettings) -> Source:
     wrong = next(_wrong(name, cast("Source", source)), None)
     if wrong:
         raise SettingsError(f"{called} states what cannot be: {wrong}")
+    check_address(name, source.service.base_url)
+    check_headers(name, source.service.headers)
     return cast("Source", source)
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from jobrunner.errors import AnswerMalformed, RequestRefused, SourceUnavailable, TransientError
 from jobrunner.http import Limits, Requests, Service
-from jobrunner.http_rules import GarbledError
+from jobrunner.http_rules import FaultyAnswer
 from jobrunner.papers import Answer, Paper
 from jobrunner.sources.base import SourceSettings
 from jobrunner.sources.deciding import decide, decide_by_title, lookup_in_turns, read
@@ -113,7 +113,7 @@ def _check_places(response: httpx2.Response) -> None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return  # something that is refused where it is read
     if len(came) != len(asked):
-        raise GarbledError(f"{NAME}: not as many answers as identifiers")
+        raise FaultyAnswer(f"{NAME}: not as many answers as identifiers")
     said = [held.answer_to(one) if held else "" for one, held in zip(asked, came, strict=True)]
     place = {one.lower(): number for number, one in enumerate(asked)}
     moved = [
@@ -122,7 +122,7 @@ def _check_places(response: httpx2.Response) -> None:
         if place.get(name, number) != number and said[place[name]] != name
     ]
     if 2 * len(moved) > sum(map(bool, said)):
-        raise GarbledError(f"{NAME}: {len(moved)} of {len(asked)} papers are not where they belong")
+        raise FaultyAnswer(f"{NAME}: {len(moved)} of {len(asked)} papers are not where they belong")
 
 
 class SemanticScholar:

@@ -34,7 +34,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     ``answers`` are by paper id; None is a paper that the lookup did not find and that the search
     lane takes next. ``kind`` is 'lookup', 'search' or 'review'; cost is in micro-USD. Answers of a
-    review take the place of the ambiguous ones, which are kept as retired records.
+    review take the place of what the source said of the papers, which is kept as retired records.
     """
 
     kind: str
@@ -163,20 +163,22 @@ def _insert_misses(connection: Connection, source: SourceRow, batch: Batch, batc
 
 
 def _retire_reviewed(connection: Connection, source: SourceRow, batch: Batch, moment: str) -> None:
-    parameters = [(moment, source.id, paper_id) for paper_id in batch.answers]
-    connection.exec_driver_sql(_RETIRE_AMBIGUOUS, parameters)
-    connection.exec_driver_sql(_DELETE_AMBIGUOUS, [pair[1:] for pair in parameters])
+    """Retire what the source said of papers until a person decided, and what that identified."""
+    pairs = [(source.id, paper_id) for paper_id in batch.answers]
+    connection.exec_driver_sql(_RETIRE_REVIEWED, [(moment, *pair) for pair in pairs])
+    connection.exec_driver_sql(_DELETE_REVIEWED, pairs)
+    named = [(source.name, paper_id) for paper_id in batch.answers]
+    connection.exec_driver_sql(_DELETE_IDENTIFIERS, named)
 
 
-_RETIRE_AMBIGUOUS = """
+_RETIRE_REVIEWED = """
     INSERT INTO retired_record
         (source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, retired_at)
     SELECT source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, ?
-    FROM record WHERE source_id = ? AND paper_id = ? AND outcome = 'ambiguous'
+    FROM record WHERE source_id = ? AND paper_id = ?
 """
-_DELETE_AMBIGUOUS = """
-    DELETE FROM record WHERE source_id = ? AND paper_id = ? AND outcome = 'ambiguous'
-"""
+_DELETE_REVIEWED = "DELETE FROM record WHERE source_id = ? AND paper_id = ?"
+_DELETE_IDENTIFIERS = "DELETE FROM identifier WHERE origin = ? AND paper_id = ?"
 
 _RETIRE = (
     """

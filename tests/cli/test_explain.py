@@ -210,7 +210,10 @@ def test_the_link_to_read_it_at_is_the_value_of_open_access(finished: Finished) 
 def test_the_rule_tells_the_order_in_which_the_sources_are_heard(finished: Finished) -> None:
     order = "openalex, semantic_scholar, crossref"
     assert finished.field("title").rule == f"the first that says anything of input, {order}"
-    assert finished.field("venue").rule == f"the first that says anything of {order}, input"
+    versions = "(of the published version before a preprint)"
+    assert finished.field("venue").rule == (
+        f"the first that says anything {versions} of {order}, input"
+    )
     assert finished.field("authors").rule == f"the first complete list of {order}, input"
 
 

@@ -208,6 +208,33 @@ def test_where_there_is_no_such_service_no_paper_counts_as_not_found(
 
 
 @pytest.mark.torture
+@pytest.mark.parametrize("fault", [status(500), page(200)])
+def test_a_paper_that_breaks_every_answer_is_singled_out(
+    listed: Program, server: LocalServer, fault: Fault
+) -> None:
+    server.faults = where(asks_for_the_culprit, always(fault))
+    listed.run("run", "papers.json", code=3)
+    assert outcomes_of(listed) == all_but_the_culprit("failed")
+    broken = Counter(len(request.ids) for request in server.requests if request.faulty)
+    assert broken == {8: 7, 4: 2, 2: 2, 1: 2}
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("fault", [status(500), page(200)])
+def test_a_service_that_answers_nothing_usable_is_down_and_its_papers_stay_open(
+    program: Program, server: LocalServer, fault: Fault
+) -> None:
+    program.input([library.by_doi(number) for number in range(40)])
+    server.faults = always(fault)
+    said = program.run("run", "papers.json", "-o", "out.json", code=75).stderr
+    assert "10 times in a row" in said
+    assert outcomes_of(program) == []
+    server.faults = None
+    program.run("resume")
+    assert outcomes_of(program) == ["enriched"] * 40
+
+
+@pytest.mark.torture
 def test_a_service_that_is_down_for_good_loses_nothing(
     listed: Program, server: LocalServer
 ) -> None:

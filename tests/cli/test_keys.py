@@ -148,3 +148,11 @@ def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(program: Pr
     said = program.run("run", "papers.json", code=2).stderr
     assert "openalex: the value for Authorization holds characters no header can" in said
     assert PIECE not in said
+
+
+def test_a_source_whose_key_no_header_can_hold_is_listed_as_unusable(program: Program) -> None:
+    program.environment["JOBRUNNER_OPENALEX_API_KEY"] = f"{KEY}\u20ac"
+    listed = program.call("sources")
+    assert "cannot be used: openalex: the value for Authorization holds" in listed.stderr
+    assert "crossref" in listed.stdout
+    assert PIECE not in listed.stdout + listed.stderr

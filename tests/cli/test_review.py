@@ -251,6 +251,46 @@ def test_answers_can_come_in_parts(copied: Asked) -> None:
     assert outcomes_of(copied.program) == ["enriched", "enriched", "not_found", "not_found"]
 
 
+# ---- answers that were wrong
+
+
+@pytest.fixture
+def mistaken(copied: Asked) -> Asked:
+    """A review whose first answer was the wrong twin."""
+    answer(copied, write(copied, "W2003", None, "none"))
+    return copied
+
+
+def test_a_wrong_answer_is_changed_with_all_that_came_of_it(mistaken: Asked) -> None:
+    assert answer(mistaken, write(mistaken, "W1003", None, "none")) == (1, 1)
+    mistaken.program.call("snapshot", "-o", "out.json")
+    paper = papers_of(mistaken.program.directory / "out.json")[1]
+    assert paper["records"]["openalex"]["record"]["id"] == "W1003"
+    assert paper["consolidated"]["identifiers"]["doi"]["value"] == library.doi(TWINS)
+    assert [one["outcome"] for one in paper["retired"]] == ["ambiguous", "enriched"]
+    dois = mistaken.program.query("SELECT value FROM identifier WHERE value LIKE '%twin%'")
+    assert dois == []
+    mistaken.program.call("verify")
+
+
+def test_an_answer_can_be_changed_to_none_and_back(mistaken: Asked) -> None:
+    answer(mistaken, write(mistaken, "none", None, "none"))
+    assert outcomes_of(mistaken.program)[1] == "not_found"
+    answer(mistaken, write(mistaken, "W2003", None, "none"))
+    assert outcomes_of(mistaken.program)[1] == "enriched"
+
+
+def test_what_was_answered_is_asked_again_if_wanted(mistaken: Asked) -> None:
+    mistaken.program.call("review", "--answered", "-o", "again.jsonl")
+    lines = (mistaken.program.directory / "again.jsonl").read_text(encoding="utf-8").splitlines()
+    again = [json.loads(line) for line in lines]
+    answers = ["W2003", None, "none"]
+    assert again == [
+        question | {"answer": said}
+        for question, said in zip(mistaken.questions, answers, strict=True)
+    ]
+
+
 # ---- answers that are none
 
 

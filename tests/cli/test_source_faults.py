@@ -79,7 +79,6 @@ def is_lookup(request: Request) -> bool:
 
 TRANSIENT: dict[str, Fault] = {
     "429": rate_limited(),
-    "500": status(500),
     "502": page(502),
     "503": status(503),
     "cut connection": dropped(),
@@ -87,12 +86,16 @@ TRANSIENT: dict[str, Fault] = {
 }
 """Faults after which the source is asked again, and is down at last."""
 
-GARBLED: dict[str, Fault] = {"web page with status 200": page(200), "half of the JSON": truncated}
-"""Faults after which the source is asked again, and its papers have failed at last."""
+FAULTY: dict[str, Fault] = {
+    "500": status(500),
+    "web page with status 200": page(200),
+    "half of the JSON": truncated,
+}
+"""Faults after which the source is asked again, and papers that meet them have failed at last."""
 
 PASSING: dict[str, Fault] = {
     **TRANSIENT,
-    **GARBLED,
+    **FAULTY,
     "429 with seconds": rate_limited(1),
     "429 with a date": rate_limited(1, as_date=True),
     "empty list": emptied,
@@ -348,7 +351,7 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Met]
     cases: dict[str, Faults] = {
         f"{name}: {fault}": {name: always(reply)}
         for name in NAMES
-        for fault, reply in (TRANSIENT | GARBLED).items()
+        for fault, reply in (TRANSIENT | FAULTY).items()
     }
     with ExitStack() as stack:
         yield run_with(cases, tmp_path_factory.mktemp("lasting"), stack, papers=TWO)
@@ -373,7 +376,7 @@ def test_a_source_that_is_down_for_good_stops_alone(
 
 @pytest.mark.torture
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("fault", GARBLED)
+@pytest.mark.parametrize("fault", FAULTY)
 def test_papers_about_which_nothing_can_be_read_have_failed(
     fault: str, name: str, lasting: dict[str, Met]
 ) -> None:
@@ -389,7 +392,7 @@ def test_when_a_service_is_well_again_nothing_is_lost(lasting: dict[str, Met]) -
         for server in met.trio.servers.values():
             server.faults = None
     down = [met.program for name, met in lasting.items() if name.split(": ")[1] in TRANSIENT]
-    failed = [met.program for name, met in lasting.items() if name.split(": ")[1] in GARBLED]
+    failed = [met.program for name, met in lasting.items() if name.split(": ")[1] in FAULTY]
     run_at_once(*down, command=("resume",))
     again = [program.start("retry", session_of(program), "--failed") for program in failed]
     assert {finish(child).returncode for child in again} == {0}

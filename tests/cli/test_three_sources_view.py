@@ -74,6 +74,8 @@ MERGED_PAPERS = [
         "externalIds": {"DOI": PUBLISHED, "ArXiv": ARXIV},
         "title": RIVERS,
         "year": 2022,
+        "venue": "Journal of Deltas",
+        "publicationDate": "2022-03-01",
         "authors": [{"authorId": name, "name": name} for name in BY],
     },
 ]
@@ -120,15 +122,19 @@ def test_identifiers_are_united_and_conflicts_are_listed(viewed: Ran) -> None:
     assert view["conflicts"] == [pmid]
 
 
-def test_a_preprint_and_what_was_published_of_it_stay_two_papers(viewed: Ran) -> None:
-    preprint, published = (one["consolidated"] for one in viewed.papers[1:])
-    names = ("year", "date", "type", "venue")
-    assert [preprint[name]["value"] for name in names] == [2021, "2021-03-01", "preprint", "arXiv"]
-    assert [published[name]["value"] for name in names] == [
-        2022, "2022-03-01", "article", "Journal of Deltas"
-    ]  # fmt: skip
+def test_a_preprint_and_what_was_published_of_it_stay_two_records(viewed: Ran) -> None:
     ids = [one["records"][OPENALEX]["record"]["id"] for one in viewed.papers[1:]]
     assert ids == ["W1901", "W1902"]
+
+
+def test_what_the_view_says_of_a_version_is_of_the_published_one_alone(viewed: Ran) -> None:
+    preprint, published = (one["consolidated"] for one in viewed.papers[1:])
+    for view in (preprint, published):
+        assert [view[name]["value"] for name in ("year", "date", "venue")] == [
+            2022, "2022-03-01", "Journal of Deltas"
+        ]  # fmt: skip
+    assert preprint["year"]["source"] == SEMANTIC_SCHOLAR
+    assert viewed.papers[1]["records"][OPENALEX]["record"]["year"] == 2021
 
 
 def test_a_preprint_is_linked_to_what_was_published_of_it(viewed: Ran) -> None:
@@ -137,6 +143,7 @@ def test_a_preprint_is_linked_to_what_was_published_of_it(viewed: Ran) -> None:
     assert view["identifiers"]["doi"]["value"] == PUBLISHED
     assert view["conflicts"] == []
     relation = {"kind": "has-preprint", "scheme": "arxiv", "value": ARXIV}
+    assert view["relations"] == [{**relation, "source": OPENALEX}]
     assert viewed.papers[1]["records"][CROSSREF]["record"]["relations"] == [relation]
 
 

@@ -15,6 +15,7 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
+from jobrunner.http_rules import FaultyAnswer
 from jobrunner.pace import Pace
 from jobrunner.papers import Answer, Outcome, Paper
 from jobrunner.sources.base import SourceSettings
@@ -385,7 +386,7 @@ EXPECTED: dict[int, type[SourceError]] = {
     400: RequestRefused,
     404: SourceUnavailable,
     429: TransientError,
-    500: TransientError,
+    500: FaultyAnswer,
     504: TransientError,
 }
 

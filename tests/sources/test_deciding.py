@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import permutations
 
+import msgspec
 import pytest
 
 from jobrunner.papers import Answer, Author, Match, Outcome, Paper, Record
@@ -77,6 +78,11 @@ def test_nothing_found_is_not_found() -> None:
 def test_an_unreadable_record_is_a_failure_and_never_not_found() -> None:
     assert decide(paper(), "doi", [Unreadable("why")]) == Answer.failed("why")
     assert decide_by_title(paper(), [Unreadable("why")]) == Answer.failed("why")
+
+
+def test_the_reason_of_a_failure_can_be_stored() -> None:
+    decided = decide(paper(), "doi", [Unreadable("why")])
+    assert msgspec.json.decode(msgspec.json.encode(decided), type=Answer) == decided
 
 
 def test_a_readable_record_is_taken_though_another_is_not() -> None:

@@ -16,6 +16,7 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
+from jobrunner.http_rules import FaultyAnswer
 from jobrunner.papers import Answer, Outcome, Paper
 from jobrunner.sources.base import SourceSettings
 from jobrunner.sources.semantic_scholar import (
@@ -359,7 +360,7 @@ EXPECTED: dict[int, type[SourceError]] = {
     403: KeyRefused,
     404: SourceUnavailable,
     429: TransientError,
-    500: TransientError,
+    500: FaultyAnswer,
     504: TransientError,
 }
 
