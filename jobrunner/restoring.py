@@ -30,6 +30,9 @@ CHUNK = 500
 SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
 """A session's id is also the name of its directory."""
 
+UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
+"""What comes of a document that somebody wrote by hand and gave a checksum."""
+
 T = TypeVar("T")
 
 
@@ -57,6 +60,10 @@ def restore(database: Database, path: Path) -> SessionRow:
     with take_lease(database, head.session):
         try:
             _restore(database, path, head)
+        except UNFIT as error:
+            delete_session(database, head.session)
+            what = type(error).__name__
+            raise document.damaged(f"its parts do not fit together ({what})") from error
         except BaseException:
             delete_session(database, head.session)
             raise
