@@ -56,22 +56,16 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
 
 def _temporary(path: Path) -> Path:
     """Return a name beside a file, on the same file system, that nothing has."""
+    _sweep(path)
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def _sweep(path: Path) -> None:
-    """Delete the temporary files of a path whose writers were killed.
-
-    A living writer holds the lock on its file.
-    """
+    """Delete what killed processes left of a file; a living writer holds the lock on its own."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                left.unlink()
-            finally:
-                os.close(descriptor)
+        with contextlib.suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _put(temporary: Path, path: Path) -> None:

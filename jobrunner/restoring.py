@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -26,6 +27,11 @@ from jobrunner.store.writing import from_json
 from jobrunner.verifying import verify_file
 
 CHUNK = 500
+SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
+"""A session's id is also the name of its directory."""
+
+UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
+"""What comes of a document that somebody wrote by hand and gave a checksum."""
 
 T = TypeVar("T")
 
@@ -43,7 +49,7 @@ def restore(database: Database, path: Path) -> SessionRow:
         )
     with Document(path) as document:
         head = document.head
-        if not head.session or "/" in head.session or head.session.startswith("."):
+        if not SESSION_ID.fullmatch(head.session):
             raise document.damaged(f"{head.session!r} is no session's id")
     with take_lease(database, head.session, new=True):
         if any(session.id == head.session for session in list_sessions(database)):
@@ -55,6 +61,10 @@ def restore(database: Database, path: Path) -> SessionRow:
         delete_abandoned(database)
         try:
             _restore(database, path, head)
+        except UNFIT as error:
+            delete_session(database, head.session)
+            what = type(error).__name__
+            raise document.damaged(f"its parts do not fit together ({what})") from error
         except BaseException:
             delete_session(database, head.session)
             raise

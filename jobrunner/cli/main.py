@@ -15,7 +15,7 @@ from jobrunner.cli.options import damage_found, opened
 from jobrunner.cli.printing import forgive_encodings, print_error
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, understood
 
-INTERRUPTED = 130
+USAGE, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="jobrunner",
@@ -53,6 +53,11 @@ environment.register(app)
 demo.register(app)
 
 
+def _is_text(argument: str) -> bool:
+    """Tell whether a database and a terminal can hold an argument."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
+
+
 def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Note an error that Python had to ignore, such as one while cleaning up, in the log alone."""
     logging.getLogger("jobrunner").info("ignored: %r", unraisable.exc_value)
@@ -72,14 +77,18 @@ def _run() -> None:
 def main() -> None:
     """Run the command line; errors that a user can act on are one line and an exit code."""
     forgive_encodings()
+    if not all(_is_text(argument) for argument in sys.argv):
+        print_error("an argument is not UTF-8 text", "rename the file, or correct the argument")
+        sys.exit(USAGE)
     if not os.environ.get("JOBRUNNER_DEBUG"):
         sys.unraisablehook = _note_unraisable
     try:
         with opened:
             _run()
-    except KeyboardInterrupt:
-        print_error("interrupted", None)
-        sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # so Typer ends at an interrupt, without a word
+            print_error("interrupted", "nothing that is committed is lost: give the command again")
+        raise
     except Exception as error:
         if os.environ.get("JOBRUNNER_DEBUG") and not isinstance(error, JobrunnerError):
             raise

@@ -124,7 +124,10 @@ def _check_open_files() -> None:
 
 
 def _check_output(output: Path, input_path: Path | None) -> None:
-    place = output.resolve()
+    try:
+        place = output.resolve()
+    except (RuntimeError, OSError) as error:  # RuntimeError: a circle of symbolic links
+        raise SettingsError(f"cannot write {output}: {error}") from error
     if place.is_dir():
         reason = "it is a directory"
     elif not place.parent.is_dir():

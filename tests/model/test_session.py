@@ -168,7 +168,8 @@ class Machine(RuleBasedStateMachine):
             }
             assert said == session.records
             assert read_sidecar(path) == sha256_of(path)
-        left = [path.name for path in self.directory.rglob("*.tmp")]
+        left = [*self._newest(name).parent.rglob("*.tmp")]
+        left += self.directory.glob(f".{session.output}*.tmp")
         assert left == [], "temporary files are left for ever"
 
     def _newest(self, name: str) -> Path:
