@@ -279,7 +279,6 @@ def retire(database: Database, lease: Lease, retries: Retries) -> int:
             faults.point("retry.between")
     said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
     reopen(database, lease, kind="retry", message=f"{count} answers ({said}) asked for again")
-    faults.point("retry.retired")
     return count
 
 
