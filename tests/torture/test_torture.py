@@ -82,7 +82,7 @@ def test_a_failure_names_its_steps_and_the_command_that_repeats_it(tmp_path: Pat
 
 
 @pytest.mark.torture
-def test_hundreds_of_kills_at_every_point_break_nothing(tmp_path: Path) -> None:
+def test_hundreds_of_kills_break_nothing(tmp_path: Path) -> None:
     totals, said = torture(tmp_path, "--kills", 600, "--seed", 20261125, "--seconds", 180)
     assert not totals.failed, said
     assert totals.kills > 100
