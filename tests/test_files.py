@@ -140,6 +140,25 @@ def test_a_named_moment_is_passed_before_the_new_file_takes_the_place(target: Pa
     assert target.read_bytes() == OLD
 
 
+def test_the_next_writer_deletes_what_a_killed_one_left(target: Path) -> None:
+    script = "import sys; from jobrunner.files import *; write_whole(Path(sys.argv[1]), [b'new'])"
+    environment = {**os.environ, "JOBRUNNER_FAULT": "snapshot.written"}
+    subprocess.run([sys.executable, "-c", script, str(target)], env=environment, check=False)
+    assert len([name for name in names(target.parent) if name.endswith(".tmp")]) == 1
+    write_whole(target, [NEW])
+    assert not [name for name in names(target.parent) if name.endswith(".tmp")]
+
+
+def test_a_writer_leaves_the_file_of_another_living_one_alone(target: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield OLD
+        write_whole(target, [NEW])
+        yield OLD
+
+    write_whole(target, chunks())
+    assert target.read_bytes() == OLD + OLD
+
+
 def test_what_was_written_is_told_with_its_checksum(target: Path) -> None:
     written = write_whole(target, [NEW[:7], NEW[7:]])
     assert written == Written(sha256(NEW), len(NEW))

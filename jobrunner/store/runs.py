@@ -209,3 +209,4 @@ def reopen(database: Database, lease: Lease, *, kind: str, message: str) -> None
         fence(connection, lease.session_id, lease.run_id, changes=0)
         set_session(connection, lease.session_id, status="pending")
         write_event(connection, lease.session_id, lease.run_id, kind, message)
+    faults.point("retry.retired")

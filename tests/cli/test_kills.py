@@ -91,3 +91,25 @@ def test_kills_at_random_moments_until_done(
     assert kills > 0
     assert_all_is_well(program)
     assert papers_of(program.directory / "out.json") == uninterrupted
+
+
+@pytest.mark.parametrize(
+    ("moment", "command"),
+    [
+        ("retry.between", ("retry", "{session}", "--not-found")),
+        ("sources.chosen", ("resume", "{session}", "--source", "openalex", "--source", "crossref")),
+        ("input.added", ("resume", "{session}", "--update-input")),
+    ],
+)
+def test_a_completed_session_has_work_again_from_the_moment_it_gets_it(
+    moment: str, command: tuple[str, ...], program: Program
+) -> None:
+    program.environment["JOBRUNNER_CROSSREF_BASE_URL"] = "http://127.0.0.1:9"
+    program.input(library.papers(lookups=3, searches=0))
+    program.run("run", "papers.json")
+    program.input(library.papers(lookups=4, searches=0))
+    [(session, status)] = program.query("SELECT id, status FROM session")
+    assert status == "completed"
+    words = [word.format(session=session) for word in command]
+    assert was_killed(program.run(*words, fault=moment, code=None).returncode)
+    assert program.query("SELECT status FROM session") == [("pending",)]

@@ -215,3 +215,32 @@ def test_a_dry_run_of_clean_says_what_would_be_deleted_and_deletes_nothing(
     assert "1 session never loaded whole would be deleted" in said
     assert f"{session_of(completed)} (completed)" in said
     assert rows_of(completed) == before
+
+
+# ---- what kills leave
+
+
+def test_what_a_kill_left_of_a_deletion_is_cleaned(completed: Program) -> None:
+    session = session_of(completed)
+    killed = completed.run("sessions", "delete", session, "--yes", fault="delete.files", code=None)
+    assert was_killed(killed.returncode)
+    assert list((completed.database.parent / session / "snapshots").iterdir())
+    completed.call("sessions", "clean")
+    assert not (completed.database.parent / session).exists()
+
+
+def test_the_directory_of_a_session_that_never_began_is_cleaned(completed: Program) -> None:
+    killed = completed.run("run", "papers.json", fault="lease.taken", code=None)
+    assert was_killed(killed.returncode)
+    completed.call("sessions", "clean")
+    directories = [path.name for path in completed.database.parent.iterdir() if path.is_dir()]
+    assert directories == [session_of(completed)]
+
+
+def test_snapshots_without_their_database_are_never_cleaned(completed: Program) -> None:
+    directory = completed.database.parent / session_of(completed)
+    completed.database.unlink()
+    load(completed, [library.by_doi(7)], "small.json")
+    completed.call("sessions", "clean")
+    assert list(directory.glob("snapshots/*.json"))
+    assert (directory / "papers_enriched.json").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.snapshots import newest_path, take_snapshot
+from jobrunner.snapshots import newest_path, take_snapshot, write_copy
 from jobrunner.store.database import Database
 from jobrunner.store.runs import start_run, take_lease
 from jobrunner.store.sessions import list_sessions
@@ -203,6 +203,13 @@ def test_a_file_in_the_place_of_the_newest_snapshot_is_told(completed: Program) 
         assert verify_session(database, session_of(database)) == [
             f"{newest} is none of the snapshots (its checksum differs)"
         ]
+
+
+def test_an_older_snapshot_at_the_place_of_the_newest_is_no_damage(completed: Program) -> None:
+    """A crash may come before the newest is brought there, and the older ones be deleted."""
+    with opened(completed) as database:
+        write_copy(database, session_of(database), newest_path(database, session_of(database)))
+        assert verify_session(database, session_of(database)) == []
 
 
 def test_beside_a_run_the_files_are_left_out_as_they_may_change(

@@ -9,10 +9,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobrunner.errors import StoreError
+from jobrunner.store import lease
 from jobrunner.store.lease import FileLock, is_held, session_directory, session_lock
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -147,6 +149,24 @@ def test_of_three_hundred_simultaneous_starts_one_gets_the_lock(
     start: Start, lock_file: Path
 ) -> None:
     assert hears(start(CROWD, lock_file, 300)) == "1 299"
+
+
+def test_a_lock_whose_file_is_deleted_meanwhile_is_taken_on_a_new_one(
+    lock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory may be that of a session which is just being deleted."""
+    lock_file.touch()
+    lock, really_lock = FileLock(lock_file), lease._lock
+
+    def delete_first(*arguments: Any, **options: Any) -> bool:
+        monkeypatch.setattr(lease, "_lock", really_lock)
+        lock_file.unlink()
+        return really_lock(*arguments, **options)
+
+    monkeypatch.setattr(lease, "_lock", delete_first)
+    with lock:
+        assert lock.acquire(exclusive=True)
+        assert is_held(lock_file)
 
 
 def test_a_lock_can_be_taken_again_after_its_release(lock_file: Path) -> None:

@@ -131,6 +131,7 @@ class Session:
         self._kept: Path | None = None
         self._deleted = State()
         self._began = 0.0
+        self._started = 0
         self._others: list[str] = []
         self._state = State()
 
@@ -266,7 +267,8 @@ class Session:
     def _start(self, command: Words, kill: Kill, *, forked: bool = True) -> Child:
         fault = {"JOBRUNNER_FAULT": kill.point} if kill.point else {}
         self._began = time.monotonic()
-        said = self._place / f"said.{self.report.runs % 2}.txt"
+        self._started += 1
+        said = self._place / f"said.{self._started % 2}.txt"
         return Child(self.directory, self._environment | fault, command, forked=forked, said=said)
 
     def _wait_for_moment(self, child: Child, requests: int, seconds: float) -> None:
@@ -321,10 +323,17 @@ class Session:
         self._services.order("slow", RIVAL_S)
         first = self._start(command, NO_KILL, forked=step.forked)
         if not first.wait(lambda: self._runs_of(first.pid) == [None]):
-            second = self._run(command, NO_KILL)
-            self._judge(second, command, HELD)
-            if second.code != HELD and not first.poll() and self._took_over(first.pid):
+            began = self._began
+            second = self._start(command, NO_KILL)
+            second.wait(lambda: bool(self._runs_of(second.pid)))
+            two = bool(self._runs_of(second.pid)) and not first.poll() and self._cut(first.pid)
+            second.kill()
+            self._count(command, Kill(seconds=0), second.ended(), forked=True)
+            self._judge(second.ended(), command, HELD)
+            if two:
+                first.kill()
                 raise Broken("lease: a second runner worked while the first one was alive")
+            self._began = began
             time.sleep(step.kills["rival"].seconds or 0.0)
         first.kill()
         self._count(command, Kill(seconds=0), first.ended(), forked=step.forked)
@@ -332,8 +341,8 @@ class Session:
         self._services.order("calm")
         self._check()
 
-    def _took_over(self, pid: int) -> bool:
-        """Whether the run of a living process was not ended by itself."""
+    def _cut(self, pid: int) -> bool:
+        """Whether the run of a living process was not ended by the process itself."""
         return self._runs_of(pid)[-1:] in ([None], ["crashed"])
 
     def _runs_of(self, pid: int) -> list[str | None]:
