@@ -18,9 +18,9 @@ _BATCHES = """
     WHERE s.session_id = ?
 """
 _PAPERS = (
-    "SELECT p.position FROM record r JOIN paper p ON p.id = r.paper_id WHERE r.batch_id = ?",
-    "SELECT p.position FROM retired_record r JOIN paper p ON p.id = r.paper_id WHERE r.batch_id = ?",
-    "SELECT p.position FROM lookup_miss m JOIN paper p ON p.id = m.paper_id WHERE m.batch_id = ?",
+    "SELECT position FROM record r JOIN paper p ON p.id = paper_id WHERE batch_id = ?",
+    "SELECT position FROM retired_record r JOIN paper p ON p.id = paper_id WHERE batch_id = ?",
+    "SELECT position FROM lookup_miss m JOIN paper p ON p.id = paper_id WHERE batch_id = ?",
 )
 
 
