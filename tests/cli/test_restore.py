@@ -183,6 +183,24 @@ def test_the_next_step_is_told(program: Program, snapshot: Path, original: Origi
     assert f"next: jobrunner resume {session} --db new.db" in said
 
 
+def test_snapshots_that_lay_there_before_a_restore_are_never_deleted(
+    program: Program, snapshot: Path, original: Original
+) -> None:
+    place = program.database.parent / str(original.status["session"]) / "snapshots"
+    shutil.copytree(snapshot.parent, place)
+    for number in (2, 7):  # an older one, and one that holds more than the one restored from
+        shutil.copy(snapshot, place / f"{number:06d}.json")
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    program.call("restore", place / snapshot.name)
+    with opened(program) as database, take_lease(database, session_of(program)) as lease:
+        for _ in range(5):
+            take_snapshot(database, lease, "asked for")
+    assert {path: path.read_bytes() for path in before} == before
+    assert sorted(path.name for path in place.glob("*.json") if path not in before) == [
+        f"{number:06d}.json" for number in (10, 11, 12)
+    ]
+
+
 # ---- refused, with nothing left behind
 
 
