@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,16 +16,21 @@ from msgspec import structs
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
 from jobrunner.intake import delete_abandoned
+from jobrunner.lost import missing_batches
 from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
 from jobrunner.papers import Record
+from jobrunner.runlog import run_log
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
 from jobrunner.store.database import Database
+from jobrunner.store.lease import session_directory
 from jobrunner.store.restored import Restoration, Restored
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import take_lease
 from jobrunner.store.sessions import delete_session, get_session, list_sessions
-from jobrunner.store.writing import from_json
+from jobrunner.store.writing import add_event, from_json
 from jobrunner.verifying import verify_file
+
+log = logging.getLogger(__name__)
 
 CHUNK = 500
 SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
@@ -36,9 +42,10 @@ UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
 T = TypeVar("T")
 
 
-def restore(database: Database, path: Path) -> SessionRow:
+def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
     """Make the session of a snapshot again; what was committed after it is pending again.
 
+    Returns the session, and in sentences what it is known to lack.
     Raises DamageFound for a file that is not as it was written, Refused if the session is there
     already, FileError or StoreError; then the database is as it was.
     """
@@ -68,7 +75,12 @@ def restore(database: Database, path: Path) -> SessionRow:
         except BaseException:
             delete_session(database, head.session)
             raise
-    return get_session(database, head.session)
+        missing = missing_batches(database, head.session, path)
+        for sentence in missing:
+            add_event(database, head.session, "warning", sentence)
+        with run_log(session_directory(database.path, head.session) / "run.log"):
+            log.info("restored from %s", path, extra={"facts": {"restored": path.name}})
+    return get_session(database, head.session), missing
 
 
 def _restore(database: Database, path: Path, head: Head) -> None:

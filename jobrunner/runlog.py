@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class _Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        line |= getattr(record, "facts", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()
@@ -38,6 +39,54 @@ class _File(logging.FileHandler):
     def close(self) -> None:
         with contextlib.suppress(OSError):  # what could not be written before cannot be now
             super().close()
+
+
+class _Committed(msgspec.Struct):
+    source: str
+    batch: int
+    papers: str
+
+
+class _Line(msgspec.Struct):
+    committed: _Committed | None = None
+    restored: str | None = None
+
+
+def committed_batches(path: Path) -> dict[tuple[str, int], frozenset[int]]:
+    """Return the positions of papers that a log tells the commit of, by source and batch.
+
+    What was there before a restore counts until the session goes on from it. Lines that cannot be
+    read are passed over, and a log that cannot be read tells nothing.
+    """
+    found: dict[tuple[str, int], frozenset[int]] = {}
+    decoder, was_restored = msgspec.json.Decoder(_Line), False
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        for text in file:
+            with contextlib.suppress(msgspec.MsgspecError, ValueError):
+                line = decoder.decode(text)
+                was_restored = was_restored or line.restored is not None
+                if line.committed is not None:
+                    found = {} if was_restored else found
+                    was_restored = False
+                    batch = line.committed
+                    found[batch.source, batch.batch] = _numbers(batch.papers)
+    return found
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Return numbers in short, such as ``0-4, 9``."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def _numbers(text: str) -> frozenset[int]:
+    pairs = [part.partition("-") for part in text.split(", ") if part]
+    return frozenset(n for a, _, b in pairs for n in range(int(a), int(b or a) + 1))
 
 
 @contextmanager

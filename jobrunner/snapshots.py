@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from sqlalchemy import Connection
 from jobrunner import __version__, clock, faults
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
+from jobrunner.leftovers import delete_leftovers
 from jobrunner.merging import Policy, consolidate, given_of
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
@@ -29,12 +29,7 @@ from jobrunner.store.lease import session_directory
 from jobrunner.store.rows import EventRow, RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import Lease, find_runs
 from jobrunner.store.sessions import find_events, find_sessions
-from jobrunner.store.snapshots import (
-    is_snapshot_owed,
-    list_snapshots,
-    own_snapshots,
-    record_snapshot,
-)
+from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, record_snapshot
 from jobrunner.store.sources import find_sources
 from jobrunner.store.writing import to_json
 from jobrunner.unions import View
@@ -272,7 +267,7 @@ def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
     faults.point("snapshot.recording")
     record_snapshot(database, lease, row, keep=KEEP)
     faults.point("snapshot.recorded")
-    _delete_unrecorded(database, lease.session_id)
+    delete_leftovers(database, lease.session_id, snapshot_directory(database, lease.session_id))
 
 
 def publish_newest(database: Database, session_id: str, output: Path | None = None) -> None:
@@ -292,22 +287,3 @@ def publish_newest(database: Database, session_id: str, output: Path | None = No
         publish(source, target, newest.sha256, link=True)
     if output is not None and not is_published(output, newest.sha256):
         publish(source, output, newest.sha256, link=False)
-
-
-def _delete_unrecorded(database: Database, session_id: str) -> None:
-    """Delete snapshot files that no row names: old ones of this session, and what crashes left.
-
-    Nothing else: beside a restored session lie files of before, perhaps the only ones that hold
-    what it lacks.
-    """
-    kept = [Path(row.path).name for row in list_snapshots(database, session_id)]
-    own = {Path(path).name for path in own_snapshots(database, session_id)}
-    for path in snapshot_directory(database, session_id).iterdir():
-        name = path.name.removesuffix(".sha256")
-        is_left = _UNFINISHED.fullmatch(name) or (_NAME.fullmatch(name) and name > kept[0])
-        if name not in kept and (name in own or is_left):
-            path.unlink(missing_ok=True)
-
-
-_NAME = re.compile(r"\d{6,}\.json")
-_UNFINISHED = re.compile(r"\.\d{6,}\.json(\.sha256)?\.[0-9a-f]+\.tmp")

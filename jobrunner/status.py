@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -84,6 +86,22 @@ def _state(session: SessionRow, last: RunRow | None, *, alive: bool) -> str:
     if last is None or last.ended_at is not None:
         return session.status
     return "running" if alive else "crashed"
+
+
+def may_be_alive(run: RunRow) -> bool:
+    """Tell whether the process of a run that does not hold the lease may be at work elsewhere.
+
+    Then this database, or its directory, may be a copy of the one that it works on.
+    """
+    if run.host != socket.gethostname():
+        return True
+    try:
+        os.kill(run.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _at_rest(sources: tuple[SourceProgress, ...]) -> tuple[SourceProgress, ...]:

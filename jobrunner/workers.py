@@ -15,6 +15,7 @@ from jobrunner.errors import SourceStopped, TooManyFailures
 from jobrunner.http import Client, Requests, user_agent
 from jobrunner.lanes import FILL_S, LaneQueue
 from jobrunner.papers import Outcome, Paper
+from jobrunner.runlog import ranges
 from jobrunner.sources.base import Source
 from jobrunner.stopping import GRACE_S, Stop
 from jobrunner.store.batches import Batch, commit_batch
@@ -230,8 +231,14 @@ class Worker:
             cost_micros=usage.cost_micros,
             started_at=started,
         )
-        commit_batch(self._desk.database, self._desk.lease, self.row, batch)
-        log.info("%s: %s batch of %d committed", self.source.name, kind, len(answered))
+        number = commit_batch(self._desk.database, self._desk.lease, self.row, batch)
+        positions = ranges(paper.position for paper in papers if paper.id in answered)
+        committed = {"source": self.source.name, "batch": number, "papers": positions}
+        log.info(
+            "%s: %s batch of %d committed",
+            *(self.source.name, kind, len(answered)),
+            extra={"facts": {"committed": committed}},
+        )
         self.on_progress()
 
     def _check_failures(self, answers: Answers) -> None:

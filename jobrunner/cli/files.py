@@ -130,8 +130,10 @@ def restore(
     if not snapshot_.is_file():
         raise JobrunnerError(f"{snapshot_}: no such file", hint="name a snapshot's .json file")
     database = open_db(db, create=True)
-    session = restore_session(database, snapshot_)
+    session, missing = restore_session(database, snapshot_)
     papers = read_progress(database, session.id).papers
     say(f"session {session.id} is back, with {counted(papers, 'paper')}")
+    for sentence in missing:
+        say(f"  {sentence}")
     say(f"next: {command(f'jobrunner resume {session.id}')}")
     fact(session.id)

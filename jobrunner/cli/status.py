@@ -73,13 +73,18 @@ def headline(found: Status) -> list[str]:
 
 
 def _state(found: Status) -> str:
+    from jobrunner.status import may_be_alive
+
     last = found.last_run
     if last is None:
         return found.state
     if found.state == "running":
         return f"running (host {last.host}, pid {last.pid}, since {last.started_at})"
     if found.state == "crashed":
-        return f"crashed: its runner (host {last.host}, pid {last.pid}) is dead"
+        runner = f"host {last.host}, pid {last.pid}"
+        if may_be_alive(last):
+            return f"crashed, or a copy: its runner ({runner}) is not at work on this database"
+        return f"crashed: its runner ({runner}) is dead"
     return f"{found.state} at {last.ended_at}"
 
 

@@ -45,8 +45,10 @@ class Batch(Struct, frozen=True, kw_only=True):
     cost_micros: int = 0
 
 
-def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Batch) -> None:
+def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Batch) -> int:
     """Write a batch, its records, what they identify and its counts in one transaction.
+
+    Return its number among the batches of its source.
 
     Raises :class:`~jobrunner.errors.LeaseLost` or :class:`~jobrunner.errors.StoreError`; then
     nothing of the batch is there.
@@ -65,6 +67,7 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
         _insert_misses(connection, source, batch, batch_id)
         faults.point("commit.before")
     faults.point("commit.after")
+    return int(number)
 
 
 def _insertion(table: Table, *names: str, ignoring: str = "") -> str:

@@ -11,9 +11,11 @@ import json
 import os
 import pkgutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -117,15 +119,26 @@ def _reap(children: dict[int, list[str]], stay: int) -> dict[int, int]:
             ended[pid] = os.waitstatus_to_exitcode(status)
         else:
             time.sleep(0.01)
-    time.sleep(0.1 if stay else 0)  # it may be about to end
     for pid in children.keys() - ended.keys():
-        over, status = os.waitpid(pid, os.WNOHANG)
-        if over:
-            ended[pid] = os.waitstatus_to_exitcode(status)
+        while time.monotonic() < deadline and not _is_at_work(pid):
+            over, status = os.waitpid(pid, os.WNOHANG)
+            if over:
+                ended[pid] = os.waitstatus_to_exitcode(status)
+                break
+            time.sleep(0.05)
         else:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
     return ended
+
+
+def _is_at_work(pid: int) -> bool:
+    """Tell whether a process has registered itself as a runner: it is no slow loser of the race."""
+    query = "SELECT 1 FROM run WHERE pid = ? AND ended_at IS NULL"
+    address = "file:.jobrunner/state.db?mode=ro"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(address, uri=True)) as connection:
+        return connection.execute(query, (pid,)).fetchone() is not None
+    return False
 
 
 def _run(commands: list[list[str]], kill: int | None, stay: int, place: Path) -> list[End]:

@@ -153,7 +153,10 @@ def test_rows_and_counters_agree(restored: Program) -> None:
 
 def test_the_history_tells_where_it_came_from(restored: Program, original: Original) -> None:
     with opened(restored) as database:
-        [event] = list_events(database, session_of(restored))
+        events = list_events(database, session_of(restored))
+    kinds = [event.kind for event in events]
+    assert kinds[:3] == ["started", "snapshot", "completed"]
+    event = events[kinds.index("restored")]
     assert event.message.startswith(f"from {original.snapshot}, written 20")
 
 
@@ -178,6 +181,24 @@ def test_the_next_step_is_told(program: Program, snapshot: Path, original: Origi
     session = original.status["session"]
     assert f"session {session} is back, with 32 papers" in said
     assert f"next: jobrunner resume {session} --db new.db" in said
+
+
+def test_snapshots_that_lay_there_before_a_restore_are_never_deleted(
+    program: Program, snapshot: Path, original: Original
+) -> None:
+    place = program.database.parent / str(original.status["session"]) / "snapshots"
+    shutil.copytree(snapshot.parent, place)
+    for number in (2, 7):  # an older one, and one that holds more than the one restored from
+        shutil.copy(snapshot, place / f"{number:06d}.json")
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    program.call("restore", place / snapshot.name)
+    with opened(program) as database, take_lease(database, session_of(program)) as lease:
+        for _ in range(5):
+            take_snapshot(database, lease, "asked for")
+    assert {path: path.read_bytes() for path in before} == before
+    assert sorted(path.name for path in place.glob("*.json") if path not in before) == [
+        f"{number:06d}.json" for number in (10, 11, 12)
+    ]
 
 
 # ---- refused, with nothing left behind
@@ -228,7 +249,7 @@ def forge(snapshot: Path, old: bytes, new: bytes) -> None:
         (b'"written_at":', b'"written":', "not a whole jobrunner snapshot"),
         (b'"rules":', b'"rule":', "the options in the snapshot cannot be read"),
         (b'"session":"', b'"session":"../', "is no session's id"),
-        (b'"version":1,', b'"version":2,', "its format is jobrunner-snapshot 2"),
+        (b'"jobrunner-snapshot"', b'"jobrunner-photo"', "its format is jobrunner-photo 1"),
     ],
 )
 def test_a_file_that_does_not_hold_what_it_should_leaves_nothing_behind(
@@ -242,6 +263,14 @@ def test_a_file_that_does_not_hold_what_it_should_leaves_nothing_behind(
     ):
         restore(database, snapshot)
     assert session_rows(program) == []
+
+
+def test_a_file_of_a_newer_jobrunner_is_refused_as_such(program: Program, snapshot: Path) -> None:
+    forge(snapshot, b'"version":1,', b'"version":2,"more":1,')
+    for command in ("restore", "verify"):
+        said = program.call(command, snapshot, code=5).stderr
+        assert "was written by a newer jobrunner (format 2; this one knows 1)" in said
+        assert "upgrade jobrunner" in said
 
 
 KILLED = """

@@ -15,7 +15,7 @@ from jobrunner.snapshots import newest_path, take_snapshot, write_copy
 from jobrunner.store.database import Database
 from jobrunner.store.runs import start_run, take_lease
 from jobrunner.store.sessions import list_sessions
-from jobrunner.verifying import verify_session
+from jobrunner.verifying import verify_database, verify_session
 
 from . import library
 from .running import Program, adopt, change, damage_a_page, load, opened, spoil_an_index
@@ -55,7 +55,8 @@ def session_of(database: Database) -> str:
 
 def problems(program: Program) -> list[str]:
     with opened(program) as database:
-        return verify_session(database, session_of(database))
+        found = verify_database(database)
+        return [*found, *verify_session(database, session_of(database))]
 
 
 # ---- the session
@@ -127,7 +128,7 @@ def test_a_sum_that_its_parts_do_not_add_up_to_is_told(completed: Program) -> No
 
 def test_a_session_row_that_cannot_be_read_is_damage(completed: Program) -> None:
     change(completed, "UPDATE session SET options = '{'")
-    said = completed.call("verify", code=6).stderr
+    said = completed.call("verify", code=6).stdout
     assert "the row of session" in said
     assert "cannot be read" in said
 
@@ -143,6 +144,22 @@ def test_a_page_of_the_database_that_was_overwritten_is_damage(
 def test_what_only_the_database_itself_can_know_is_told_in_its_words(completed: Program) -> None:
     spoil_an_index(completed.database)
     assert problems(completed) == ["SQLite: wrong # of entries in index ix_event_session_id"]
+
+
+@pytest.mark.parametrize(
+    "change_",
+    [
+        "UPDATE record SET data = replace(data, 'Iceland', 'Ireland') WHERE id = 3",
+        "UPDATE paper SET given = replace(given, 'Iceland', 'Ireland') WHERE position = 2",
+        "UPDATE batch SET cost_micros = cost_micros + 1 WHERE number = 1",
+    ],
+)
+def test_a_value_that_changed_by_itself_is_told_by_the_newest_snapshot(
+    completed: Program, change_: str
+) -> None:
+    change(completed, change_)
+    [problem] = problems(completed)
+    assert problem.endswith(" is not what snapshot 000002.json holds of it")
 
 
 # ---- its snapshots

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -312,3 +313,18 @@ def test_the_lock_of_a_session_is_in_its_directory_beside_the_database() -> None
     database = Path("/data/state.db")
     assert session_directory(database, "20261124-x") == Path("/data/20261124-x")
     assert session_lock(database, "20261124-x") == Path("/data/20261124-x/run.lock")
+
+
+def test_a_lock_on_a_file_that_was_deleted_meanwhile_is_taken_on_the_new_one(
+    start: Start, lock_file: Path
+) -> None:
+    child = take(start, lock_file, "exclusive")
+    with FileLock(lock_file) as waiting:
+        waiter = threading.Thread(target=lambda: waiting.acquire(exclusive=True, patience=60))
+        waiter.start()
+        time.sleep(0.2)  # it has opened the file
+        lock_file.unlink()
+        tell(child, "release")
+        waiter.join()
+        assert is_held(lock_file)
+        assert not can_take(lock_file, exclusive=True)
