@@ -32,7 +32,19 @@ def say(text: str) -> None:
 def show_talk(renderable: RenderableType) -> None:
     """Print a table, say, on standard error as :func:`say` does."""
     with contextlib.suppress(OSError):
-        console(stderr=True).print(renderable)
+        typer.echo(_rendered(console(stderr=True), renderable), nl=False, err=True)
+
+
+def show_fact(renderable: RenderableType) -> None:
+    """Print a table on standard output."""
+    _write(_rendered(console(), renderable).removesuffix("\n"))
+
+
+def _rendered(place: Console, renderable: RenderableType) -> str:
+    """Return what a console would print: where nobody listens, it would end the program."""
+    with place.capture() as captured:
+        place.print(renderable)
+    return captured.get()
 
 
 def drop_output() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from jobrunner.errors import (
     remedy,
 )
 from jobrunner.store import migrate
+from jobrunner.store.place import locate, nothing_at
 from jobrunner.store.rescue import Guard
 
 APPLICATION_ID = 0x4A52554E
@@ -124,7 +124,7 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     jobrunner) or :class:`DamageFound`.
     """
     _check_sqlite()
-    path = _locate(path, create=create)
+    path = locate(path, create=create)
     with translated(path):
         migrate.prepare(path, partial(connect, create=create))
     writer = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)
@@ -140,44 +140,6 @@ def _check_sqlite() -> None:
             f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or later is needed",
             hint="use a Python that is built with a newer SQLite",
         )
-
-
-def _locate(path: Path, *, create: bool) -> Path:
-    """Return the real path of a database file; with ``create`` its directory is there."""
-    try:
-        real = path.resolve()
-        mode = real.stat().st_mode
-    except FileNotFoundError:
-        if not create:
-            raise _nothing_at(path) from None
-        _make_directory(real.parent)
-        return real
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-        raise StoreError(
-            f"cannot open the database {path}: {getattr(error, 'strerror', error)}",
-            hint="check the path and its permissions, or name another with --db",
-        ) from error
-    if not stat.S_ISREG(mode):
-        kind = "directory" if stat.S_ISDIR(mode) else "special file"
-        raise StoreError(f"{path} is a {kind}, not a database", hint="name a file with --db")
-    return real
-
-
-def _nothing_at(path: Path) -> StoreError:
-    return StoreError(
-        f"there is no jobrunner database at {path}",
-        hint="start a session with `jobrunner run INPUT`, or name a database with --db",
-    )
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"cannot make the directory {directory}: {error.strerror}",
-            hint="name another place with --db",
-        ) from error
 
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
@@ -224,7 +186,7 @@ def _configure(connection: sqlite3.Connection, path: Path, *, create: bool) -> N
     if owner != APPLICATION_ID and not (empty and owner == 0):
         raise StoreError(f"{path} is not a jobrunner database", hint="name another with --db")
     if empty and not create:
-        raise _nothing_at(path)
+        raise nothing_at(path)
     if empty:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
     if _use_wal(connection) != "wal":
