@@ -16,7 +16,7 @@ from jobrunner.sample import LocalServer
 from jobrunner.sample.faults import always, slow
 from tests.cli.running import Program, committed, eventually, finish, papers_of
 
-from .conditions import RUN, assert_it_goes_on, disk, remount, told, without_privileges
+from .conditions import RUN, assert_it_goes_on, disk, remount, told, torture, without_privileges
 
 SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0.004)
 
@@ -77,6 +77,7 @@ def test_a_session_directory_that_becomes_read_only_is_told(
     assert_it_ended_alike(slowly, uninterrupted)
 
 
+@pytest.mark.torture
 def test_an_output_directory_that_becomes_read_only_loses_no_snapshot(
     slowly: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
 ) -> None:
@@ -126,7 +127,9 @@ def test_a_deleted_lock_lets_a_second_run_in_and_the_first_one_stops(
     assert_it_ended_alike(slowly, uninterrupted)
 
 
-@pytest.mark.parametrize("way", ["deleted", "replaced", "deleted with its directory"])
+@pytest.mark.parametrize(
+    "way", ["deleted", torture("replaced"), torture("deleted with its directory")]
+)
 def test_a_database_that_is_taken_away_is_saved_and_goes_on(
     slowly: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], way: str
 ) -> None:
