@@ -8,6 +8,7 @@ transaction, and two writers lose each other's updates without an error.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -38,6 +39,9 @@ APPLICATION_ID = 0x4A52554E
 
 PAGE_SIZE = 16384
 """Records of some 3 KB leave a third of a 4 KB page empty; this page is the better fit."""
+
+INDEX_SIZE = 1 << 15
+"""Bytes by which SQLite's index of the write-ahead log grows."""
 
 BUSY_TIMEOUT_MS = 30_000
 SHORT_TIMEOUT_MS = 200
@@ -254,12 +258,22 @@ def _translate(path: Path, error: BaseException | None) -> JobrunnerError:
             f"the database {path} is damaged: {error}",
             hint="get back the newest snapshot with `jobrunner restore SNAPSHOT --db NEW.db`",
         )
+    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+        code = sqlite3.SQLITE_FULL
     reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
         reason, hint = str(lack.strerror), remedy(lack)
     busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
     kind = DatabaseBusy if busy else StoreError
     return kind(f"cannot use the database {path}: {reason}", hint=hint)
+
+
+def _is_full(directory: Path) -> bool:
+    """Tell what SQLite does not where its index of the log cannot grow: that no space is left."""
+    try:
+        return shutil.disk_usage(directory).free < INDEX_SIZE
+    except OSError:
+        return False
 
 
 def _code(error: BaseException | None) -> int:
