@@ -13,7 +13,7 @@ from tests.cli.running import Program, committed, eventually, finish, papers_of
 from .conditions import RUN, Faults, torture
 
 HOUR, YEAR = 3600.0, 365 * 24 * 3600.0
-SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0.004)
+SLOWLY = (*RUN[:-4], "--batch-size", 1, "--checkpoint-interval", 0.004)
 
 
 @pytest.mark.parametrize("seconds", [-YEAR, torture(-HOUR), torture(HOUR), YEAR])
