@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db
-from jobrunner.cli.printing import console, counted, fact, print_json, say, table
+from jobrunner.cli.printing import counted, fact, print_json, say, show_fact, table
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_(as_json: AsJson = False, db: Db = None) -> None:
         ]
         for status in found
     ]
-    console().print(table([*columns, ("input", "left")], rows))
+    show_fact(table([*columns, ("input", "left")], rows))
 
 
 @sessions.command(epilog="Example: jobrunner sessions show 20261124-013000-3f9a")

@@ -21,7 +21,7 @@ from jobrunner.cli.options import (
     Sources,
     open_db,
 )
-from jobrunner.cli.printing import command, console, counted, fact, print_json, say, table
+from jobrunner.cli.printing import command, counted, fact, print_json, say, show_fact, table
 from jobrunner.cli.progress import duration, money
 from jobrunner.errors import SettingsError
 
@@ -98,7 +98,7 @@ def _show_plan(found: Plan) -> None:
         ("source", "left"), ("lookups", "right"), ("searches", "right"), ("requests", "right"),
         ("cost", "right"), ("time", "right"),
     ]  # fmt: skip
-    console().print(table(columns, [_plan_cells(one) for one in found.sources]))
+    show_fact(table(columns, [_plan_cells(one) for one in found.sources]))
     fact(f"in all {_range(_time(found.seconds_least), _time(found.seconds_most))}")
     advice = found.advice
     if advice is None:

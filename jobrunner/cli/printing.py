@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -34,7 +34,19 @@ def say(text: str) -> None:
 def show_talk(renderable: RenderableType) -> None:
     """Print a table, say, on standard error as :func:`say` does."""
     with contextlib.suppress(OSError):
-        console(stderr=True).print(renderable)
+        typer.echo(_rendered(renderable, sys.stderr), nl=False, err=True)
+
+
+def show_fact(renderable: RenderableType) -> None:
+    """Print a table on standard output."""
+    _write(_rendered(renderable, sys.stdout).removesuffix("\n"))
+
+
+def _rendered(renderable: RenderableType, stream: TextIO) -> str:
+    """Return what a console would print: where nobody listens, it would end the program."""
+    text = io.StringIO()
+    _console(text, like=stream).print(renderable)
+    return text.getvalue()
 
 
 def drop_output() -> None:
@@ -123,12 +135,22 @@ def plain(text: str) -> str:
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that takes no text for markup and breaks no lines when piped."""
+    stream = sys.stderr if stderr else sys.stdout
+    return _console(stream, like=stream)
+
+
+def _console(file: TextIO, *, like: TextIO) -> Console:
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 200
+    terminal = like.isatty()
     return Console(
-        file=stream, markup=False, highlight=False, emoji=False, width=width, soft_wrap=False
+        file=file,
+        force_terminal=terminal,
+        width=None if terminal else 200,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=False,
     )
 
 

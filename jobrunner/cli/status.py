@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
-from jobrunner.cli.printing import command, console, counted, fact, print_json, say
+from jobrunner.cli.printing import command, console, counted, fact, print_json, say, show_fact
 from jobrunner.cli.progress import source_table
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def status(
 def _show(found: Status) -> None:
     for line in headline(found):
         fact(line)
-    console().print(source_table(found.sources, live=found.state == "running"))
+    show_fact(source_table(found.sources, live=found.state == "running"))
     for line in details(found):
         fact(line)
 

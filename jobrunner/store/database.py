@@ -8,8 +8,8 @@ transaction, and two writers lose each other's updates without an error.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,9 +31,9 @@ from jobrunner.errors import (
     lack_of_files,
     remedy,
 )
-from jobrunner.files import make_directory
 from jobrunner.filesystem import check_locks, check_place
 from jobrunner.store import migrate
+from jobrunner.store.place import locate, nothing_at
 from jobrunner.store.rescue import Guard
 
 APPLICATION_ID = 0x4A52554E
@@ -41,6 +41,9 @@ APPLICATION_ID = 0x4A52554E
 
 PAGE_SIZE = 16384
 """Records of some 3 KB leave a third of a 4 KB page empty; this page is the better fit."""
+
+INDEX_SIZE = 1 << 15
+"""Bytes by which SQLite's index of the write-ahead log grows."""
 
 BUSY_TIMEOUT_MS = 30_000
 SHORT_TIMEOUT_MS = 200
@@ -127,7 +130,7 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     jobrunner; its place is not safe) or :class:`DamageFound`.
     """
     _check_sqlite()
-    path = _locate(path, create=create)
+    path = locate(path, create=create)
     (check_place if create else check_locks)(path.parent)
     with translated(path):
         migrate.prepare(path, partial(connect, create=create))
@@ -144,44 +147,6 @@ def _check_sqlite() -> None:
             f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or later is needed",
             hint="use a Python that is built with a newer SQLite",
         )
-
-
-def _locate(path: Path, *, create: bool) -> Path:
-    """Return the real path of a database file; with ``create`` its directory is there."""
-    try:
-        real = path.resolve()
-        mode = real.stat().st_mode
-    except FileNotFoundError:
-        if not create:
-            raise _nothing_at(path) from None
-        _make_directory(real.parent)
-        return real
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-        raise StoreError(
-            f"cannot open the database {path}: {getattr(error, 'strerror', error)}",
-            hint="check the path and its permissions, or name another with --db",
-        ) from error
-    if not stat.S_ISREG(mode):
-        kind = "directory" if stat.S_ISDIR(mode) else "special file"
-        raise StoreError(f"{path} is a {kind}, not a database", hint="name a file with --db")
-    return real
-
-
-def _nothing_at(path: Path) -> StoreError:
-    return StoreError(
-        f"there is no jobrunner database at {path}",
-        hint="start a session with `jobrunner run INPUT`, or name a database with --db",
-    )
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        make_directory(directory)
-    except OSError as error:
-        raise StoreError(
-            f"cannot make the directory {directory}: {error.strerror}",
-            hint="name another place with --db",
-        ) from error
 
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
@@ -228,7 +193,7 @@ def _configure(connection: sqlite3.Connection, path: Path, *, create: bool) -> N
     if owner != APPLICATION_ID and not (empty and owner == 0):
         raise StoreError(f"{path} is not a jobrunner database", hint="name another with --db")
     if empty and not create:
-        raise _nothing_at(path)
+        raise nothing_at(path)
     if empty:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
     if _use_wal(connection) != "wal":
@@ -298,12 +263,22 @@ def _translate(path: Path, error: BaseException | None, *, reading: bool) -> Job
             f"the database {path} is damaged: {error}",
             hint=GET_BACK,
         )
+    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+        code = sqlite3.SQLITE_FULL
     reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
         reason, hint = str(lack.strerror), remedy(lack)
     busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
     kind = DatabaseBusy if busy else StoreError
     return kind(f"cannot use the database {path}: {reason}", hint=hint)
+
+
+def _is_full(directory: Path) -> bool:
+    """Tell what SQLite does not where its index of the log cannot grow: that no space is left."""
+    try:
+        return shutil.disk_usage(directory).free < INDEX_SIZE
+    except OSError:
+        return False
 
 
 def _code(error: BaseException | None) -> int:

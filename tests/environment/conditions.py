@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from jobrunner.sample import LocalServer
 from tests.cli.checking import assert_all_is_well, assert_counters_are_the_rows, committed_questions
@@ -23,6 +24,11 @@ RUN = ("run", "papers.json", "-o", "out.json", "--batch-size", 10, "--checkpoint
 KILLED = -signal.SIGKILL
 MANY = 1_000_000
 """So many calls fail that all later ones do."""
+
+
+def torture(*values: object) -> ParameterSet:
+    """Keep a case of a test out of the default suite, for which all of them take too long."""
+    return pytest.param(*values, marks=pytest.mark.torture)
 
 
 # ---- disks

@@ -10,13 +10,13 @@ from jobrunner.sample import LocalServer
 from jobrunner.sample.faults import after, always, first, rate_limited, slow
 from tests.cli.running import Program, committed, eventually, finish, papers_of
 
-from .conditions import RUN, Faults
+from .conditions import RUN, Faults, torture
 
 HOUR, YEAR = 3600.0, 365 * 24 * 3600.0
-SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0.004)
+SLOWLY = (*RUN[:-4], "--batch-size", 1, "--checkpoint-interval", 0.004)
 
 
-@pytest.mark.parametrize("seconds", [-YEAR, -HOUR, HOUR, YEAR])
+@pytest.mark.parametrize("seconds", [-YEAR, torture(-HOUR), torture(HOUR), YEAR])
 def test_a_clock_that_is_set_in_the_middle_changes_nothing(
     loaded: Program,
     faults: Faults,
@@ -41,7 +41,7 @@ def test_a_clock_that_is_set_in_the_middle_changes_nothing(
     loaded.call("verify")
 
 
-@pytest.mark.parametrize("seconds", [-YEAR, YEAR])
+@pytest.mark.parametrize("seconds", [-YEAR, torture(YEAR)])
 def test_a_wait_that_a_source_asks_for_is_by_its_own_clock(
     loaded: Program, faults: Faults, server: LocalServer, seconds: float
 ) -> None:
@@ -51,6 +51,7 @@ def test_a_wait_that_a_source_asks_for_is_by_its_own_clock(
     assert len(server.requests) > 1
 
 
+@pytest.mark.torture
 def test_a_session_that_was_left_in_the_future_goes_on(
     loaded: Program, faults: Faults, server: LocalServer, uninterrupted: list[dict[str, Any]]
 ) -> None:

@@ -20,7 +20,7 @@ from tests.cli.running import (
     papers_of,
 )
 
-from .conditions import MANY, RUN, Faults, assert_it_goes_on, told
+from .conditions import MANY, RUN, Faults, assert_it_goes_on, told, torture
 
 LOG = "state.db-wal"
 
@@ -37,8 +37,8 @@ def told_as_committed(program: Program) -> int:
     ("call", "path", "error", "count"),
     [
         ("sync", LOG, errno.EIO, 1),
-        ("sync", LOG, errno.EIO, MANY),
-        ("write", LOG, errno.EIO, 1),
+        torture("sync", LOG, errno.EIO, MANY),
+        torture("write", LOG, errno.EIO, 1),
         ("write", LOG, errno.EROFS, MANY),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_write_into_the_file_itself_that_fails_leaves_all_in_the_log(
     loaded.call("verify")
 
 
-@pytest.mark.parametrize(("call", "path"), [("sync", ".tmp"), ("rename", ".json")])
+@pytest.mark.parametrize(("call", "path"), [("sync", ".tmp"), torture("rename", ".json")])
 def test_a_snapshot_that_the_disk_fails_is_none(
     loaded: Program,
     faults: Faults,
@@ -107,6 +107,7 @@ def test_a_snapshot_that_the_disk_fails_is_none(
     assert_it_goes_on(loaded, server, uninterrupted)
 
 
+@pytest.mark.torture
 def test_a_snapshot_that_failed_once_is_made_up_for(
     loaded: Program, faults: Faults, uninterrupted: list[dict[str, Any]]
 ) -> None:

@@ -11,7 +11,7 @@ from jobrunner.sample import LocalServer
 from jobrunner.sample.faults import always, slow
 from tests.cli.running import Program, committed, eventually, finish
 
-from .conditions import RUN, assert_it_goes_on, limited, told
+from .conditions import RUN, assert_it_goes_on, limited, told, torture
 
 MEGABYTE = 1_000_000
 SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0.004)
@@ -20,7 +20,7 @@ SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0.004)
 # ---- the size of files
 
 
-@pytest.mark.parametrize("size", [1000, 500_000])
+@pytest.mark.parametrize("size", [torture(1000), 500_000])
 def test_a_limit_on_the_size_of_files_is_told_as_what_it_may_be(
     loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], size: int
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_log_that_reaches_the_limit_is_cut_and_does_not_hide_what_is_wrong(
 # ---- open files
 
 
-@pytest.mark.parametrize("count", [6, 9])
+@pytest.mark.parametrize("count", [torture(6), 9])
 def test_too_few_open_files_are_told_before_anything_is_made(loaded: Program, count: int) -> None:
     loaded.prefix = limited(nofile=count)
     error = told(loaded.run(*RUN, code=1))
@@ -101,7 +101,7 @@ def assert_memory_is_told(
         assert_it_goes_on(program, server, uninterrupted)
 
 
-@pytest.mark.parametrize("megabytes", [50, 90])
+@pytest.mark.parametrize("megabytes", [torture(50), 90])
 def test_memory_that_runs_out_is_told(
     loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], megabytes: int
 ) -> None:

@@ -16,7 +16,7 @@ from jobrunner.sample import LocalServer
 from jobrunner.sample.faults import after, slow
 from tests.cli.running import Program, committed, eventually, papers_of
 
-from .conditions import RUN, assert_it_goes_on
+from .conditions import RUN, assert_it_goes_on, torture
 
 COMMAND = shlex.join(["run", *map(str, RUN[1:])])
 
@@ -37,7 +37,7 @@ def shell(program: Program, line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "streams", [">/dev/full", ">/dev/full 2>/dev/full", "2>&1 | true", "<&- >&- 2>&-"]
+    "streams", [torture(">/dev/full"), ">/dev/full 2>/dev/full", "2>&1 | true", "<&- >&- 2>&-"]
 )
 def test_a_run_ends_well_though_nobody_can_be_told(
     loaded: Program, uninterrupted: list[dict[str, Any]], streams: str
@@ -88,7 +88,7 @@ def test_a_terminal_that_goes_away_stops_the_run_gracefully(
     assert_it_goes_on(loaded, server, uninterrupted)
 
 
-@pytest.mark.parametrize("home", [None, "/nonexistent"])
+@pytest.mark.parametrize("home", [torture(None), "/nonexistent"])
 def test_neither_home_nor_a_place_for_temporary_files_is_needed(
     loaded: Program, uninterrupted: list[dict[str, Any]], home: str | None
 ) -> None:

@@ -11,12 +11,12 @@ from jobrunner.sample import LocalServer
 from jobrunner.sample.faults import always, slow
 from tests.cli.running import Program, committed, eventually, finish, papers_of
 
-from .conditions import RUN, told
+from .conditions import RUN, told, torture
 
 SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0)
 
 
-@pytest.mark.parametrize("connections", ["kept", "cut"])
+@pytest.mark.parametrize("connections", [torture("kept"), "cut"])
 def test_a_suspended_run_holds_its_session_and_goes_on(
     loaded: Program,
     server: LocalServer,
@@ -54,6 +54,7 @@ def is_stopped(pid: int) -> bool:
         return file.read().rpartition(")")[2].split()[0] == "T"
 
 
+@pytest.mark.torture
 def test_a_suspended_run_that_is_killed_frees_its_session(
     loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
 ) -> None:

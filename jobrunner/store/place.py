@@ -1,0 +1,48 @@
+"""Where a database file is, or is to be made."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from jobrunner.errors import StoreError
+from jobrunner.files import make_directory
+
+
+def locate(path: Path, *, create: bool) -> Path:
+    """Return the real path of a database file; with ``create`` its directory is there."""
+    try:
+        real = path.resolve()
+        mode = real.stat().st_mode
+    except FileNotFoundError:
+        if not create:
+            raise nothing_at(path) from None
+        _make_directory(real.parent)
+        return real
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        raise StoreError(
+            f"cannot open the database {path}: {getattr(error, 'strerror', error)}",
+            hint="check the path and its permissions, or name another with --db",
+        ) from error
+    if not stat.S_ISREG(mode):
+        kind = "directory" if stat.S_ISDIR(mode) else "special file"
+        raise StoreError(f"{path} is a {kind}, not a database", hint="name a file with --db")
+    return real
+
+
+def nothing_at(path: Path) -> StoreError:
+    """Return the error of a database that is not there."""
+    return StoreError(
+        f"there is no jobrunner database at {path}",
+        hint="start a session with `jobrunner run INPUT`, or name a database with --db",
+    )
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        make_directory(directory)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the directory {directory}: {error.strerror}",
+            hint="name another place with --db",
+        ) from error
