@@ -47,7 +47,7 @@ def status(
     if watch and not as_json:
         _watch(database, chosen)
         return
-    found = read_status(database, chosen, fields=True)
+    found = read_status(database, chosen, fields=as_json)
     if as_json:
         print_json(found)
     else:

@@ -68,8 +68,7 @@ class Feed:
         if last is None or self._cursor >= last:
             return None
         window = {"after": self._cursor, "upto": min(self._cursor + self._window, last)}
-        rows = connection.execute(self._pending, {**self._parameters, **window})
-        found = [int(row.id) for row in rows]
+        found = list(connection.scalars(self._pending, {**self._parameters, **window}))
         self._cursor = window["upto"]
         return found
 
