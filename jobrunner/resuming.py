@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec import Struct, structs
 
@@ -18,12 +17,10 @@ from jobrunner.inputs import InputPaper, open_input
 from jobrunner.intake import unfinished_sessions
 from jobrunner.matching import RULES
 from jobrunner.merging import Policy
-from jobrunner.papers import Outcome
-from jobrunner.store.batches import retire_records
 from jobrunner.store.contents import iter_given
 from jobrunner.store.database import Database
 from jobrunner.store.progress import SourceProgress, read_progress
-from jobrunner.store.rows import SessionRow, SourceRow
+from jobrunner.store.rows import SessionRow
 from jobrunner.store.runs import Lease, is_running, list_runs, reopen
 from jobrunner.store.sessions import (
     add_papers,
@@ -33,10 +30,7 @@ from jobrunner.store.sessions import (
     update_input,
 )
 from jobrunner.store.snapshots import is_snapshot_owed
-from jobrunner.store.sources import list_sources
 from jobrunner.store.writing import add_event
-
-Named = TypeVar("Named", SourceRow, SourceProgress)
 
 
 class InputState(StrEnum):
@@ -261,43 +255,3 @@ def _source_plan(name: str, source: SourceProgress | None) -> str:
     if source.not_before:
         said += f"; it can go on at {source.not_before}"
     return said
-
-
-class Retries(Struct, frozen=True, kw_only=True):
-    """Which papers are to be asked about again; ``sources`` empty for all."""
-
-    outcomes: tuple[Outcome, ...]
-    sources: tuple[str, ...] = ()
-
-
-def retire(database: Database, lease: Lease, retries: Retries) -> int:
-    """Make papers of a leased session pending again; return how many answers that concerned."""
-    chosen = _chosen(list_sources(database, lease.session_id), retries.sources)
-    said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
-    # First: cut off in between, the session must not count as completed with papers pending.
-    reopen(database, lease, kind="retry", message=f"answers ({said}) are asked for again")
-    count = 0
-    for source in chosen:
-        for outcome in retries.outcomes:
-            count += retire_records(database, lease, source, outcome)
-            faults.point("retry.between")
-    faults.point("retry.retired")
-    return count
-
-
-def explain_retry(database: Database, session: SessionRow, retries: Retries) -> list[str]:
-    """Say in sentences what a retry would ask again."""
-    sources = read_progress(database, session.id).sources
-    return [
-        f"{source.name}: {getattr(source, outcome.value)} papers"
-        f" ({outcome.value.replace('_', ' ')}) would be asked about again"
-        for source in _chosen(sources, retries.sources)
-        for outcome in retries.outcomes
-    ]
-
-
-def _chosen(sources: Sequence[Named], names: tuple[str, ...]) -> list[Named]:
-    unknown = set(names) - {source.name for source in sources}
-    if unknown:
-        raise SessionError(f"the session has no source {', '.join(sorted(unknown))}")
-    return [source for source in sources if not names or source.name in names]

@@ -15,7 +15,16 @@ LAYERS = (
     {"cli", "__main__"},
     {
         *("runner", "workers", "lanes", "asking", "keeping", "stopping"),
-        *("intake", "resuming", "restoring", "deleting", "status", "explaining", "duplicates"),
+        *(
+            "intake",
+            "resuming",
+            "retrying",
+            "restoring",
+            "deleting",
+            "status",
+            "explaining",
+            "duplicates",
+        ),
         *("reviewing", "planning"),
         *(
             "snapshots",

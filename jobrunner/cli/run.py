@@ -269,7 +269,7 @@ def retry(
     Or, with --not-found, about those that were not found. What the sources had said of them is
     kept in the database.
     """
-    from jobrunner import resuming
+    from jobrunner import resuming, retrying
     from jobrunner.papers import Outcome
 
     start = Start(email, base_url, max_time, as_json=as_json)
@@ -278,9 +278,9 @@ def retry(
     outcomes = [Outcome.NOT_FOUND] if not_found else []
     if failed or not not_found:
         outcomes.append(Outcome.FAILED)
-    retries = resuming.Retries(outcomes=tuple(outcomes), sources=tuple(source))
+    retries = retrying.Retries(outcomes=tuple(outcomes), sources=tuple(source))
     if dry_run:
-        for line in resuming.explain_retry(database, chosen, retries):
+        for line in retrying.explain_retry(database, chosen, retries):
             fact(line)
         return
     start.check(chosen.options.sources, None, None)

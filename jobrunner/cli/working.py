@@ -18,7 +18,8 @@ from jobrunner.errors import FileError, JobrunnerError, KeyRefused, SettingsErro
 
 if TYPE_CHECKING:
     from jobrunner.config import Config
-    from jobrunner.resuming import Changes, Retries
+    from jobrunner.resuming import Changes
+    from jobrunner.retrying import Retries
     from jobrunner.runner import Ending
     from jobrunner.settings import Settings
     from jobrunner.sources.base import Source
@@ -155,7 +156,7 @@ def go_on(
     """Take up a session that exists, changed as asked."""
     from msgspec import structs
 
-    from jobrunner import resuming
+    from jobrunner import resuming, retrying
     from jobrunner.store.runs import take_lease
 
     accepted = resuming.check_fingerprint(session, allow_changes=allow_changes)
@@ -164,7 +165,7 @@ def go_on(
         _tell_input(database, lease, session, update=update_input)
         session = resuming.apply_changes(database, lease, session, changes)
         if retries is not None:
-            count = resuming.retire(database, lease, retries)
+            count = retrying.retire(database, lease, retries)
             say(f"asking again about {counted(count, 'paper')}")
         say(f"session {session.id} goes on")
         start.work(database, lease, session)

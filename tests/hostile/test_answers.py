@@ -205,7 +205,7 @@ class Kept:
         }
         expected = {f"p{number}": a.outcome.value for number, a in answers.items() if a}
         assert outcomes == expected
-        assert restore(self.again, copy).id == session.id
+        assert restore(self.again, copy)[0].id == session.id
 
     def _ids(self, session_id: str) -> dict[int, int]:
         with closing(sqlite3.connect(self.database.path)) as connection:

@@ -84,7 +84,7 @@ def test_any_list_is_stored_and_written_or_refused(
         with open_input(path) as papers:
             tally.count(papers.papers())
         tally.plan({"openalex": ()})
-        assert restore(again, copy).input_sha256 == session.input_sha256
+        assert restore(again, copy)[0].input_sha256 == session.input_sha256
 
     each(examples, check)
     assert [text for text in said if not text.isprintable()] == []
