@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from jobrunner.errors import Refused
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import always, slow
 from jobrunner.verifying import verify_session
@@ -202,6 +203,15 @@ def test_of_many_first_runs_of_one_list_one_makes_the_database_and_the_session(
     directories = [path.name for path in busy.database.parent.iterdir() if path.is_dir()]
     assert directories == [session_of(busy)]
     assert_sound(busy)
+
+
+def test_a_list_that_another_run_has_loaded_meanwhile_is_refused_when_its_own_load_ends(
+    program: Program,
+) -> None:
+    session = load(program, PAPERS)  # looks for no unfinished session before it loads
+    with pytest.raises(Refused, match=session):
+        load(program, PAPERS)
+    assert program.query("SELECT id FROM session") == [(session,)]
 
 
 def test_many_new_sessions_of_one_second_all_have_their_own_id(
