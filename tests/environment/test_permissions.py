@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -116,10 +115,12 @@ def test_a_deleted_lock_lets_a_second_run_in_and_the_first_one_stops(
     first = slowly.start(*SLOWLY)
     eventually(lambda: committed(slowly) >= 3)
     (directory_of_session(slowly) / "run.lock").unlink()
-    first.send_signal(signal.SIGSTOP)
+    server.faults = always(slow(60))
     second = slowly.start("resume", "-o", "out.json")
     eventually(lambda: len(slowly.query("SELECT 1 FROM run")) == 2)
-    first.send_signal(signal.SIGCONT)
+    server.faults = None
+    server.stop()  # both ask again, now
+    server.start()
     assert "was taken over by another run; this one stops|" in told(finish(first))
     assert first.returncode == 4
     assert finish(second).returncode == 0
