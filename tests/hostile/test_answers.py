@@ -213,7 +213,7 @@ class Kept:
             return dict(connection.execute(sql, (session_id,)))
 
 
-@tried(few=30, many=400)
+@tried(few=20, many=400)
 @pytest.mark.parametrize("name", SERVICES)
 def test_any_answer_is_understood_or_told_apart(
     name: str, examples: int, databases: tuple[Database, Database]

@@ -54,7 +54,7 @@ def databases() -> Iterator[tuple[Database, Database]]:
     yield from in_memory()
 
 
-@tried(few=40, many=400)
+@tried(few=25, many=400)
 def test_any_list_is_stored_and_written_or_refused(
     examples: int, databases: tuple[Database, Database]
 ) -> None:

@@ -162,7 +162,10 @@ def test_endless_talk_before_an_answer_stops_the_source(program: Program, write:
     assert ended.memory < MOST_MEMORY, f"{ended.memory} KiB"
 
 
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "code",
+    [302, 307, *(pytest.param(code, marks=pytest.mark.torture) for code in (301, 303, 308))],
+)
 def test_a_redirect_elsewhere_takes_neither_key_nor_address_along(
     program: Program, code: int
 ) -> None:
@@ -236,7 +239,10 @@ def test_an_input_of_much_nothing_is_read_in_bounded_memory(
     assert ended.memory < 150 * 1024, f"{ended.memory} KiB"
 
 
-@pytest.mark.parametrize("begun", [b'[{"title": "', b'{"title": "', b'{"x": "'])
+@pytest.mark.parametrize(
+    "begun",
+    [b'[{"title": "', *(pytest.param(b, marks=pytest.mark.torture) for b in (b'{"x": "', b'{"'))],
+)
 def test_an_input_with_a_boundless_value_is_refused(program: Program, begun: bytes) -> None:
     (program.directory / "papers.json").write_bytes(gzip.compress(begun) + bombs_in_one(1024))
     ended = Ended(program, "plan", "papers.json")

@@ -42,7 +42,7 @@ def databases() -> Iterator[tuple[Database, Database]]:
     yield from in_memory()
 
 
-@tried(few=40, many=800)
+@tried(few=25, many=800)
 def test_any_change_of_a_snapshot_is_restored_or_refused(
     examples: int, snapshot: list[str], databases: tuple[Database, Database]
 ) -> None:
@@ -79,7 +79,7 @@ QUESTION = {"position": 0, "source": "openalex", "key": "p1", "title": "A", "aut
             "year": 2000, "reason": "two", "candidates": [], "answer": "none"}  # fmt: skip
 
 
-@tried(few=40, many=800)
+@tried(few=25, many=800)
 def test_any_answer_to_a_review_is_taken_or_refused(
     examples: int, snapshot: list[str], databases: tuple[Database, Database]
 ) -> None:
