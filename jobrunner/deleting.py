@@ -60,13 +60,19 @@ def delete_leftovers(database: Database) -> None:
     Others without a session stay: the snapshots in them may be all that there is.
     """
     for directory in database.path.parent.iterdir():
-        if _DOOMED.fullmatch(directory.name):
-            shutil.rmtree(directory, ignore_errors=True)  # its deleter may be at it right now
-        elif _ID.fullmatch(directory.name) and _is_left_over(database, directory):
-            with contextlib.suppress(OSError), FileLock(_lock(database, directory)) as lock:
-                alone = lock.acquire(exclusive=True, patience=0)
-                if alone and _is_left_over(database, directory):
-                    _delete_files(directory, _doomed(directory))
+        with contextlib.suppress(OSError):  # others may be deleting it, too
+            if _DOOMED.fullmatch(directory.name):
+                shutil.rmtree(directory)
+            elif _ID.fullmatch(directory.name) and _is_left_over(database, directory):
+                _delete_alone(database, directory)
+
+
+def _delete_alone(database: Database, directory: Path) -> None:
+    """Delete a directory unless somebody begins a session there."""
+    with FileLock(_lock(database, directory)) as lock:
+        alone = lock.acquire(exclusive=True, patience=0)
+        if alone and _is_left_over(database, directory):
+            _delete_files(directory, _doomed(directory))
 
 
 def _lock(database: Database, directory: Path) -> Path:

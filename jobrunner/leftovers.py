@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from jobrunner.store.database import Database
-from jobrunner.store.snapshots import list_snapshots, own_snapshots
+from jobrunner.store.snapshots import list_snapshots, own_snapshots, was_restored
 
 _NAME = re.compile(r"\d{6,}\.json")
 _UNFINISHED = re.compile(r"\.\d{6,}\.json(\.sha256)?\.[0-9a-f]+\.tmp")
@@ -16,12 +16,13 @@ def delete_leftovers(database: Database, session_id: str, directory: Path) -> No
     """Delete snapshot files that no row names: old ones of this session, and what crashes left.
 
     Nothing else: beside a restored session lie files of before, perhaps the only ones that hold
-    what it lacks.
+    what it lacks; all of them are numbered before its own.
     """
-    kept = [Path(row.path).name for row in list_snapshots(database, session_id)]
+    kept = {Path(row.path).name for row in list_snapshots(database, session_id)}
     own = {Path(path).name for path in own_snapshots(database, session_id)}
+    first = min(own | kept) if was_restored(database, session_id) else ""
     for path in directory.iterdir():
         name = path.name.removesuffix(".sha256")
-        is_left = _UNFINISHED.fullmatch(name) or (_NAME.fullmatch(name) and name > kept[0])
-        if name not in kept and (name in own or is_left):
+        is_own = _UNFINISHED.fullmatch(name) or (_NAME.fullmatch(name) and name >= first)
+        if is_own and name not in kept:
             path.unlink(missing_ok=True)

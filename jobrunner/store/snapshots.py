@@ -31,6 +31,17 @@ _EVER = text(
 )
 
 
+_RESTORED = text(
+    "SELECT EXISTS (SELECT 1 FROM event WHERE session_id = :session AND kind = 'restored')"
+)
+
+
+def was_restored(database: Database, session_id: str) -> bool:
+    """Tell whether a session was made from a snapshot."""
+    with database.read() as connection:
+        return bool(connection.execute(_RESTORED, {"session": session_id}).scalar())
+
+
 def own_snapshots(database: Database, session_id: str) -> set[str]:
     """Return the paths of all snapshots that were ever recorded, by the session's history.
 

@@ -19,7 +19,7 @@ from . import library
 from .running import Program
 from .trio import CROSSREF, OPENALEX, serving_library, sources
 
-MAY_BE_SCANNED = {"session", "sqlite_schema"}
+MAY_BE_SCANNED = {"session", "sqlite_schema", "alembic_version"}
 """Tables of which there are as many rows as sessions, or fewer; and arrays of JSON."""
 
 

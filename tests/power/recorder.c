@@ -77,14 +77,21 @@ static void record(enum kind kind, const char *path, const char *other, uint64_t
     if (syscall(SYS_writev, log_fd, parts, 4) != whole) abort();
 }
 
-/* The path of an open file, "" if it is none of ours. */
+static int is_nameless(const char *path)
+{
+    static const char mark[] = " (deleted)";
+    size_t length = strlen(path);
+    return length >= sizeof mark - 1 && !strcmp(path + length - (sizeof mark - 1), mark);
+}
+
+/* The path of an open file, "" if it is none of ours or has no name that a cut could leave. */
 static const char *path_of(int fd, char *path)
 {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = log_fd < 0 ? -1 : readlink(link, path, PATH_MAX - 1);
     path[length < 0 ? 0 : length] = 0;
-    if (!is_ours(path)) *path = 0;
+    if (!is_ours(path) || is_nameless(path)) *path = 0;
     return path;
 }
 

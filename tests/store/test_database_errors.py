@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner.errors import DamageFound, JobrunnerError, Refused, StoreError
+from jobrunner.errors import DamageFound, DatabaseBusy, JobrunnerError, Refused, StoreError
 from jobrunner.store import database as module
 from jobrunner.store.database import PAGE_SIZE, Database, open_database
 
@@ -343,7 +343,7 @@ def test_a_database_that_another_process_has_for_itself_is_told_on_opening(
     monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 50)
     statements = ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"]
     child = hold(start, closed, *statements, "SELECT * FROM session")
-    assert "another process holds it" in refusal(closed, create=False)
+    assert "another process holds it" in refusal(closed, create=False, kind=DatabaseBusy)
     child.communicate("\n")
     open_database(closed).close()
 

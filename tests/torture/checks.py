@@ -343,7 +343,8 @@ def leftovers(directory: Path, state: State) -> Iterator[str]:
     """Files that an ended session should not have left."""
     for path in directory.rglob("*.tmp"):
         yield f"leftover: {path.relative_to(directory)}"
-    if state.session is not None:
+    # Beside a restored session lie files of before, and nobody can tell a crash's from those.
+    if state.session is not None and not state.restored:
         kept = list(directory.glob(f".jobrunner/{state.session}/snapshots/*.json"))
         if len(kept) > KEEP:
             yield f"leftover: {len(kept)} snapshots"
