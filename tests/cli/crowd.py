@@ -6,10 +6,8 @@ wait at a gate with everything imported, so that hundreds of them meet.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +16,9 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
+
+from tests.forking import be_program, fork, import_program, redirect
 
 PATIENCE_S = 240.0
 
@@ -38,7 +38,8 @@ class Crowd:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, "-m", "tests.cli.crowd"],
+            cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -77,33 +78,11 @@ class Crowd:
             self._process.stdin.close()
 
 
-def _load_everything() -> None:
-    import jobrunner  # noqa: PLC0415 - only the script needs it, as it is where it runs
-
-    for module in pkgutil.walk_packages(jobrunner.__path__, "jobrunner."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    importlib.import_module("alembic.command")
-    importlib.import_module("rich.live")
-
-
-def _start(command: list[str], gate: int, place: Path) -> None:
-    """Wait for the gate, then be the program. Does not return."""
-    from jobrunner.cli.main import main  # noqa: PLC0415
-
-    for number, name in ((0, os.devnull), (1, f"{os.getpid()}.out"), (2, f"{os.getpid()}.err")):
-        file = os.open(place / name, os.O_RDWR | os.O_CREAT, 0o600)
-        os.dup2(file, number)
+def _start(command: list[str], gate: int, place: Path) -> NoReturn:
+    """Wait for the gate, then be the program."""
+    redirect(place / f"{os.getpid()}.out", place / f"{os.getpid()}.err")
     os.read(gate, 1)
-    sys.argv = ["jobrunner", *command]
-    code = 0
-    try:
-        main()
-    except SystemExit as exit_:
-        code = int(exit_.code or 0)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    be_program(command)
 
 
 def _reap(children: dict[int, list[str]], stay: int) -> dict[int, int]:
@@ -145,7 +124,7 @@ def _run(commands: list[list[str]], kill: int | None, stay: int, place: Path) ->
     gate, opener = os.pipe()
     children: dict[int, list[str]] = {}
     for command in commands:
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             os.close(opener)
             _start(command, gate, place)
@@ -168,7 +147,7 @@ def _run(commands: list[list[str]], kill: int | None, stay: int, place: Path) ->
 
 
 if __name__ == "__main__":
-    _load_everything()
+    import_program()
     for line in sys.stdin:
         wanted = json.loads(line)
         os.chdir(wanted["directory"])

@@ -6,22 +6,19 @@ command ended. It has no threads: those would not be there in the child.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-import jobrunner
 from jobrunner import faults
-from jobrunner.cli.main import main
 from jobrunner.store.database import Database
+from tests.forking import be_program, fork, import_program, redirect
 
 COMMIT_BEFORE, COMMIT_AFTER = "any commit, before", "any commit, after"
 """Moments of every transaction that writes, beside the named ones of the loop."""
@@ -78,10 +75,10 @@ class Warm:
 
 def serve() -> None:
     """Fork for each line of standard input."""
-    _import_everything()
+    import_program()
     for line in sys.stdin:
         order = json.loads(line)
-        child = os.fork()
+        child = fork()
         if not child:
             _become(order)
         _, status = os.waitpid(child, 0)
@@ -89,18 +86,9 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def _import_everything() -> None:
-    for module in pkgutil.walk_packages(jobrunner.__path__, "jobrunner."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-
-
-def _become(order: dict[str, Any]) -> None:
+def _become(order: dict[str, Any]) -> NoReturn:
     """Be the command, in this forked child, and end."""
-    said = os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, at in ((nothing, 0), (said, 1), (said, 2)):
-        os.dup2(descriptor, at)
+    redirect(Path(order["said"]))
     os.chdir(order["directory"])
     os.environ.update(order["environment"])
     if order["kill"]:
@@ -109,17 +97,7 @@ def _become(order: dict[str, Any]) -> None:
             _kill_at_commit(moment, count)
         else:
             faults.arm(f"{moment}:{count}")
-    sys.argv = ["jobrunner", *order["arguments"]]
-    code = 70
-    try:
-        main()
-        code = 0
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    be_program(order["arguments"])
 
 
 def _kill_at_commit(moment: str, count: int) -> None:

@@ -18,7 +18,7 @@ from tests.cli.trio import CROSSREF, NAMES, OPENALEX
 from .children import warm_up
 from .plan import plan_of
 from .services import Services
-from .session import MODULES, Reference, Report, Session, make_references
+from .session import Reference, Report, Session, make_references
 
 SOURCES = (NAMES, (OPENALEX, CROSSREF), (OPENALEX,))
 """The lists of sources that a session may end with."""
@@ -63,7 +63,7 @@ def run_campaign(
         references = make_references(place / "reference", _lists(campaign), services)
     finally:
         services.close()
-    warm_up(place / "reference" / MODULES)
+    warm_up()
     reports = _Reports(place / "reports.jsonl", tell)
     workers = [
         _fork_worker(campaign, place, references, number, began)

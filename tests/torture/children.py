@@ -7,15 +7,11 @@ nor an open database. Some are started as users start them, so that nothing depe
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import importlib
 import os
 import signal
 import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -23,13 +19,9 @@ from typing import NoReturn
 from msgspec import Struct
 
 from jobrunner import faults
-from jobrunner.cli.main import main
-from jobrunner.sources.registry import available
+from tests.forking import be_program, fork, import_program, redirect
 
 from . import mutations
-
-LIST = "TORTURE_LIST_MODULES"
-"""A file to which a run writes the names of all that it imported, if the environment names one."""
 
 LIMIT_S = 120.0
 """A run that takes longer than this hangs."""
@@ -48,12 +40,9 @@ class Ended(Struct, frozen=True):
         return self.code == -signal.SIGKILL
 
 
-def warm_up(modules: Path) -> None:
-    """Import what a run has imported, once for all forks."""
-    for name in modules.read_text().split():
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    available()
+def warm_up() -> None:
+    """Import what a run imports, once for all forks."""
+    import_program()
     gc.collect()
     gc.freeze()
 
@@ -125,10 +114,7 @@ def _start(
     *,
     forked: bool,
 ) -> int:
-    assert threading.active_count() == 1, "a process with threads must not fork"
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         _become(directory, environment, words, said, forked=forked)
     return pid
@@ -143,12 +129,8 @@ def _become(
     forked: bool,
 ) -> NoReturn:
     """Be the program, in a fork, or in an interpreter that is started anew; never return."""
-    code = 70
     try:
-        out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for old, new in ((nothing, 0), (out, 1), (out, 2)):
-            os.dup2(old, new)
+        redirect(said)
         os.chdir(directory)
         if not forked:
             command = [sys.executable, "-m", "jobrunner", *words]
@@ -157,18 +139,6 @@ def _become(
         os.environ.update(environment)
         faults.arm(os.environ.get("JOBRUNNER_FAULT", ""))
         mutations.apply(os.environ.get(mutations.VARIABLE, ""))
-        sys.argv = ["jobrunner", *words]
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-        if LIST in os.environ:
-            Path(os.environ[LIST]).write_text("\n".join(sys.modules))
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BaseException:  # noqa: BLE001 - nothing may get back into the harness
-        os.write(2, traceback.format_exc().encode())
+        be_program(list(words))
     finally:
-        os._exit(code)
-    raise AssertionError  # it has ended
+        os._exit(70)  # nothing may get back into the harness

@@ -22,14 +22,13 @@ from tests.cli.running import CHANGING, KEY, NOT_INHERITED
 
 from . import mutations
 from .checks import State, asked_again, leftovers, look, lost, not_restored, rows_left
-from .children import LIST, Child, Ended
+from .children import Child, Ended
 from .plan import NO_KILL, Kill, Plan, Step
 from .services import Services
 
 OUT = "out.json"
 INPUT = "papers.json"
 COPY = "copy.json"
-MODULES = "modules.txt"
 COMPLETED, WITH_FAILURES, HELD, STOPPED = 0, 3, 4, 75
 EXPECTED = (COMPLETED, WITH_FAILURES, STOPPED)
 
@@ -439,7 +438,7 @@ def _unharmed(directory: Path, sources: tuple[str, ...], services: Services) -> 
     directory.mkdir(parents=True)
     (directory / INPUT).write_text(json.dumps(papers(grown=True)), encoding="utf-8")
     place = directory.parent
-    variables = environment(services.base_urls) | {LIST: str(place / MODULES)}
+    variables = environment(services.base_urls)
     command = ("run", INPUT, "-o", OUT, *trio.sources(*sources))
     said = place / f"{directory.name}.txt"
     return Child(directory, variables, command, forked=True, said=said)
