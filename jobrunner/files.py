@@ -22,6 +22,9 @@ from jobrunner.errors import FileError, remedy
 READ_ONLY = 0o444
 CHUNK = 1 << 20
 
+SYNC_EVERY = 16 << 20
+"""Bytes: a large file that is synced at its end alone makes the commits of a run wait for it."""
+
 
 class Written(Struct, frozen=True):
     """What was written: the SHA-256 in hex and the number of bytes."""
@@ -90,15 +93,20 @@ def _discard(temporary: Path) -> None:
 def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
     """Write and sync a new file.
 
-    A second thread hashes and writes a block while the caller's makes the next one: neither needs
-    the interpreter.
+    A second thread hashes, writes and syncs a block while the caller's makes the next one: none of
+    that needs the interpreter.
     """
     digest = hashlib.sha256()
-    size = 0
+    size = synced = 0
 
     def put(block: bytes) -> None:
+        nonlocal size, synced
         digest.update(block)
-        file.write(block)
+        size += file.write(block)
+        if size - synced >= SYNC_EVERY:
+            file.flush()
+            os.fsync(file.fileno())
+            synced = size
 
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as writer:
@@ -107,7 +115,6 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
         for block in _blocks(chunks):
             last.result()
             last = writer.submit(put, block)
-            size += len(block)
         last.result()
         file.flush()
         os.fsync(file.fileno())

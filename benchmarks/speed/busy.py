@@ -5,15 +5,11 @@ Also how fast a snapshot is written, beside a bare dump of the same objects.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any
-
-import orjson
 
 from benchmarks.speed.processes import JOBRUNNER, Place, finish, run
 from benchmarks.speed.state import ask, longest_gaps, wait_for_batches
@@ -22,9 +18,6 @@ from benchmarks.speed.workload import BATCH, SOURCES
 
 INTERVAL_MINUTES = 0.05
 """Between snapshots, so that one falls into the run."""
-
-SAMPLE = 2000
-"""Papers that are dumped at a time for comparison."""
 
 
 def measure(setting: Setting) -> None:
@@ -66,29 +59,11 @@ def _print_speed(place: Place, setting: Setting) -> None:
     path, size, seconds = ask(
         place.state, "SELECT path, bytes, seconds FROM snapshot ORDER BY number DESC LIMIT 1"
     )[0]
-    bare = _dump_speed(place.state.parent / path, place.directory / "bare.json")
+    place.measure(sys.executable, "-m", "benchmarks.speed.dump", place.state.parent / path)
+    bare = float((place.directory / "bare.txt").read_text())
     own = size / 1e6 / seconds
     table(
         f"snapshot of {setting.many} papers at rest",
         ("MB", "seconds", "MB/s", "bare orjson dump MB/s", "share"),
         [(f"{size / 1e6:.0f}", seconds, own, bare, own / bare)],
     )
-
-
-def _dump_speed(snapshot: Path, target: Path) -> float:
-    """Return MB/s of dumping the objects of a snapshot's papers into a file, nothing else."""
-    took, size = 0.0, 0
-    with snapshot.open("rb") as lines, target.open("wb", buffering=1 << 20) as file:
-        papers = _papers(lines)
-        while objects := list(islice(papers, SAMPLE)):
-            began = time.monotonic()
-            for paper in objects:
-                size += file.write(orjson.dumps(paper))
-            took += time.monotonic() - began
-    return size / 1e6 / took
-
-
-def _papers(lines: Iterable[bytes]) -> Iterator[Any]:
-    for line in lines:
-        if line.startswith(b'{"position"'):
-            yield orjson.loads(line.rstrip(b",\n"))

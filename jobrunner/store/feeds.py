@@ -123,7 +123,9 @@ def _pending(origin: str, lane: Lane, order: str) -> TextClause:
     by_lookup = f"({_HAS_IDENTIFIER} AND NOT {_WAS_MISSED})"
     kind = by_lookup if lane.kind == "lookup" else f"NOT {by_lookup}"
     ready = _IS_READY if lane.waits else ""
-    query = f"SELECT p.id {origin} AND NOT {_HAS_RECORD} AND p.unusable IS NULL AND {kind}{ready}"
+    # Of a paper that is done the index alone is read: a resume passes by all of them.
+    rest = f"p.unusable IS NULL AND {kind}{ready}"
+    query = f"SELECT p.id {origin} AND CASE WHEN {_HAS_RECORD} THEN FALSE ELSE {rest} END"
     lists = ("schemes", "origins", "waits") if lane.waits else ("schemes", "origins")
     found = text(f"{query} {order}")
     for name in lists:
