@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ def main() -> None:
     """Run the command line; what goes wrong while it is still being loaded is no traceback."""
     _open_streams()
     try:
+        # Without any handler Python's own modules print tracebacks of what they could not load.
+        logging.getLogger().addHandler(logging.NullHandler())
         from jobrunner.cli.main import main as run  # noqa: PLC0415 - inside the try
 
         run()

@@ -152,7 +152,9 @@ class Requests:
         budget = self._client.retry
         faulty = isinstance(_error(state), FaultyAnswer)
         attempts = FAULTY_ATTEMPTS if faulty and self._doubted else budget.attempts
-        waited = state.idle_for + state.upcoming_sleep
+        # Attempts take time too: a service may trickle for as long as one request is allowed to.
+        passed = max(state.idle_for, state.seconds_since_start or 0.0)
+        waited = passed + state.upcoming_sleep
         return state.attempt_number >= attempts or waited > budget.seconds
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:

@@ -27,6 +27,9 @@ from jobrunner.store.sessions import (
     seal_session,
 )
 
+RESERVATIONS = 10
+"""How often an id is tried; each time somebody else would have to be quicker."""
+
 
 def unfinished_sessions(database: Database, sha256: str | None = None) -> list[SessionRow]:
     """Return the sessions that have work left; with ``sha256`` only those of that input."""
@@ -37,9 +40,9 @@ def unfinished_sessions(database: Database, sha256: str | None = None) -> list[S
     ]
 
 
-def _reserve(database: Database) -> str:
-    """Return an id that nothing has: its directory is made, which only one process can do."""
-    while True:
+def _reserve(database: Database) -> Lease:
+    """Lease an id that nothing has: its directory is made, which only one process can do."""
+    for _ in range(RESERVATIONS):
         directory = session_directory(database.path, new_id())
         try:
             directory.mkdir()
@@ -50,7 +53,9 @@ def _reserve(database: Database) -> str:
                 f"cannot make the directory {directory}: {error.strerror}",
                 hint="check the directory's permissions, or name another place with --db",
             ) from error
-        return directory.name
+        with contextlib.suppress(LeaseHeld):  # taken for what a kill left, and cleaned up
+            return take_lease(database, directory.name, new=True)
+    raise LeaseHeld(f"{database.path} is in heavy use", hint="try again in a moment")
 
 
 def load_session(
@@ -69,8 +74,8 @@ def load_session(
     meanwhile. Raises InputError, StoreError or Refused; then nothing of the session is left.
     """
     with open_input(path) as papers:
-        session_id = _reserve(database)
-        lease = take_lease(database, session_id, new=True)
+        lease = _reserve(database)
+        session_id = lease.session_id
         try:
             create_session(
                 database,

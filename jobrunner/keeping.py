@@ -7,7 +7,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from jobrunner.errors import FileError
 from jobrunner.snapshots import (
@@ -24,7 +27,11 @@ from jobrunner.store.writing import add_event
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 INTERVAL = "interval"
+
+LOOK_S = 1.0
 
 REST = 19
 """A snapshot that took a second is followed by this many without one: a twentieth of the time."""
@@ -102,8 +109,8 @@ class Keeper:
         session_id = self._lease.session_id
         try:
             if is_owed(self._database, session_id):
-                row = await asyncio.to_thread(
-                    write_snapshot, self._database, session_id, reason, cancelled=cancelled
+                row = await _in_thread(
+                    partial(write_snapshot, self._database, session_id, reason, cancelled=cancelled)
                 )
                 finish_snapshot(self._database, self._lease, row)
                 log.info("snapshot %d: %d papers (%s)", row.number, row.papers, reason)
@@ -113,9 +120,21 @@ class Keeper:
 
     async def _publish(self) -> None:
         """Bring the newest snapshot to where users look for it."""
-        await asyncio.to_thread(
-            publish_newest, self._database, self._lease.session_id, self._output
+        await _in_thread(
+            partial(publish_newest, self._database, self._lease.session_id, self._output)
         )
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    """Call something in a second thread.
+
+    Where memory has run out, the word that a thread is done can get lost: it is looked for, too.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(call)
+        while not work.done():
+            await asyncio.wait({asyncio.wrap_future(work)}, timeout=LOOK_S)
+        return work.result()
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:

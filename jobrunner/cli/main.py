@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -60,7 +61,8 @@ def _is_text(argument: str) -> bool:
 
 def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Note an error that Python had to ignore, such as one while cleaning up, in the log alone."""
-    logging.getLogger("jobrunner").info("ignored: %r", unraisable.exc_value)
+    with contextlib.suppress(MemoryError):
+        logging.getLogger("jobrunner").info("ignored: %r", unraisable.exc_value)
 
 
 def _run() -> None:
@@ -82,6 +84,7 @@ def main() -> None:
         sys.exit(USAGE)
     if not os.environ.get("JOBRUNNER_DEBUG"):
         sys.unraisablehook = _note_unraisable
+        logging.raiseExceptions = False
     try:
         with opened:
             _run()

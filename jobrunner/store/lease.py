@@ -67,9 +67,11 @@ def _make(path: Path) -> int:
     while True:
         try:
             make_directory(path.parent)
-            with contextlib.suppress(FileNotFoundError):  # the directory was deleted just now
-                return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
+            gone = isinstance(error, (FileNotFoundError, FileExistsError))
+            if gone and not (path.parent.exists() and not path.parent.is_dir()):
+                continue  # others delete the directory, or make it, at this moment
             raise StoreError(
                 f"cannot make the lock file {path}: {error.strerror}",
                 hint=remedy(error, "name another place with --db"),

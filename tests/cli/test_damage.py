@@ -138,6 +138,7 @@ def killed(program: Program, template: Program) -> Program:
     return program
 
 
+@pytest.mark.torture
 def test_every_page_damaged_in_one_way_is_found(killed: Program, template: Program) -> None:
     mattered, _ = sweep(killed, template, random.Random(20261125), ())
     assert mattered > 8

@@ -101,7 +101,7 @@ def assert_memory_is_told(
         assert_it_goes_on(program, server, uninterrupted)
 
 
-@pytest.mark.parametrize("megabytes", [torture(50), 90])
+@pytest.mark.parametrize("megabytes", [torture(50), torture(90)])
 def test_memory_that_runs_out_is_told(
     loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], megabytes: int
 ) -> None:

@@ -160,7 +160,6 @@ def test_an_answer_too_large_costs_bounded_memory(program: Program, write: Write
         pytest.param(endless(b"", b"y" * 1000), id="endless status line"),
         pytest.param(endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"9" * 999),
                      id="endless chunk size"),
-        pytest.param(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="endless continue"),
     ],
 )  # fmt: skip
 def test_endless_talk_before_an_answer_stops_the_source(program: Program, write: Write) -> None:

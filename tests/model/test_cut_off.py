@@ -92,9 +92,8 @@ def cut_off(
     return program, session, warm.run(place, *arguments, kill=kill)
 
 
-@pytest.mark.parametrize(
-    "moment", [COMMIT_AFTER, pytest.param(COMMIT_BEFORE, marks=pytest.mark.torture)]
-)
+@pytest.mark.torture
+@pytest.mark.parametrize("moment", [COMMIT_AFTER, COMMIT_BEFORE])
 @pytest.mark.parametrize("name", CASES)
 def test_a_command_cut_off_at_any_transaction_is_finished_by_a_resume(
     name: str, moment: str, template: Path, world: World, warm: Warm, tmp_path: Path

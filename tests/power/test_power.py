@@ -159,6 +159,7 @@ def test_a_loss_is_found_if_one_thing_is_not_synced(recording: Recording) -> Non
         assert any(re.search(loss, said) for said in losses), (what, losses)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("mode", ["OFF", "NORMAL"])
 def test_a_loss_is_found_if_sqlite_does_not_sync_each_commit(
     mode: str, place: Path, recorder: Path, server: LocalServer
