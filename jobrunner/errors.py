@@ -191,7 +191,7 @@ def understood(error: BaseException) -> JobrunnerError | None:
     """Return what an error that Python itself raises means to a user, None if it is a bug."""
     if isinstance(error, JobrunnerError):
         return error
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or str(error) == "can't allocate lock":
         return JobrunnerError("memory ran out", hint="free some memory")
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""

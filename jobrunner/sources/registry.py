@@ -37,13 +37,15 @@ def open_source(name: str, settings: SourceSettings) -> Source:
     called = f"source {name!r} ({point.value})"
     try:
         factory = point.load()
+    except MemoryError:
+        raise
     except Exception as exc:
         raise SettingsError(f"{called} cannot be loaded: {_said(exc)}") from exc
     if not callable(factory):
         raise SettingsError(f"{called} is not a class")
     try:
         source = factory(settings)
-    except SettingsError:
+    except (SettingsError, MemoryError):
         raise
     except Exception as exc:
         raise SettingsError(f"{called} cannot be opened: {_said(exc)}") from exc
