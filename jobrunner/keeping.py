@@ -32,6 +32,7 @@ T = TypeVar("T")
 INTERVAL = "interval"
 
 LOOK_S = 1.0
+"""Seconds after which it is looked whether a second thread is done."""
 
 REST = 19
 """A snapshot that took a second is followed by this many without one: a twentieth of the time."""
@@ -132,9 +133,17 @@ async def _in_thread(call: Callable[[], T]) -> T:
     """
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(call)
+        word = asyncio.wrap_future(work)
+        word.add_done_callback(_hear)
         while not work.done():
-            await asyncio.wait({asyncio.wrap_future(work)}, timeout=LOOK_S)
+            await asyncio.wait({word}, timeout=LOOK_S)
         return work.result()
+
+
+def _hear(word: asyncio.Future[T]) -> None:
+    """Take note of an error, which is raised where the work is asked for its result."""
+    if not word.cancelled():
+        word.exception()
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
