@@ -58,7 +58,7 @@ def finish(program: Program, chance: random.Random, most: int) -> int:
 @pytest.mark.parametrize(
     ("name", "count", "most"),
     [
-        ("from_records/mixed.json", 120, 5),
+        ("from_records/mixed.json", 60, 3),
         pytest.param("from_records/mixed.json", 3000, 40, marks=pytest.mark.torture),
         pytest.param("paperlists/iclr2017.json", 490, 15, marks=pytest.mark.torture),
         pytest.param(

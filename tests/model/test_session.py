@@ -350,7 +350,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Machine]]
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(3, 10, id="few"),
+        pytest.param(2, 10, id="few"),
         pytest.param(12, 20, id="many", marks=pytest.mark.torture),
     ],
 )
