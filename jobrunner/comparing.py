@@ -48,8 +48,8 @@ def _agree(entry: PaperEntry, paper: StoredPaper | None) -> bool:
     given = (entry.position, entry.key, _text(entry.given), entry.unusable)
     if given != (paper.position, paper.key, paper.given, paper.unusable):
         return False
-    said = {_entry_told(record, source) for source, record in entry.records.items()}
-    said |= {_entry_told(record, record.source) for record in entry.retired}
+    said = {_told(stored_record(record, source)) for source, record in entry.records.items()}
+    said |= {_told(stored_record(record, record.source or "")) for record in entry.retired}
     kept = {_told(record) for record in (*paper.records, *paper.retired)}
     missed = {*paper.missed.items(), *((r.source, r.batch) for r in paper.retired)}
     return said <= kept and set(entry.missed.items()) <= missed
@@ -60,18 +60,18 @@ def _told(record: StoredRecord) -> Told:
     return structs.astuple(structs.replace(record, retired_at=None))
 
 
-def _entry_told(entry: RecordEntry, source: str | None) -> Told:
+def stored_record(entry: RecordEntry, source: str) -> StoredRecord:
+    """Return what a snapshot holds of a record as the rows have it."""
     data = entry.record if bytes(entry.record) else entry.candidates
-    return structs.astuple(
-        StoredRecord(
-            source=source or "",
-            batch=entry.batch,
-            outcome=entry.outcome,
-            match=_text(entry.match),
-            retrieved_at=entry.retrieved_at,
-            error=entry.error,
-            data=_text(data),
-        )
+    return StoredRecord(
+        source=source,
+        batch=entry.batch,
+        outcome=entry.outcome,
+        match=_text(entry.match),
+        retrieved_at=entry.retrieved_at,
+        error=entry.error,
+        data=_text(data),
+        retired_at=entry.retired_at,
     )
 
 

@@ -43,7 +43,6 @@ def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Wr
     temporary = _temporary(path)
     try:
         make_directory(path.parent)
-        _sweep(path)
         written = _write(temporary, chunks, mode)
         faults.point("snapshot.written")
         _put(temporary, path)
@@ -203,7 +202,6 @@ def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
 def _link(source: Path, target: Path) -> bool:
     temporary = _temporary(target)
     try:
-        _sweep(target)
         temporary.hardlink_to(source)
         _put(temporary, target)
     except OSError:  # a file system without links
@@ -217,7 +215,6 @@ def _copy(source: Path, target: Path) -> None:
     temporary = _temporary(target)
     try:
         make_directory(target.parent)
-        _sweep(target)
         with source.open("rb") as old, temporary.open("xb") as new:
             _hold(new.fileno())
             shutil.copyfileobj(old, new, CHUNK)

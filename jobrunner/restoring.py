@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import structs
 
+from jobrunner.comparing import stored_record
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
 from jobrunner.intake import delete_abandoned
@@ -20,7 +20,7 @@ from jobrunner.lost import missing_batches
 from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
 from jobrunner.papers import Record
 from jobrunner.runlog import run_log
-from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
+from jobrunner.store.contents import StoredBatch, StoredPaper
 from jobrunner.store.database import Database
 from jobrunner.store.lease import session_directory
 from jobrunner.store.restored import Restoration, Restored
@@ -150,8 +150,8 @@ def _paper(entry: PaperEntry) -> Restored:
             key=entry.key,
             given=given,
             unusable=entry.unusable,
-            records=[_record(record, source) for source, record in entry.records.items()],
-            retired=[_record(old, old.source or "") for old in entry.retired],
+            records=[stored_record(record, source) for source, record in entry.records.items()],
+            retired=[stored_record(old, old.source or "") for old in entry.retired],
             missed=entry.missed,
         ),
         found={
@@ -167,21 +167,3 @@ def _paper(entry: PaperEntry) -> Restored:
 
 def _identifiers(entry: RecordEntry, name: str) -> dict[str, str]:
     return from_json(bytes(entry.record).decode(), Record, name).identifiers
-
-
-def _record(entry: RecordEntry, source: str) -> StoredRecord:
-    data = entry.record if bytes(entry.record) else entry.candidates
-    return StoredRecord(
-        source=source,
-        batch=entry.batch,
-        outcome=entry.outcome,
-        match=_text(entry.match),
-        retrieved_at=entry.retrieved_at,
-        error=entry.error,
-        data=_text(data),
-        retired_at=entry.retired_at,
-    )
-
-
-def _text(raw: msgspec.Raw) -> str | None:
-    return bytes(raw).decode() or None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from jobrunner import __version__, clock, faults
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
-from jobrunner.leftovers import delete_leftovers
+from jobrunner.leftovers import delete_old_snapshots
 from jobrunner.merging import Policy, consolidate, given_of
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
@@ -267,7 +267,8 @@ def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
     faults.point("snapshot.recording")
     record_snapshot(database, lease, row, keep=KEEP)
     faults.point("snapshot.recorded")
-    delete_leftovers(database, lease.session_id, snapshot_directory(database, lease.session_id))
+    directory = snapshot_directory(database, lease.session_id)
+    delete_old_snapshots(database, lease.session_id, directory)
 
 
 def publish_newest(database: Database, session_id: str, output: Path | None = None) -> None:

@@ -131,7 +131,9 @@ def open_database(path: Path, *, create: bool = False) -> Database:
     """
     _check_sqlite()
     path = locate(path, create=create)
-    (check_place if create else check_locks)(path.parent)
+    if create:
+        check_place(path.parent)
+    check_locks(path.parent)
     with translated(path):
         migrate.prepare(path, partial(connect, create=create))
     writer = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)
