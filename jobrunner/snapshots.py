@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -91,9 +92,8 @@ def write_snapshot(
     number = _next_number(database, session_id, directory)
     path = directory / f"{number:06d}.json"
     counted = Counted(cancelled)
-    written = write_whole(
-        path, counted.count(_pieces(database, session_id, counted)), mode=READ_ONLY
-    )
+    pieces = _pieces(database.read_long, session_id, counted)
+    written = write_whole(path, counted.count(pieces), mode=READ_ONLY)
     faults.point("snapshot.renamed")
     write_sidecar(path, written.sha256)
     return SnapshotRow(
@@ -117,7 +117,8 @@ def write_copy(
     ``policy`` is used instead of the session's. Raises FileError, StoreError.
     """
     counted = Counted(lambda: False)
-    written = write_whole(path, counted.count(_pieces(database, session_id, counted, policy)))
+    pieces = _pieces(database.read, session_id, counted, policy)
+    written = write_whole(path, counted.count(pieces))
     write_sidecar(path, written.sha256)
     return counted.papers
 
@@ -147,10 +148,13 @@ class Counted:
 
 
 def _pieces(
-    database: Database, session_id: str, counted: Counted, policy: Policy | None = None
+    read: Callable[[], AbstractContextManager[Connection]],
+    session_id: str,
+    counted: Counted,
+    policy: Policy | None = None,
 ) -> Iterator[bytes]:
     """Yield the document of one committed moment."""
-    with database.read() as connection:
+    with read() as connection:
         runs = find_runs(connection, session_id)
         session = find_sessions(connection, session_id)[0]
         head = _head(connection, session, runs)

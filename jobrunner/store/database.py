@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -44,6 +44,9 @@ PAGE_SIZE = 16384
 
 INDEX_SIZE = 1 << 15
 """Bytes by which SQLite's index of the write-ahead log grows."""
+
+LOG_PAGES = 1000
+"""Pages of the write-ahead log after which a commit folds it into the file, as SQLite does."""
 
 BUSY_TIMEOUT_MS = 30_000
 SHORT_TIMEOUT_MS = 200
@@ -93,6 +96,35 @@ class Database:
         self._guard.check()
         with translated(self.path, reading=True), self._reader.begin() as connection:
             yield connection
+
+    @contextmanager
+    def read_long(self) -> Iterator[Connection]:
+        """Open a read transaction that may take minutes beside the commits of other threads.
+
+        SQLite folds its log into the file only up to what is being read. What has piled up when
+        the block ends is folded here; else the next commit would do that, and keep a run waiting.
+        """
+        self._let_log_grow(to_pages=0)
+        try:
+            with self.read() as connection:
+                yield connection
+            self._fold()
+        finally:
+            self._let_log_grow(to_pages=LOG_PAGES)
+
+    def _let_log_grow(self, *, to_pages: int) -> None:
+        """Let commits fold the log once it has so many pages, never if 0."""
+        with self._turn:
+            self._run_on_writer(f"PRAGMA wal_autocheckpoint={to_pages}")
+
+    def _fold(self) -> None:
+        """Fold the log in this thread while others write; the next commit does what this cannot."""
+        with (
+            suppress(StoreError),
+            translated(self.path, quiet=True),
+            closing(connect(self.path)) as connection,
+        ):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Fold the write-ahead log into the file if we wrote, and close; safe after an error.

@@ -18,10 +18,10 @@ from jobrunner.papers import Identifiers, Paper
 from jobrunner.store.database import Database
 from jobrunner.store.writing import to_json
 
-POSITIONS = 2000
+POSITIONS = 500
 """Papers that one window of positions covers."""
 
-BATCHES = 20
+BATCHES = 10
 """Batches that one window of batches covers."""
 
 

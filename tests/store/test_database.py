@@ -91,6 +91,14 @@ def together(count: int, work: Callable[[], None]) -> None:
         thread.join()
 
 
+def add_megabytes(database: Database, count: int) -> None:
+    """Commit so many megabytes, one by one."""
+    for _ in range(count):
+        with database.write() as connection:
+            connection.exec_driver_sql("UPDATE session SET options = options || ?", ("x" * 1000,))
+            connection.exec_driver_sql("UPDATE session SET input_other = ?", ("y" * 1_000_000,))
+
+
 def wal_size(path: Path) -> int:
     return path.with_name(path.name + "-wal").stat().st_size
 
@@ -271,6 +279,26 @@ def test_the_drivers_error_is_kept_as_the_cause(database: Database) -> None:
     with pytest.raises(StoreError, match="UNIQUE") as caught:
         add_session(database, "a")
     assert "INSERT INTO session" in str(caught.value.__cause__)
+
+
+def test_what_piles_up_beside_a_long_read_is_folded_at_its_end(
+    database: Database, path: Path
+) -> None:
+    add_session(database, "a")
+    with database.read_long() as reader:
+        assert reader.exec_driver_sql("SELECT options FROM session").scalar_one() == ""
+        add_megabytes(database, 5)
+        changed = path.stat().st_mtime_ns
+    assert wal_size(path) > 5_000_000
+    assert path.stat().st_mtime_ns > changed
+
+
+def test_after_a_long_read_commits_fold_the_log_again(database: Database, path: Path) -> None:
+    add_session(database, "a")
+    with database.read_long():
+        pass
+    add_megabytes(database, 60)
+    assert wal_size(path) < 40_000_000
 
 
 def test_closing_leaves_one_file(path: Path) -> None:
