@@ -1,4 +1,4 @@
-"""The final output of contenders that are not jobrunner: one JSON document, synced, with a checksum."""
+"""The output of contenders other than jobrunner: one JSON document, synced, with a checksum."""
 
 from __future__ import annotations
 

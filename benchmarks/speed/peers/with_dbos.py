@@ -1,5 +1,8 @@
 """DBOS: a step a batch in one workflow, whose results it keeps in SQLite."""
 
+# Types are checked without the package, too.
+# mypy: allow-untyped-decorators, disable-error-code="import-not-found"
+
 from __future__ import annotations
 
 import sys
