@@ -41,13 +41,16 @@ def main() -> None:
 
 def _done(path: Path) -> dict[tuple[str, int], Any]:
     """Return what the file holds; a line that a kill cut short is cut off."""
-    if not path.exists():
-        return {}
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    os.truncate(path, whole)
-    lines = map(orjson.loads, content[:whole].splitlines())
-    return {(line["source"], line["paper"]): line["record"] for line in lines}
+    found: dict[tuple[str, int], Any] = {}
+    if path.exists():
+        with path.open("r+b") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    file.truncate(file.tell() - len(line))
+                    break
+                answer = orjson.loads(line)
+                found[answer["source"], answer["paper"]] = answer["record"]
+    return found
 
 
 if __name__ == "__main__":
