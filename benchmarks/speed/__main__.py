@@ -1,7 +1,7 @@
-"""Measure speed: ``python -m benchmarks.speed [PART ...]``, all parts if none is named.
+"""Measure speed: ``python -m benchmarks.speed [PART ...]``, all parts but `peers` if none is named.
 
-Needs the extra `dev`, for the floor dumps with orjson. Machines are noisy: compare ratios, which
-are taken within one round.
+Needs the extra `dev`, for the floor dumps with orjson, and `peers` the extra of that name. Machines
+are noisy: compare ratios, which are taken within one round.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.speed import busy, growth, latency, resume, whole
+from benchmarks.speed.peers import measure as peers
 from benchmarks.speed.sources import install
 from benchmarks.speed.tables import Setting
 
@@ -23,6 +24,7 @@ PARTS = {
     "resume": resume.measure,
     "latency": latency.measure,
     "busy": busy.measure,
+    "peers": peers.measure,
 }
 
 
@@ -49,7 +51,7 @@ def main() -> None:
         setting = Setting(
             work, work / "packages", options.papers, options.many, max(1, options.rounds)
         )
-        for name in options.parts or PARTS:
+        for name in options.parts or [part for part in PARTS if part != "peers"]:
             PARTS[name](setting)
 
 

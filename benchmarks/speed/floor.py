@@ -8,8 +8,6 @@ resumable in principle; nothing is matched, counted, checked or merged.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from benchmarks.speed.output import write
 from benchmarks.speed.workload import BATCH, SOURCES, record_of
 
 SCHEMA = """
@@ -45,7 +44,7 @@ def main() -> None:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT INTO record VALUES (?, ?, ?)", rows)
             connection.execute("COMMIT")
-    _write(directory / "out.json", _pieces(connection, source))
+    write(directory / "out.json", source, _records(connection))
     connection.close()
 
 
@@ -55,29 +54,11 @@ def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, orjson.loads(line)
 
 
-def _pieces(connection: sqlite3.Connection, source: Path) -> Iterator[bytes]:
-    """Yield the output, a paper a line, with the stored bytes of its records."""
+def _records(connection: sqlite3.Connection) -> Iterator[bytes]:
+    """Yield the stored bytes of the records, a paper at a time."""
     rows = connection.execute("SELECT data FROM record ORDER BY paper, source")
-    separator = b'{"papers":[\n'
-    with source.open("rb") as papers:
-        for paper in papers:
-            records = b",".join(next(rows)[0] for _ in SOURCES)
-            yield separator + b'{"given":' + paper.rstrip() + b',"records":[' + records + b"]}"
-            separator = b",\n"
-    yield b"\n]}\n"
-
-
-def _write(path: Path, pieces: Iterator[bytes]) -> None:
-    digest = hashlib.sha256()
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb", buffering=1 << 20) as file:
-        for piece in pieces:
-            digest.update(piece)
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    path.with_suffix(".json.sha256").write_text(f"{digest.hexdigest()}  {path.name}\n")
+    while paper := list(islice(rows, len(SOURCES))):
+        yield b",".join(data for (data,) in paper)
 
 
 if __name__ == "__main__":

@@ -14,36 +14,43 @@ from typing import Any
 
 import orjson
 
-from benchmarks.speed.workload import BATCH, SOURCES, record_of
+from benchmarks.speed.output import encoded, write
+from benchmarks.speed.workload import BATCH, SOURCES, records_of
 
 
 def main() -> None:
     """Enrich INPUT into DIRECTORY/out.json."""
-    papers = [orjson.loads(line) for line in Path(sys.argv[1]).read_bytes().splitlines()]
-    directory = Path(sys.argv[2])
+    source, directory = Path(sys.argv[1]), Path(sys.argv[2])
+    papers = [orjson.loads(line) for line in source.read_bytes().splitlines()]
     answers = directory / "state.jsonl"
     done = _done(answers)
     with answers.open("ab") as file:
-        for source in SOURCES:
-            pending = [i for i in range(len(papers)) if (source, i) not in done]
+        for name in SOURCES:
+            pending = [i for i in range(len(papers)) if (name, i) not in done]
             for start in range(0, len(pending), BATCH):
-                for i in pending[start : start + BATCH]:
-                    line = {"source": source, "paper": i, "record": record_of(source, i)}
+                batch = pending[start : start + BATCH]
+                for i, record in zip(batch, records_of(name, batch), strict=True):
+                    line = {"source": name, "paper": i, "record": record}
                     file.write(orjson.dumps(line) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
     found = _done(answers)
-    with (directory / "out.json").open("wb") as out:
-        for i, paper in enumerate(papers):
-            records = [found[source, i] for source in SOURCES]
-            out.write(orjson.dumps({"given": paper, "records": records}) + b"\n")
+    records = (encoded(found[name, i] for name in SOURCES) for i in range(len(papers)))
+    write(directory / "out.json", source, records)
 
 
 def _done(path: Path) -> dict[tuple[str, int], Any]:
-    if not path.exists():
-        return {}
-    lines = map(orjson.loads, path.read_bytes().splitlines())
-    return {(line["source"], line["paper"]): line["record"] for line in lines}
+    """Return what the file holds; a line that a kill cut short is cut off."""
+    found: dict[tuple[str, int], Any] = {}
+    if path.exists():
+        with path.open("r+b") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    file.truncate(file.tell() - len(line))
+                    break
+                answer = orjson.loads(line)
+                found[answer["source"], answer["paper"]] = answer["record"]
+    return found
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,9 @@ class Place(NamedTuple):
     directory: Path
     packages: Path
 
-    def start(self, *command: object, **variables: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, *command: object, variables: Mapping[str, str] | None = None, own_group: bool = False
+    ) -> subprocess.Popen[bytes]:
         """Start a program there; what it says goes to the file said.txt."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JOBRUNNER_")}
         paths = os.pathsep.join((str(self.packages), str(ROOT)))
@@ -37,16 +40,17 @@ class Place(NamedTuple):
             return subprocess.Popen(
                 [str(part) for part in command],
                 cwd=self.directory,
-                env={**environment, "PYTHONPATH": paths, **variables},
+                env={**environment, "PYTHONPATH": paths, **(variables or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
+                process_group=0 if own_group else None,
             )
 
     def measure(self, *command: object, **variables: str) -> Cost:
         """Run a program to its end. Raises CalledProcessError if it fails."""
         began = time.monotonic()
-        return finish(self.start(*command, **variables), began)
+        return finish(self.start(*command, variables=variables), began)
 
     @property
     def state(self) -> Path:

@@ -6,7 +6,10 @@ costs next to nothing, and no two records are alike.
 
 from __future__ import annotations
 
+import os
 import random
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ import msgspec
 
 SOURCES = ("north", "east", "south")
 BATCH = 50
+
+ASKED = "BENCHMARK_ASKED"
+"""The variable that names the file of :func:`note_asked`."""
 
 WORDS = (
     "method", "result", "sample", "measure", "model", "estimate", "observed", "significant",
@@ -84,6 +90,19 @@ def record_of(source: str, number: int) -> dict[str, Any]:
         ],
         "topics": [WORDS[(number + place * 5) % len(WORDS)] for place in range(6)],
     }
+
+
+def records_of(source: str, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Return what a source answers when it is asked for a batch."""
+    note_asked(source, numbers[0])
+    return [record_of(source, number) for number in numbers]
+
+
+def note_asked(source: str, first: int) -> None:
+    """Note which batch is asked for, and when, if a benchmark wants to know."""
+    if path := os.environ.get(ASKED):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{time.monotonic()} {source} {first}\n")
 
 
 def write_input(path: Path, count: int) -> None:
