@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobrunner.merging import Policy, consolidate
+from jobrunner.merging import consolidate
 from jobrunner.papers import Affiliation, Author, Link, Record, Relation
+from jobrunner.policies import Policy
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 import time
@@ -118,6 +117,8 @@ def talking() -> Iterator[None]:
 
 async def show(read: Callable[[], Progress]) -> None:
     """Show progress on standard error until cancelled: live on a terminal, else line by line."""
+    import asyncio
+
     if not sys.stderr.isatty():
         while True:
             await asyncio.sleep(LINE_S)

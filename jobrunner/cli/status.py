@@ -39,7 +39,7 @@ def status(
     Also whether a run is at work on it, and what to do next. Everything shown is counted from
     committed rows. Without SESSION it is the latest one.
     """
-    from jobrunner.resuming import latest_session
+    from jobrunner.choosing import latest_session
     from jobrunner.status import read_status
 
     database = open_db(db)
