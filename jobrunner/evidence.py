@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 from rapidfuzz import fuzz
@@ -110,6 +111,7 @@ def may_be_preprint(paper: Paper) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def is_preprint_venue(venue: str) -> bool:
     """Tell whether a venue is a preprint server."""
     return bool(_PREPRINT_VENUE.search(venue[:LONGEST].casefold()))

@@ -75,7 +75,7 @@ def explain_paper(
         for source, record in records.items()
         if record.outcome == Outcome.ENRICHED and record.data
     }
-    view = consolidate(given, found, policy)
+    view = _view(given, found, policy)
     conflicts = msgspec.convert(view.pop("conflicts", []), tuple[Conflict, ...])
     if field is not None and field not in view:
         names = ", ".join(sorted(view))
@@ -93,6 +93,12 @@ def explain_paper(
         ),
         conflicts=conflicts if field in (None, "identifiers") else (),
     )
+
+
+def _view(given: dict[str, object], records: dict[str, Record], policy: Policy) -> View:
+    """Return the view as JSON data."""
+    view: View = msgspec.to_builtins(consolidate(given, records, policy), str_keys=True)
+    return view
 
 
 def _find(database: Database, session_id: str, name: str) -> StoredPaper:
@@ -120,12 +126,12 @@ def _said(
     policy: Policy,
 ) -> Iterator[tuple[Said, View]]:
     """Yield each source, the paper as given first, with the view of what it alone says."""
-    yield Said(source=INPUT, value=None), consolidate(given, {}, policy)
+    yield Said(source=INPUT, value=None), _view(given, {}, policy)
     for source, record in found.items():
         stored = records[source]
         match = msgspec.json.decode(stored.match, type=Match) if stored.match else None
         one = Said(source=source, value=None, retrieved_at=stored.retrieved_at, match=match)
-        yield one, consolidate({}, {source: record}, policy)
+        yield one, _view({}, {source: record}, policy)
 
 
 def _field(name: str, chosen: object, said: list[tuple[Said, View]], rule: str) -> FieldExplained:

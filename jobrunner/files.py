@@ -9,8 +9,9 @@ import hashlib
 import os
 import secrets
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from jobrunner.errors import FileError, remedy
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20
+
+AHEAD = 8
+"""Blocks that may wait to be written: while one is synced, the next ones are made."""
 
 SYNC_EVERY = 16 << 20
 """Bytes: a large file that is synced at its end alone makes the commits of a run wait for it."""
@@ -110,11 +114,13 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as writer:
         _hold(descriptor)
-        last = writer.submit(put, b"")
+        under_way: deque[Future[None]] = deque()
         for block in _blocks(chunks):
-            last.result()
-            last = writer.submit(put, block)
-        last.result()
+            under_way.append(writer.submit(put, block))
+            if len(under_way) > AHEAD:
+                under_way.popleft().result()
+        for one in under_way:
+            one.result()
         file.flush()
         os.fsync(file.fileno())
     return Written(digest.hexdigest(), size)

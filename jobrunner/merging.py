@@ -12,11 +12,24 @@ from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
+from msgspec import Raw
 
 from jobrunner.evidence import is_preprint, is_preprint_venue
-from jobrunner.papers import Author, Record
+from jobrunner.papers import Record
 from jobrunner.policies import DEFAULT, Policy
 from jobrunner.unions import INPUT, View, united_identifiers, united_links, united_relations
+
+ABSENT = Raw()
+"""Stands for a JSON text that is not there."""
+
+
+class Parts(Record, frozen=True, kw_only=True):
+    """A stored record, of which a view takes some parts over whole: they are left as JSON text."""
+
+    authors: Raw = ABSENT  # type: ignore[assignment]  # a record in all but this
+    citations_by_year: Raw = ABSENT  # type: ignore[assignment]
+    topics: Raw = ABSENT  # type: ignore[assignment]
+    funders: Raw = ABSENT  # type: ignore[assignment]
 
 
 def given_of(text: str) -> dict[str, object]:
@@ -33,6 +46,7 @@ _FIELDS = (
     *_TEXTS, "year", "type", "language", "publisher", "volume", "issue", "pages", "date", "summary",
     "influential_citations", "citations_by_year", "references", "license", "topics", "funders",
 )  # fmt: skip
+_COUNTS = frozenset(("influential_citations", "references"))
 OF_A_VERSION = frozenset((
     "year", "date", "type", "venue", "publisher", "volume", "issue", "pages", "license",
 ))  # fmt: skip
@@ -55,27 +69,17 @@ Ranked = list[tuple[str, T]]
 def consolidate(
     given: Mapping[str, object], records: Mapping[str, Record], policy: Policy = DEFAULT
 ) -> View:
-    """Return the view as JSON data: ``{"title": {"value": ..., "source": ...}, ...}``.
+    """Return the view, to be encoded: ``{"title": {"value": ..., "source": ...}, ...}``.
 
-    ``records`` are by the name of their source. Fields that nobody knows are left out. Counts come
-    with ``all``, what each source says; ``conflicts`` lists the identifiers in which the sources
-    (or the paper as given) differ, with the value that was taken and those that were not. Where
-    some records are of a preprint and some of what was published of it, fields of a version are
-    those of the published one, and ``relations`` names the preprint.
+    ``records``, or :class:`Parts` of them, are by the name of their source. Fields that nobody
+    knows are left out. Counts come with ``all``, what each source says; ``conflicts`` lists the
+    identifiers in which the sources (or the paper as given) differ, with the value that was taken
+    and those that were not. Where some records are of a preprint and some of what was published of
+    it, fields of a version are those of the published one, and ``relations`` names the preprint.
     """
     ranked = _ranked(records, policy.priority)
     preprints = _preprints(ranked)
-    view: View = {}
-    mine = (*(_text(given, name) for name in _TEXTS), _year(given))
-    said = [(source, _values_of(record)) for source, record in ranked]
-    of_version = _of_published(said, ranked, preprints) if preprints else said
-    for index, name in enumerate(_FIELDS):
-        if name in policy.fields:
-            ordered = _order(name, said, policy)
-        else:
-            ordered = of_version if name in OF_A_VERSION else said
-        own = mine[index] if index < len(mine) else None
-        _put(view, name, _first(index, ordered, own, first=name in policy.given_first))
+    view = _firsts(given, ranked, preprints, policy)
     _put(view, "authors", _authors(given, ranked, policy))
     _put(view, "citations", _citations(ranked, policy))
     _put(view, "open_access", _open_access(ranked, policy))
@@ -140,31 +144,46 @@ def _put(view: View, name: str, chosen: View | None) -> None:
         view[name] = chosen
 
 
-def _first(
-    index: int, said: Ranked[tuple[object, ...]], given: object, *, first: bool
-) -> View | None:
-    """Choose the first value that says anything; the one given counts first, or last."""
-    if given and first:
-        return {"value": given, "source": INPUT}
-    zero: View | None = None
-    for source, values in said:
-        value: object = values[index]
-        if value:
-            if not isinstance(value, str):
-                value = _plain(value)
-            return {"value": value, "source": source}
-        if value == 0 and zero is None and isinstance(value, int):
-            zero = {"value": 0, "source": source}
-    return {"value": given, "source": INPUT} if given else zero
+def _firsts(
+    given: Mapping[str, object], ranked: Ranked[Record], preprints: frozenset[str], policy: Policy
+) -> View:
+    """Choose for each plain field the first value that says anything, zero if none does.
+
+    The paper as given counts first, or last.
+    """
+    view: View = {}
+    said = [(source, _values_of(record)) for source, record in ranked]
+    of_version = _of_published(said, ranked, preprints) if preprints else said
+    mine = (*(_text(given, name) for name in _TEXTS), _year(given))
+    for index, name in enumerate(_FIELDS):
+        own = mine[index] if index < len(mine) else None
+        if own and name in policy.given_first:
+            view[name] = {"value": own, "source": INPUT}
+            continue
+        ordered = of_version if name in OF_A_VERSION else said
+        if name in policy.fields:
+            ordered = _order(name, said, policy)
+        for source, values in ordered:
+            value = values[index]
+            if value and value is not ABSENT:
+                view[name] = {"value": value, "source": source}
+                break
+        else:
+            if own:
+                view[name] = {"value": own, "source": INPUT}
+            elif name in _COUNTS:
+                _put(view, name, _zero(index, ordered))
+    return view
 
 
-def _plain(value: object) -> object:
-    """Return a value as JSON has it, the years of counts in order."""
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, dict):
-        return {str(key): value[key] for key in sorted(value)}
-    return value
+def _says(value: object) -> bool:
+    return bool(value) and value is not ABSENT
+
+
+def _zero(index: int, said: Ranked[tuple[object, ...]]) -> View | None:
+    """Return the first count of zero: it holds where no source counts more."""
+    counts = ((source, values[index]) for source, values in said)
+    return next(({"value": 0, "source": s} for s, count in counts if count is not None), None)
 
 
 def _citations(ranked: Ranked[Record], policy: Policy) -> View | None:
@@ -181,13 +200,14 @@ def _citations(ranked: Ranked[Record], policy: Policy) -> View | None:
 
 def _authors(given: Mapping[str, object], ranked: Ranked[Record], policy: Policy) -> View | None:
     """Take one source's list as a whole, a complete one before one that was cut."""
-    lists = [entry for entry in _order("authors", ranked, policy) if entry[1].authors]
+    ordered = _order("authors", ranked, policy)
+    lists = [(source, record) for source, record in ordered if _says(record.authors)]
     if not lists or "authors" in policy.given_first:
         names = [{"name": name} for name in _given_authors(given)]
         if names or not lists:
             return {"value": names, "source": INPUT} if names else None
     source, record = next((e for e in lists if not e[1].authors_truncated), lists[0])
-    view: View = {"value": [_author(author) for author in record.authors], "source": source}
+    view: View = {"value": record.authors, "source": source}
     if record.authors_truncated:
         view["truncated"] = True
     return view
@@ -203,24 +223,6 @@ def _given_authors(given: Mapping[str, object]) -> Iterator[str]:
             name = (inner if isinstance(inner, Mapping) else author).get("name")
         if isinstance(name, str) and name.strip():
             yield name.strip().encode("utf-8", "replace").decode()
-
-
-def _author(author: Author) -> View:
-    found: View = {"name": author.name}
-    if author.id:
-        found["id"] = author.id
-    if author.orcid:
-        found["orcid"] = author.orcid
-    if author.affiliations:
-        found["affiliations"] = [
-            {
-                key: value
-                for key, value in (("name", a.name), ("ror", a.ror), ("country", a.country))
-                if value
-            }
-            for a in author.affiliations
-        ]
-    return found
 
 
 def _open_access(ranked: Ranked[Record], policy: Policy) -> View | None:

@@ -14,7 +14,7 @@ from jobrunner import __version__, clock, faults
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
 from jobrunner.leftovers import delete_old_snapshots
-from jobrunner.merging import consolidate, given_of
+from jobrunner.merging import ABSENT, Parts, consolidate, given_of
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
 from jobrunner.policies import Policy
@@ -234,15 +234,15 @@ def _record_entry(record: StoredRecord, *, named: bool = False) -> document.Reco
 
 
 def _raw(text: str | None) -> Raw:
-    return document.ABSENT if text is None else Raw(text.encode())
+    return ABSENT if text is None else Raw(text.encode())
 
 
-_RECORD = msgspec.json.Decoder(Record)
+_PARTS = msgspec.json.Decoder(Parts)
 
 
 def _consolidated(paper: StoredPaper, policy: Policy) -> View:
-    records = {
-        record.source: _RECORD.decode(record.data)
+    records: dict[str, Record] = {
+        record.source: _PARTS.decode(record.data)
         for record in paper.records
         if record.outcome == Outcome.ENRICHED and record.data
     }

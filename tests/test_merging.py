@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import permutations
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobrunner.merging import consolidate
+from jobrunner import merging
 from jobrunner.papers import Affiliation, Author, Link, Record, Relation
-from jobrunner.policies import Policy
+from jobrunner.policies import DEFAULT, Policy
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -66,6 +68,16 @@ FULL = {
         is_retracted=True,
     ),
 }
+
+
+def consolidate(
+    paper: Mapping[str, object], records: dict[str, Record], policy: Policy = DEFAULT
+) -> dict[str, Any]:
+    """Return a view as whoever reads a snapshot sees it."""
+    view: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode(merging.consolidate(paper, records, policy))
+    )
+    return view
 
 
 def test_every_value_names_its_source() -> None:

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import attrgetter
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, text
 
 from jobrunner import clock, faults
 from jobrunner.papers import Answer, Outcome, Record
@@ -16,7 +16,7 @@ from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.writing import fence, next_id, to_json
+from jobrunner.store.writing import Insertion, fence, next_id, to_json
 
 COUNTED = (
     "title", "authors", "year", "venue", "abstract", "summary", "citations", "references", "links",
@@ -59,7 +59,7 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
         batch_id = next_id(connection, schema.batch)
         number = connection.exec_driver_sql(_NEXT_NUMBER, (source.id,)).scalar_one()
         row = _batch_row(batch_id, number, lease, source, batch, moment)
-        connection.exec_driver_sql(_INSERT_BATCH, row)
+        _BATCH.insert(connection, [row])
         faults.point("commit.inside")
         if batch.kind == REVIEW:
             _retire_reviewed(connection, source, batch, moment)
@@ -70,29 +70,19 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
     return int(number)
 
 
-def _insertion(table: Table, *names: str, ignoring: str = "") -> str:
-    """Return the statement that inserts some columns: the driver takes it as it stands.
-
-    A statement that SQLAlchemy builds costs more for each batch than SQLite does.
-    """
-    assert set(names) <= set(table.columns.keys())  # noqa: S101 - a slip of the pen
-    places = ", ".join("?" * len(names))
-    return f"INSERT {ignoring} INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
-
-
 _NEXT_NUMBER = "SELECT coalesce(max(number), -1) + 1 FROM batch WHERE source_id = ?"
-_INSERT_BATCH = _insertion(
+_BATCH = Insertion(
     schema.batch, "id", "source_id", "number", "kind", "run_id", "papers", *Outcome, "passed_on",
     "requests", "retries", "cost_micros", "fields", "started_at", "committed_at",
 )  # fmt: skip
-_INSERT_RECORD = _insertion(
+_RECORD = Insertion(
     schema.record, "source_id", "paper_id", "batch_id", "outcome", "match", "retrieved_at", "error",
     "data",
 )  # fmt: skip
-_INSERT_IDENTIFIER = _insertion(
-    schema.identifier, "paper_id", "scheme", "value", "origin", "ordinal", ignoring="OR IGNORE"
+_IDENTIFIER = Insertion(
+    schema.identifier, "paper_id", "scheme", "value", "origin", "ordinal", ignoring="OR IGNORE "
 )
-_INSERT_MISS = _insertion(schema.lookup_miss, "paper_id", "source_id", "batch_id")
+_MISS = Insertion(schema.lookup_miss, "paper_id", "source_id", "batch_id")
 
 
 def _batch_row(
@@ -130,17 +120,15 @@ def _insert_records(
     connection: Connection, source: SourceRow, batch: Batch, batch_id: int, moment: str
 ) -> None:
     answers = [(id_, answer) for id_, answer in batch.answers.items() if answer is not None]
-    if answers:
-        rows = [_record_row(source.id, id_, batch_id, answer, moment) for id_, answer in answers]
-        connection.exec_driver_sql(_INSERT_RECORD, rows)
+    rows = [_record_row(source.id, id_, batch_id, answer, moment) for id_, answer in answers]
+    _RECORD.insert(connection, rows)
     identifiers = [
         (paper_id, scheme, value, source.name, 0)
         for paper_id, answer in answers
         if answer.record is not None
         for scheme, value in answer.record.identifiers.items()
     ]
-    if identifiers:
-        connection.exec_driver_sql(_INSERT_IDENTIFIER, identifiers)
+    _IDENTIFIER.insert(connection, identifiers)
 
 
 def _record_row(
@@ -160,9 +148,7 @@ def _data(answer: Answer) -> str | None:
 
 def _insert_misses(connection: Connection, source: SourceRow, batch: Batch, batch_id: int) -> None:
     missed = [paper_id for paper_id, answer in batch.answers.items() if answer is None]
-    if missed:
-        rows = [(paper_id, source.id, batch_id) for paper_id in missed]
-        connection.exec_driver_sql(_INSERT_MISS, rows)
+    _MISS.insert(connection, [(paper_id, source.id, batch_id) for paper_id in missed])
 
 
 def _retire_reviewed(connection: Connection, source: SourceRow, batch: Batch, moment: str) -> None:

@@ -3,6 +3,8 @@
 A lane of a source reads its papers from one or more feeds. A feed walks once along something that
 only grows (positions of papers, committed batches), one bounded window at a time, so that no
 question takes long however large the session is, and nothing about pending work is kept in memory.
+It begins where the source came to last, and what lies before comes later: of what is done a resume
+has nothing to pass by before it can go on.
 """
 
 from __future__ import annotations
@@ -42,20 +44,29 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 class Feed:
     """One walk along the papers of a lane.
 
-    ``pending`` selects the papers of a window, ``last`` the last place that there is by now.
+    ``pending`` selects the papers of a window, ``first`` the place after which to begin (none: the
+    beginning), ``last`` the last place that there is by now.
     """
 
     def __init__(
-        self, lane: Lane, *, pending: TextClause, last: TextClause, window: int, of: int = 0
+        self,
+        lane: Lane,
+        *,
+        pending: TextClause,
+        first: TextClause,
+        last: TextClause,
+        window: int,
+        of: int = 0,
     ) -> None:
         self._pending = pending
+        self._first = first
         self._last = last
         self._window = window
-        self._cursor = -1
-        self._of = {"session": lane.session_id, "of": of}
+        self._ahead = _Stretch()
+        self._behind: _Stretch | None = None
+        self._of = {"session": lane.session_id, "source": lane.source_id, "of": of}
         self._parameters = {
             **self._of,
-            "source": lane.source_id,
             "schemes": lane.schemes or ("",),
             "origins": lane.origins,
             "waits": lane.waits,
@@ -64,13 +75,36 @@ class Feed:
 
     def step(self, connection: Connection) -> list[int] | None:
         """Return the ids of the next window's pending papers, None at the present end."""
+        if self._behind is None:
+            begin = connection.execute(self._first, self._of).scalar()
+            self._behind = _Stretch(upto=-1 if begin is None else begin)
+            self._ahead.after = self._behind.upto
         last = connection.execute(self._last, self._of).scalar()
-        if last is None or self._cursor >= last:
-            return None
-        window = {"after": self._cursor, "upto": min(self._cursor + self._window, last)}
-        found = list(connection.scalars(self._pending, {**self._parameters, **window}))
-        self._cursor = window["upto"]
-        return found
+        self._ahead.upto = -1 if last is None else last
+        for stretch in (self._ahead, self._behind):
+            if stretch.after < stretch.upto:
+                window = stretch.pass_by(self._window)
+                return list(connection.scalars(self._pending, {**self._parameters, **window}))
+        return None
+
+
+class _Stretch(msgspec.Struct):
+    """Places that a walk has still to pass by: those after one, up to and with another."""
+
+    after: int = -1
+    upto: int = -1
+
+    def pass_by(self, most: int) -> dict[str, int]:
+        """Pass by the next places; return where they begin and end."""
+        window = {"after": self.after, "upto": min(self.after + most, self.upto)}
+        self.after = window["upto"]
+        return window
+
+
+_LAST_ANSWERED = (
+    "SELECT r.paper_id FROM record r WHERE r.batch_id ="
+    " (SELECT id FROM batch WHERE source_id = :source ORDER BY number DESC LIMIT 1)"
+)
 
 
 def _position_feed(lane: Lane) -> Feed:
@@ -81,8 +115,9 @@ def _position_feed(lane: Lane) -> Feed:
         lane,
         "ORDER BY p.position",
     )
+    first = text(f"SELECT max(position) FROM paper WHERE id IN ({_LAST_ANSWERED})")  # noqa: S608
     last = text("SELECT max(position) FROM paper WHERE session_id = :session")
-    return Feed(lane, pending=pending, last=last, window=POSITIONS)
+    return Feed(lane, pending=pending, first=first, last=last, window=POSITIONS)
 
 
 def _batch_feed(lane: Lane, of: int, table: str) -> Feed:
@@ -94,8 +129,12 @@ def _batch_feed(lane: Lane, of: int, table: str) -> Feed:
         lane,
         "ORDER BY b.number, p.position",
     )
+    first = text(
+        f"SELECT max(b.number) FROM {table} t CROSS JOIN batch b ON b.id = t.batch_id"  # noqa: S608
+        f" WHERE t.source_id = :of AND t.paper_id IN ({_LAST_ANSWERED})"
+    )
     last = text("SELECT max(number) FROM batch WHERE source_id = :of")
-    return Feed(lane, pending=pending, last=last, window=BATCHES, of=of)
+    return Feed(lane, pending=pending, first=first, last=last, window=BATCHES, of=of)
 
 
 def feeds_of(lane: Lane) -> list[Feed]:

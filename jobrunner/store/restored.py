@@ -15,7 +15,7 @@ from jobrunner.store import schema
 from jobrunner.store.contents import StoredBatch, StoredPaper, StoredRecord
 from jobrunner.store.database import Database
 from jobrunner.store.rows import EventRow, SessionRow
-from jobrunner.store.sessions import INPUT, identifier_rows, paper_row
+from jobrunner.store.sessions import IDENTIFIER, INPUT, PAPER, identifier_rows, paper_row
 from jobrunner.store.sources import insert_source
 from jobrunner.store.writing import next_id, set_session, to_json, write_event
 
@@ -97,12 +97,17 @@ class Restoration:
         with self._database.write() as connection:
             first = next_id(connection, schema.paper)
             numbered = list(enumerate(papers, start=first))
-            rows: dict[Any, list[dict[str, Any]]] = {
-                schema.paper: [
+            PAPER.insert(
+                connection,
+                [
                     paper_row(item.paper, self._session_id, paper_id, item.stored.position)
                     for paper_id, item in numbered
                 ],
-                schema.identifier: [row for n, item in numbered for row in _identifiers(n, item)],
+            )
+            IDENTIFIER.insert(
+                connection, [row for n, item in numbered for row in _identifiers(n, item)]
+            )
+            rows: dict[Any, list[dict[str, Any]]] = {
                 schema.record: [
                     self._record(n, record)
                     for n, item in numbered
@@ -146,7 +151,7 @@ class Restoration:
             faults.point("restore.sealing")
 
 
-def _identifiers(paper_id: int, item: Restored) -> list[dict[str, object]]:
+def _identifiers(paper_id: int, item: Restored) -> list[tuple[object, ...]]:
     rows = identifier_rows(paper_id, item.paper.identifiers, INPUT)
     for source, identifiers in item.found.items():
         rows += identifier_rows(paper_id, identifiers, source)

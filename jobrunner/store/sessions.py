@@ -17,6 +17,7 @@ from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import Lease
 from jobrunner.store.sources import choose_sources, insert_source
 from jobrunner.store.writing import (
+    Insertion,
     fence,
     from_json,
     next_id,
@@ -94,51 +95,45 @@ def _insert_papers(
     connection: Connection, session_id: str, chunk: list[InputPaper], position: int
 ) -> None:
     first_id = next_id(connection, schema.paper)
-    rows = [
-        paper_row(paper, session_id, first_id + index, position + index)
-        for index, paper in enumerate(chunk)
-    ]
-    connection.execute(insert(schema.paper), rows)
-    identifiers = [
-        row
-        for index, paper in enumerate(chunk)
-        for row in identifier_rows(first_id + index, paper.identifiers, INPUT)
-    ]
-    if identifiers:
-        connection.execute(insert(schema.identifier), identifiers)
+    numbered = list(enumerate(chunk))
+    PAPER.insert(
+        connection,
+        [paper_row(paper, session_id, first_id + n, position + n) for n, paper in numbered],
+    )
+    IDENTIFIER.insert(
+        connection,
+        [
+            row
+            for n, paper in numbered
+            for row in identifier_rows(first_id + n, paper.identifiers, INPUT)
+        ],
+    )
+
+
+PAPER = Insertion(
+    schema.paper, "id", "session_id", "position", "key", "title", "authors", "year", "venue",
+    "unusable", "given",
+)  # fmt: skip
+IDENTIFIER = Insertion(schema.identifier, "paper_id", "scheme", "value", "origin", "ordinal")
 
 
 def identifier_rows(
     paper_id: int, identifiers: Identifiers, origin: str
-) -> list[dict[str, object]]:
-    """Return the rows of one origin's identifiers of a paper."""
+) -> list[tuple[object, ...]]:
+    """Return one origin's identifiers of a paper as rows of :data:`IDENTIFIER`."""
     return [
-        {
-            "paper_id": paper_id,
-            "scheme": scheme,
-            "value": value,
-            "origin": origin,
-            "ordinal": ordinal,
-        }
+        (paper_id, scheme, value, origin, ordinal)
         for scheme, values in identifiers.items()
         for ordinal, value in enumerate(dict.fromkeys(values))
     ]
 
 
-def paper_row(paper: InputPaper, session_id: str, row_id: int, position: int) -> dict[str, object]:
-    """Return the row of a paper at a position of a session."""
-    return {
-        "id": row_id,
-        "session_id": session_id,
-        "position": position,
-        "key": paper.key,
-        "title": paper.title,
-        "authors": to_json(paper.authors),
-        "year": paper.year,
-        "venue": paper.venue,
-        "unusable": paper.unusable,
-        "given": paper.given,
-    }
+def paper_row(paper: InputPaper, session_id: str, row_id: int, position: int) -> tuple[object, ...]:
+    """Return a paper at a position of a session as a row of :data:`PAPER`."""
+    return (
+        *(row_id, session_id, position, paper.key, paper.title, to_json(paper.authors)),
+        *(paper.year, paper.venue, paper.unusable, paper.given),
+    )
 
 
 def seal_session(

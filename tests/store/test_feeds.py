@@ -256,6 +256,31 @@ def test_one_step_covers_one_window_however_many_papers_there_are(desk: Desk) ->
     assert steps == [ids[:3], ids[3:6], ids[6:], None]
 
 
+def test_a_walk_begins_where_the_source_came_to_last_and_what_lies_before_comes_later(
+    desk: Desk,
+) -> None:
+    ids = desk.add([given_paper(position, DOI) for position in range(9)])
+    desk.commit(LATER, dict.fromkeys((ids[0], *ids[2:4]), found()))
+    [feed] = feeds_of(desk.lane("lookup"))
+    with desk.database.read() as connection:
+        steps = [feed.step(connection) for _ in range(5)]
+    assert steps == [ids[4:7], ids[7:], [ids[1]], [], None]
+
+
+def test_one_that_waits_begins_where_it_came_to_in_the_batches_of_the_other(desk: Desk) -> None:
+    ids = desk.add([given_paper(position, DOI) for position in range(9)])
+    for paper_id in ids[:8]:
+        desk.commit(EARLIER, {paper_id: found()})
+    desk.commit(LATER, dict.fromkeys((ids[0], *ids[2:5]), found()))
+    [feed] = feeds_of(desk.lane("lookup", waits=True))
+    with desk.database.read() as connection:
+        steps = [feed.step(connection) for _ in range(4)]
+        assert steps == [ids[5:8], [ids[1]], [], None]
+    desk.commit(EARLIER, {ids[8]: found()})
+    with desk.database.read() as connection:
+        assert feed.step(connection) == [ids[8]]
+
+
 def test_a_long_walk_without_a_find_is_broken_off_to_let_others_work(desk: Desk) -> None:
     positions = range(SMALL * WINDOWS + 1)
     ids = desk.add([given_paper(p, DOI if p == positions[-1] else {}) for p in positions])
