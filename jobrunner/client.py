@@ -6,7 +6,8 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from functools import cache
+from contextlib import AsyncExitStack
+from functools import cache, cached_property
 from types import TracebackType
 from typing import Self
 
@@ -58,22 +59,30 @@ class Client:
         self.sleep = sleep
         limits = service.limits
         self.pace = Pace(limits.requests_per_second, limits.concurrency, clock=clock, sleep=sleep)
-        headers = {
+        self._transport = transport
+        self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": user_agent,
             **service.headers,
         }
         check_address(service.name, service.base_url)
-        check_headers(service.name, headers)
-        self._http = httpx2.AsyncClient(
-            headers=headers,
+        check_headers(service.name, self._headers)
+        self._connections = AsyncExitStack()
+
+    @cached_property
+    def _http(self) -> httpx2.AsyncClient:
+        """What connects, made for the first request: a source in this process has none."""
+        client = httpx2.AsyncClient(
+            headers=self._headers,
             timeout=TIMEOUT,
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=60.0),
             verify=_certificates(),
-            transport=transport,
+            transport=self._transport,
             follow_redirects=False,
         )
+        self._connections.push_async_callback(client.aclose)
+        return client
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,7 +93,7 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._http.aclose()
+        await self._connections.aclose()
 
     def request(self, method: str, path: str, params: Params, body: object) -> httpx2.Request:
         """Build a request; ``path`` is already percent-encoded."""

@@ -23,8 +23,7 @@ from typing import Any
 from msgspec import Struct
 
 from jobrunner.errors import SettingsError
-from jobrunner.merging import Policy
-from jobrunner.policies import policy_of
+from jobrunner.policies import Policy, policy_of
 
 CONFIG = "JOBRUNNER_CONFIG"
 NAME = "jobrunner.toml"

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Struct, structs
 
 from jobrunner.errors import SessionError, SettingsError
-from jobrunner.merging import GIVEN, OF_A_VERSION, Policy, consolidate, given_of
+from jobrunner.merging import OF_A_VERSION, consolidate, given_of
 from jobrunner.papers import Match, Outcome, Record
+from jobrunner.policies import GIVEN, Policy
 from jobrunner.store.contents import StoredPaper, StoredRecord, find_papers
 from jobrunner.store.database import Database
 from jobrunner.unions import INPUT, View

@@ -16,12 +16,10 @@ from jobrunner.store.lease import remove_lock, session_directory, session_lock
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.runs import Lease, is_running, take_lease
 from jobrunner.store.sessions import (
-    UNFINISHED,
     add_papers,
     create_session,
     delete_session,
     get_session,
-    list_sessions,
     loading_sessions,
     new_id,
     seal_session,
@@ -29,15 +27,6 @@ from jobrunner.store.sessions import (
 
 RESERVATIONS = 10
 """How often an id is tried; each time somebody else would have to be quicker."""
-
-
-def unfinished_sessions(database: Database, sha256: str | None = None) -> list[SessionRow]:
-    """Return the sessions that have work left; with ``sha256`` only those of that input."""
-    return [
-        session
-        for session in list_sessions(database)
-        if session.status in UNFINISHED and sha256 in (None, session.input_sha256)
-    ]
 
 
 def _reserve(database: Database) -> Lease:

@@ -12,32 +12,12 @@ from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from jobrunner.evidence import is_preprint, is_preprint_venue
 from jobrunner.papers import Record
+from jobrunner.policies import DEFAULT, Policy
 from jobrunner.unions import INPUT, View, united_identifiers, united_links, united_relations
-
-
-class Policy(Struct, frozen=True, kw_only=True):
-    """Whose value is taken. A known value never gives way to a blank one, or a zero.
-
-    ``priority``: sources from the most trusted to the least; those that are not in it come after
-    all others, by name. ``fields``: another order for single fields, such as
-    ``{"abstract": ("semantic_scholar", "openalex")}``; sources left out follow in the general
-    order. ``given_first``: fields in which the paper as given comes before all sources, of those
-    that it can say something of (:data:`GIVEN`).
-    ``citations``: 'maximum', or 'priority' for the first source that counts any.
-    """
-
-    priority: tuple[str, ...] = ("openalex", "semantic_scholar", "crossref")
-    fields: dict[str, tuple[str, ...]] = {}
-    given_first: frozenset[str] = frozenset({"title", "abstract", "identifiers", "links"})
-    citations: str = "maximum"
-
-
-DEFAULT = Policy()
-
 
 ABSENT = Raw()
 """Stands for a JSON text that is not there."""
@@ -79,9 +59,6 @@ _GIVEN_NAMES = {
     "abstract": ("abstract", "Abstract", "summary"),
     "venue": ("venue", "journal", "booktitle", "conference"),
 }
-
-GIVEN = (*_GIVEN_NAMES, "year", "authors", "links", "identifiers")
-"""Fields of which the paper as given can say something too."""
 
 _MOST_AUTHORS = 10_000
 

@@ -1,4 +1,4 @@
-"""Policies of the consolidated view as users write them: TOML."""
+"""Policies of the consolidated view, as values and as users write them: TOML."""
 
 from __future__ import annotations
 
@@ -6,15 +6,38 @@ import tomllib
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from jobrunner.errors import SettingsError
-from jobrunner.merging import GIVEN, Policy
 from jobrunner.papers import Record
+
+GIVEN = ("title", "abstract", "venue", "year", "authors", "links", "identifiers")
+"""Fields of which the paper as given can say something too."""
 
 HINT = (
     'write it in TOML, such as: priority = ["crossref", "openalex"], citations = "maximum",'
     ' [fields] abstract = ["semantic_scholar"]'
 )
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """Whose value is taken. A known value never gives way to a blank one, or a zero.
+
+    ``priority``: sources from the most trusted to the least; those that are not in it come after
+    all others, by name. ``fields``: another order for single fields, such as
+    ``{"abstract": ("semantic_scholar", "openalex")}``; sources left out follow in the general
+    order. ``given_first``: fields in which the paper as given comes before all sources, of those
+    that it can say something of (:data:`GIVEN`).
+    ``citations``: 'maximum', or 'priority' for the first source that counts any.
+    """
+
+    priority: tuple[str, ...] = ("openalex", "semantic_scholar", "crossref")
+    fields: dict[str, tuple[str, ...]] = {}
+    given_first: frozenset[str] = frozenset({"title", "abstract", "identifiers", "links"})
+    citations: str = "maximum"
+
+
+DEFAULT = Policy()
 
 
 def read_policy(path: Path) -> Policy:

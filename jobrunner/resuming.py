@@ -1,4 +1,4 @@
-"""Before a resume: which session, whether its results would stay the same, what is new."""
+"""Before a resume: whether the session's results would stay the same, and what is new."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from jobrunner import faults
-from jobrunner.errors import InputError, Refused, SessionError
+from jobrunner.errors import InputError, Refused
 from jobrunner.files import sha256_of
 from jobrunner.inputs import InputPaper, open_input
-from jobrunner.intake import unfinished_sessions
 from jobrunner.matching import RULES
-from jobrunner.merging import Policy
+from jobrunner.policies import Policy
 from jobrunner.store.contents import iter_given
 from jobrunner.store.database import Database
 from jobrunner.store.progress import SourceProgress, read_progress
@@ -25,7 +24,6 @@ from jobrunner.store.runs import Lease, is_running, list_runs, reopen
 from jobrunner.store.sessions import (
     add_papers,
     get_session,
-    list_sessions,
     set_options,
     update_input,
 )
@@ -40,36 +38,6 @@ class InputState(StrEnum):
     CHANGED = "the file has changed"
     MISSING = "the file is gone"
     NO_FILE = "it came from standard input"
-
-
-def choose_session(
-    database: Database, session_id: str | None, *, unfinished: bool = False
-) -> SessionRow:
-    """Return the session of that id, or else the only one there is (with work left).
-
-    Raises :class:`SessionError` if there is none, or several to choose from.
-    """
-    if session_id is not None:
-        return get_session(database, session_id)
-    found = unfinished_sessions(database) if unfinished else list_sessions(database)
-    if len(found) == 1:
-        return found[0]
-    kind = "unfinished session" if unfinished else "session"
-    if not found:
-        raise SessionError(
-            f"there is no {kind} in {database.path}",
-            hint="start one with `jobrunner run INPUT`; see `jobrunner sessions list`",
-        )
-    ids = ", ".join(session.id for session in found)
-    raise SessionError(
-        f"there are {len(found)} {kind}s: {ids}", hint="name one of them, as the argument"
-    )
-
-
-def latest_session(database: Database, session_id: str | None) -> SessionRow:
-    """Return the session of that id, or else the newest one. Raises SessionError."""
-    found = list_sessions(database) if session_id is None else []
-    return found[-1] if found else choose_session(database, session_id)
 
 
 def check_fingerprint(session: SessionRow, *, allow_changes: bool) -> str | None:

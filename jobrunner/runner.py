@@ -89,7 +89,7 @@ def run_session(job: Job) -> Ending:
     """
     with run_log(session_directory(job.database.path, job.session.id) / "run.log"):
         start_run(job.database, job.lease)
-        _collect_garbage_seldom()
+        gc.freeze()  # what is loaded by now stays
         try:
             ending = asyncio.run(_run(job))
         except BaseException as error:
@@ -102,13 +102,6 @@ def run_session(job: Job) -> Ending:
         faults.point("run.ending")
         end_run(job.database, job.lease, status=ending.status, reason=ending.reason)
     return ending
-
-
-def _collect_garbage_seldom() -> None:
-    """Records are trees without cycles: looking for cycles in them took a tenth of the loop."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
 
 
 def _end_badly(job: Job, error: BaseException) -> None:

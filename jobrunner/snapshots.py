@@ -15,9 +15,10 @@ from jobrunner import __version__, clock, faults
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
 from jobrunner.leftovers import delete_old_snapshots
-from jobrunner.merging import ABSENT, Parts, Policy, consolidate, given_of
+from jobrunner.merging import ABSENT, Parts, consolidate, given_of
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
+from jobrunner.policies import Policy
 from jobrunner.store.contents import (
     StoredBatch,
     StoredPaper,
@@ -26,11 +27,16 @@ from jobrunner.store.contents import (
     iter_papers,
 )
 from jobrunner.store.database import Database
-from jobrunner.store.lease import session_directory
 from jobrunner.store.rows import EventRow, RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import Lease, find_runs
 from jobrunner.store.sessions import find_events, find_sessions
-from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, record_snapshot
+from jobrunner.store.snapshots import (
+    is_snapshot_owed,
+    list_snapshots,
+    newest_path,
+    record_snapshot,
+    snapshot_directory,
+)
 from jobrunner.store.sources import find_sources
 from jobrunner.store.writing import to_json
 from jobrunner.unions import View
@@ -38,21 +44,9 @@ from jobrunner.unions import View
 KEEP = 3
 """Snapshots that are kept; older ones are deleted when a new one is recorded."""
 
-NEWEST = "papers_enriched.json"
-
 
 class Cancelled(JobrunnerError):
     """The snapshot was given up halfway; the earlier ones are as they were."""
-
-
-def snapshot_directory(database: Database, session_id: str) -> Path:
-    """Return where the snapshots of a session are."""
-    return session_directory(database.path, session_id) / "snapshots"
-
-
-def newest_path(database: Database, session_id: str) -> Path:
-    """Return where the newest snapshot of a session can always be read."""
-    return session_directory(database.path, session_id) / NEWEST
 
 
 def take_snapshot(

@@ -9,12 +9,11 @@ from jobrunner.comparing import differences
 from jobrunner.errors import DamageFound
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.outputs.document import Document
-from jobrunner.snapshots import newest_path
 from jobrunner.store.audit import check_database, check_session
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.runs import is_running
-from jobrunner.store.snapshots import list_snapshots
+from jobrunner.store.snapshots import list_snapshots, newest_path
 
 
 def verify_database(database: Database) -> list[str]:

@@ -22,7 +22,7 @@ from jobrunner.sources.registry import available
 
 LATE = (
     *("alembic.command", "anyio._backends._asyncio", "httpcore2", "pydantic.type_adapter"),
-    *("rich.live", "rich.table"),
+    *("rich.live", "rich.text"),
 )
 """What libraries import only when they need it, and that takes long."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from jobrunner.config import Config, read_config
 from jobrunner.errors import SettingsError
-from jobrunner.merging import Policy
+from jobrunner.policies import Policy
 from jobrunner.settings import read_settings
 
 KNOWN = ("crossref", "openalex")

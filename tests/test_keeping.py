@@ -18,14 +18,19 @@ from jobrunner.intake import load_session
 from jobrunner.keeping import Keeper
 from jobrunner.matching import RULES
 from jobrunner.papers import Answer
-from jobrunner.snapshots import newest_path, snapshot_directory, write_snapshot
+from jobrunner.snapshots import write_snapshot
 from jobrunner.stopping import Stop
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.rows import Options, SnapshotRow
 from jobrunner.store.runs import start_run
 from jobrunner.store.sessions import list_events
-from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots
+from jobrunner.store.snapshots import (
+    is_snapshot_owed,
+    list_snapshots,
+    newest_path,
+    snapshot_directory,
+)
 from jobrunner.store.sources import list_sources
 
 HOUR_S = 3600.0

@@ -15,7 +15,8 @@ LAYERS = (
     {"cli", "__main__"},
     {
         *("runner", "workers", "lanes", "asking", "keeping", "stopping"),
-        *("intake", "resuming", "retrying", "restoring", "deleting", "status", "explaining"),
+        *("intake", "choosing", "resuming", "retrying", "restoring", "deleting"),
+        *("status", "explaining"),
         *("duplicates", "reviewing", "planning", "snapshots", "verifying", "comparing", "lost"),
         *("leftovers", "doctor", "settings", "config"),
     },

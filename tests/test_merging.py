@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobrunner import merging
-from jobrunner.merging import Policy
 from jobrunner.papers import Affiliation, Author, Link, Record, Relation
+from jobrunner.policies import DEFAULT, Policy
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -71,7 +71,7 @@ FULL = {
 
 
 def consolidate(
-    paper: Mapping[str, object], records: dict[str, Record], policy: Policy = merging.DEFAULT
+    paper: Mapping[str, object], records: dict[str, Record], policy: Policy = DEFAULT
 ) -> dict[str, Any]:
     """Return a view as whoever reads a snapshot sees it."""
     view: dict[str, Any] = msgspec.json.decode(

@@ -37,12 +37,13 @@ def snapshot(
     file only with --output, else from now on.
     """
     from jobrunner import resuming, snapshots
+    from jobrunner.choosing import choose_session
     from jobrunner.policies import read_policy
     from jobrunner.store.runs import take_lease
 
     rules = read_policy(policy) if policy else None
     database = open_db(db)
-    chosen = resuming.choose_session(database, session)
+    chosen = choose_session(database, session)
     if output is not None:
         count = snapshots.write_copy(database, chosen.id, output, rules)
         say(f"{counted(count, 'paper')} written")

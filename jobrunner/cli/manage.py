@@ -61,7 +61,7 @@ def show(
     db: Db = None,
 ) -> None:
     """Show a session's history: runs, sources, snapshots, warnings, in the order they came."""
-    from jobrunner.resuming import latest_session
+    from jobrunner.choosing import latest_session
     from jobrunner.store.contents import list_unusable
     from jobrunner.store.runs import list_runs
     from jobrunner.store.sessions import list_events

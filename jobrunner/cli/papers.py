@@ -171,8 +171,8 @@ def duplicates(session: SessionArgument = None, as_json: AsJson = False, db: Db 
 
     They share an identifier, as given or as found. Nothing is dropped: this only reports.
     """
+    from jobrunner.choosing import latest_session
     from jobrunner.duplicates import find_duplicates
-    from jobrunner.resuming import latest_session
 
     database = open_db(db)
     found = find_duplicates(database, latest_session(database, session).id)
@@ -204,9 +204,9 @@ def explain(
     Every value that there is, where it came from, and why one was chosen; under another --policy
     too, without asking any source again.
     """
+    from jobrunner.choosing import latest_session
     from jobrunner.explaining import explain_paper
     from jobrunner.policies import read_policy
-    from jobrunner.resuming import latest_session
 
     database = open_db(db)
     chosen = latest_session(database, session)
@@ -263,7 +263,7 @@ def review(
     candidate, or "none", after "answer" in each line that you can decide, and read the file back
     with --answers. To change an answer, read back a file that has another one.
     """
-    from jobrunner.resuming import latest_session
+    from jobrunner.choosing import latest_session
     from jobrunner.reviewing import commit_answers, write_questions
     from jobrunner.store.runs import take_lease
 

@@ -9,15 +9,16 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
 import typer
 
 from jobrunner.errors import FileError, remedy
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 database: Path | None = None
 """The database named with --db: commands that are shown name it too."""
@@ -31,22 +32,19 @@ def say(text: str) -> None:
         typer.echo(plain(text), err=True)
 
 
-def show_talk(renderable: RenderableType) -> None:
-    """Print a table, say, on standard error as :func:`say` does."""
+def show_talk(table: Sequence[str]) -> None:
+    """Print a table on standard error as :func:`say` does."""
     with contextlib.suppress(OSError):
-        typer.echo(_rendered(renderable, sys.stderr), nl=False, err=True)
+        typer.echo(_shown(table), err=True)
 
 
-def show_fact(renderable: RenderableType) -> None:
+def show_fact(table: Sequence[str]) -> None:
     """Print a table on standard output."""
-    _write(_rendered(renderable, sys.stdout).removesuffix("\n"))
+    _write(_shown(table))
 
 
-def _rendered(renderable: RenderableType, stream: TextIO) -> str:
-    """Return what a console would print: where nobody listens, it would end the program."""
-    text = io.StringIO()
-    _console(text, like=stream).print(renderable)
-    return text.getvalue()
+def _shown(table: Sequence[str]) -> str:
+    return "\n".join((typer.style(table[0], bold=True), *table[1:]))
 
 
 def drop_output() -> None:
@@ -133,35 +131,19 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a console that takes no text for markup and breaks no lines when piped."""
-    stream = sys.stderr if stderr else sys.stdout
-    return _console(stream, like=stream)
+def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return a table line by line, headings first; ``columns`` are (heading, 'left' or 'right')."""
+    lines = [[heading for heading, _ in columns], *([plain(str(c)) for c in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = ["<" if side == "left" else ">" for _, side in columns]
+    return [
+        "  ".join(f"{c:{side}{width}}" for c, side, width in zip(line, sides, widths, strict=True))
+        for line in lines
+    ]
 
 
-def _console(file: TextIO, *, like: TextIO) -> Console:
-    from rich.console import Console
-
-    terminal = like.isatty()
-    return Console(
-        file=file,
-        force_terminal=terminal,
-        width=None if terminal else 200,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        soft_wrap=False,
-    )
-
-
-def table(columns: list[tuple[str, str]], rows: list[list[Any]]) -> RenderableType:
-    """Return a table; ``columns`` are (heading, 'left' or 'right')."""
-    from rich.table import Table
+def drawn(lines: Iterable[str]) -> RenderableType:
+    """Return lines for a live picture; no text in them is taken for markup."""
     from rich.text import Text
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, side in columns:
-        shown.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
-    for row in rows:
-        shown.add_row(*(Text(plain(str(cell))) for cell in row))
-    return shown
+    return Text("\n".join(map(plain, lines)))

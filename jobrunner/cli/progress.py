@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 import time
@@ -10,11 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from jobrunner.cli.printing import console, say, table
+from jobrunner.cli.printing import drawn, say, table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from jobrunner.store.progress import Progress, SourceProgress
 
 REFRESH_S = 0.5
@@ -36,8 +33,8 @@ COLUMNS = [
 ]
 
 
-def source_table(sources: tuple[SourceProgress, ...], *, live: bool) -> RenderableType:
-    """Return a line a source; rate and ETA only while it is ``live``."""
+def source_table(sources: tuple[SourceProgress, ...], *, live: bool) -> list[str]:
+    """Return a table of a line a source; rate and ETA only while it is ``live``."""
     return table(COLUMNS, [_cells(source, live=live) for source in sources])
 
 
@@ -118,14 +115,17 @@ def talking() -> Iterator[None]:
 
 async def show(read: Callable[[], Progress]) -> None:
     """Show progress on standard error until cancelled: live on a terminal, else line by line."""
+    import asyncio
+
     if not sys.stderr.isatty():
         while True:
             await asyncio.sleep(LINE_S)
             for source in read().sources:
                 say(line(source))
+    from rich.console import Console
     from rich.live import Live
 
-    with Live(console=console(stderr=True), transient=True, auto_refresh=False) as live:
+    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
         while True:
-            live.update(source_table(read().sources, live=True), refresh=True)
+            live.update(drawn(source_table(read().sources, live=True)), refresh=True)
             await asyncio.sleep(REFRESH_S)

@@ -113,8 +113,7 @@ def run(
     from jobrunner.inputs import open_input
     from jobrunner.intake import delete_abandoned, load_session
     from jobrunner.matching import RULES
-    from jobrunner.merging import DEFAULT
-    from jobrunner.policies import read_policy
+    from jobrunner.policies import DEFAULT, read_policy
     from jobrunner.store.rows import Options
 
     if new and resume_:
@@ -154,8 +153,8 @@ def run(
 
 def _unfinished(database: Database, path: Path) -> list[SessionRow]:
     """Return the unfinished sessions of an input."""
+    from jobrunner.choosing import unfinished_sessions
     from jobrunner.files import sha256_of
-    from jobrunner.intake import unfinished_sessions
 
     return unfinished_sessions(database, sha256_of(path)) if path.is_file() else []
 
@@ -228,10 +227,11 @@ def resume(
     stays).
     """
     from jobrunner import resuming
+    from jobrunner.choosing import choose_session
 
     start = Start(email, base_url, max_time, as_json=as_json)
     database = open_db(db)
-    chosen = resuming.choose_session(database, session, unfinished=True)
+    chosen = choose_session(database, session, unfinished=True)
     names = tuple(dict.fromkeys(source))
     path = Path(chosen.input_path) if chosen.input_path else None
     start.check(names or chosen.options.sources, output, path)
@@ -270,11 +270,12 @@ def retry(
     kept in the database.
     """
     from jobrunner import resuming, retrying
+    from jobrunner.choosing import choose_session
     from jobrunner.papers import Outcome
 
     start = Start(email, base_url, max_time, as_json=as_json)
     database = open_db(db)
-    chosen = resuming.choose_session(database, session)
+    chosen = choose_session(database, session)
     outcomes = [Outcome.NOT_FOUND] if not_found else []
     if failed or not not_found:
         outcomes.append(Outcome.FAILED)

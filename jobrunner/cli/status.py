@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
-from jobrunner.cli.printing import command, console, counted, fact, print_json, say, show_fact
+from jobrunner.cli.printing import command, counted, drawn, fact, print_json, say, show_fact
 from jobrunner.cli.progress import source_table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from jobrunner.status import Status
     from jobrunner.store.database import Database
     from jobrunner.store.rows import SessionRow
@@ -39,14 +37,13 @@ def status(
     Also whether a run is at work on it, and what to do next. Everything shown is counted from
     committed rows. Without SESSION it is the latest one.
     """
-    from jobrunner.resuming import latest_session
+    from jobrunner.choosing import latest_session
     from jobrunner.status import read_status
 
     database = open_db(db)
     chosen = latest_session(database, session)
     if watch and not as_json:
         _watch(database, chosen)
-        return
     found = read_status(database, chosen, fields=as_json)
     if as_json:
         print_json(found)
@@ -121,27 +118,13 @@ def tell_next(found: Status) -> None:
 
 
 def _watch(database: Database, session: SessionRow) -> None:
+    """Draw how far a session is until its run ends."""
     from rich.live import Live
 
     from jobrunner.status import read_status
 
-    with Live(console=console(), auto_refresh=False) as live:
-        while True:
-            found = read_status(database, session)
-            live.update(_picture(found), refresh=True)
-            if found.state != "running":
-                return
+    with Live(transient=True, auto_refresh=False) as live:
+        while (found := read_status(database, session)).state == "running":
+            table = source_table(found.sources, live=True)
+            live.update(drawn([*headline(found), *table, *details(found)]), refresh=True)
             time.sleep(EVERY_S)
-
-
-def _picture(found: Status) -> RenderableType:
-    from rich.console import Group
-    from rich.text import Text
-
-    from jobrunner.cli.printing import plain
-
-    return Group(
-        *(Text(plain(line)) for line in headline(found)),
-        source_table(found.sources, live=found.state == "running"),
-        *(Text(plain(line)) for line in details(found)),
-    )

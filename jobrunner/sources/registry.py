@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
@@ -15,8 +16,9 @@ GROUP = "jobrunner.sources"
 NEEDED = ("name", "schemes", "after", "lookup_size", "search_size", "service", "lookup", "search")
 
 
-def available() -> dict[str, EntryPoint]:
-    """Return what can be opened, by name."""
+@cache
+def available() -> Mapping[str, EntryPoint]:
+    """Return what can be opened, by name; the files of all installed packages are read for it."""
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=_name)}
 
 

@@ -88,11 +88,8 @@ _RETIRED = text(
 )
 _LAST = text(
     """
-    SELECT papers - passed_on AS done, started_at, committed_at FROM batch
-    WHERE source_id = :source
-        AND run_id =
-            (SELECT run_id FROM batch WHERE source_id = :source ORDER BY number DESC LIMIT 1)
-    ORDER BY number DESC LIMIT :most
+    SELECT run_id, papers - passed_on AS done, started_at, committed_at FROM batch
+    WHERE source_id = :source ORDER BY number DESC LIMIT :most
     """
 )
 _FIELDS = text("SELECT fields FROM batch WHERE source_id = :source")
@@ -138,9 +135,10 @@ def _rate(connection: Connection, source: SourceRow) -> float | None:
     rows = connection.execute(_LAST, {"source": source.id, "most": RATE_BATCHES}).all()
     if not rows:
         return None
-    began = min(row.started_at for row in rows)
-    seconds = clock.seconds_between(began, rows[0].committed_at)
-    return sum(row.done for row in rows) / seconds if seconds > 0 else None
+    latest = [row for row in rows if row.run_id == rows[0].run_id]
+    began = min(row.started_at for row in latest)
+    seconds = clock.seconds_between(began, latest[0].committed_at)
+    return sum(row.done for row in latest) / seconds if seconds > 0 else None
 
 
 def _fields(connection: Connection, source: SourceRow) -> dict[str, int]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, insert, select, text
 
 from jobrunner import __version__, clock, faults
 from jobrunner.errors import SessionError
-from jobrunner.inputs.base import InputPaper
-from jobrunner.papers import Identifiers
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import EventRow, Options, SessionRow
@@ -27,6 +25,10 @@ from jobrunner.store.writing import (
     to_json,
     write_event,
 )
+
+if TYPE_CHECKING:
+    from jobrunner.inputs.base import InputPaper
+    from jobrunner.papers import Identifiers
 
 LOAD_CHUNK = 1000
 """Papers of one transaction while a session is loaded; it stays invisible until all are in."""

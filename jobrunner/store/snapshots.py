@@ -1,16 +1,34 @@
-"""Rows of snapshots, and whether one is owed: a question to the rows, never a remembered task."""
+"""Rows of snapshots, where their files are, and whether one is owed.
+
+That is a question to the rows, never a remembered task.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select, text
 
 from jobrunner.store import schema
 from jobrunner.store.database import Database
+from jobrunner.store.lease import session_directory
 from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.runs import Lease
 from jobrunner.store.writing import fence, write_event
 
+NEWEST = "papers_enriched.json"
+
 _COLUMNS = tuple(schema.snapshot.c[name] for name in SnapshotRow.__struct_fields__)
+
+
+def snapshot_directory(database: Database, session_id: str) -> Path:
+    """Return where the snapshots of a session are."""
+    return session_directory(database.path, session_id) / "snapshots"
+
+
+def newest_path(database: Database, session_id: str) -> Path:
+    """Return where the newest snapshot of a session can always be read."""
+    return session_directory(database.path, session_id) / NEWEST
 
 
 def list_snapshots(database: Database, session_id: str) -> list[SnapshotRow]:

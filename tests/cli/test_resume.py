@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from jobrunner.choosing import choose_session
 from jobrunner.errors import SessionError
 from jobrunner.matching import RULES
-from jobrunner.resuming import choose_session, explain
+from jobrunner.resuming import explain
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.store.sessions import get_session, list_events
 from jobrunner.verifying import verify_session

@@ -19,12 +19,12 @@ from msgspec import Struct
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.outputs.document import Document
 from jobrunner.sample import Fault, LocalServer, OpenAlex, Reply
-from jobrunner.snapshots import newest_path, snapshot_directory, take_snapshot
+from jobrunner.snapshots import take_snapshot
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.runs import start_run, take_lease
 from jobrunner.store.sessions import list_events, list_sessions
-from jobrunner.store.snapshots import list_snapshots
+from jobrunner.store.snapshots import list_snapshots, newest_path, snapshot_directory
 from jobrunner.verifying import verify_file, verify_session
 
 from . import library

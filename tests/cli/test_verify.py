@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.snapshots import newest_path, take_snapshot, write_copy
+from jobrunner.snapshots import take_snapshot, write_copy
 from jobrunner.store.database import Database
 from jobrunner.store.runs import start_run, take_lease
 from jobrunner.store.sessions import list_sessions
+from jobrunner.store.snapshots import newest_path
 from jobrunner.verifying import verify_database, verify_session
 
 from . import library

@@ -20,8 +20,8 @@ from jobrunner.explaining import explain_paper
 from jobrunner.http import Client, Requests, RetryBudget, user_agent
 from jobrunner.intake import load_session
 from jobrunner.matching import RULES
-from jobrunner.merging import DEFAULT
 from jobrunner.papers import Outcome, Paper
+from jobrunner.policies import DEFAULT
 from jobrunner.restoring import restore
 from jobrunner.sample import Api, Crossref, OpenAlex, Request, SemanticScholar
 from jobrunner.snapshots import write_copy

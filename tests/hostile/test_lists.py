@@ -14,8 +14,8 @@ from jobrunner.explaining import explain_paper
 from jobrunner.inputs import open_input
 from jobrunner.intake import load_session
 from jobrunner.matching import RULES
-from jobrunner.merging import DEFAULT
 from jobrunner.planning import Tally
+from jobrunner.policies import DEFAULT
 from jobrunner.restoring import restore
 from jobrunner.snapshots import write_copy
 from jobrunner.sources.base import SourceSettings

@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from jobrunner.errors import JobrunnerError
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
-from jobrunner.snapshots import newest_path, snapshot_directory
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.sessions import list_sessions
-from jobrunner.store.snapshots import list_snapshots
+from jobrunner.store.snapshots import list_snapshots, newest_path, snapshot_directory
 from jobrunner.verifying import verify_session
 from tests.cli.running import Program, papers_of
 

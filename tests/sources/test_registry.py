@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
@@ -21,6 +22,13 @@ OURS = {
     "semantic_scholar": "jobrunner.sources.semantic_scholar:SemanticScholar",
     "crossref": "jobrunner.sources.crossref:Crossref",
 }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    available.cache_clear()
+    yield
+    available.cache_clear()
 
 
 def install(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:

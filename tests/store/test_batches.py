@@ -25,7 +25,7 @@ from jobrunner.store.batches import Batch, commit_batch, retire_records
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.progress import SourceProgress, read_progress
 from jobrunner.store.rows import Options, SourceRow
-from jobrunner.store.runs import Lease, start_run, take_lease
+from jobrunner.store.runs import Lease, end_run, start_run, take_lease
 from jobrunner.store.sessions import add_papers, create_session, delete_session, seal_session
 from jobrunner.store.sources import list_sources
 
@@ -141,6 +141,23 @@ def test_every_commit_is_a_change_that_the_next_snapshot_owes(desk: Desk) -> Non
     desk.commit({1: FOUND})
     desk.commit({2: FOUND})
     assert desk.rows("SELECT revision FROM session") == [(2,)]
+
+
+def test_the_rate_is_that_of_the_latest_run(desk: Desk) -> None:
+    desk.commit({1: FOUND, 2: FOUND, 3: FOUND})
+    end_run(desk.database, desk.lease, status="interrupted", reason="signal SIGTERM")
+    start_run(desk.database, desk.lease)
+    desk.commit({4: FOUND})
+    desk.commit({5: FOUND, 6: MISSED})
+    took = {0: ("01:00:00", "01:00:01"), 1: ("02:00:00", "02:00:03"), 2: ("02:00:02", "02:00:04")}
+    with desk.database.write() as connection:
+        for number, times in took.items():
+            moments = (f"2026-11-24T{time}.000Z" for time in times)
+            connection.exec_driver_sql(
+                "UPDATE batch SET started_at = ?, committed_at = ? WHERE number = ?",
+                (*moments, number),
+            )
+    assert desk.progress().rate == 2 / 4
 
 
 # ---- all or nothing

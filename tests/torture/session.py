@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.sample import Served
-from jobrunner.snapshots import NEWEST
+from jobrunner.store.snapshots import NEWEST
 from tests.cli import library, trio
 from tests.cli.running import CHANGING, KEY, NOT_INHERITED
 

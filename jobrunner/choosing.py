@@ -1,0 +1,47 @@
+"""Which session a command means: the one that is named, or else the one that stands out."""
+
+from __future__ import annotations
+
+from jobrunner.errors import SessionError
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SessionRow
+from jobrunner.store.sessions import UNFINISHED, get_session, list_sessions
+
+
+def choose_session(
+    database: Database, session_id: str | None, *, unfinished: bool = False
+) -> SessionRow:
+    """Return the session of that id, or else the only one there is (with work left).
+
+    Raises :class:`SessionError` if there is none, or several to choose from.
+    """
+    if session_id is not None:
+        return get_session(database, session_id)
+    found = unfinished_sessions(database) if unfinished else list_sessions(database)
+    if len(found) == 1:
+        return found[0]
+    kind = "unfinished session" if unfinished else "session"
+    if not found:
+        raise SessionError(
+            f"there is no {kind} in {database.path}",
+            hint="start one with `jobrunner run INPUT`; see `jobrunner sessions list`",
+        )
+    ids = ", ".join(session.id for session in found)
+    raise SessionError(
+        f"there are {len(found)} {kind}s: {ids}", hint="name one of them, as the argument"
+    )
+
+
+def latest_session(database: Database, session_id: str | None) -> SessionRow:
+    """Return the session of that id, or else the newest one. Raises SessionError."""
+    found = list_sessions(database) if session_id is None else []
+    return found[-1] if found else choose_session(database, session_id)
+
+
+def unfinished_sessions(database: Database, sha256: str | None = None) -> list[SessionRow]:
+    """Return the sessions that have work left; with ``sha256`` only those of that input."""
+    return [
+        session
+        for session in list_sessions(database)
+        if session.status in UNFINISHED and sha256 in (None, session.input_sha256)
+    ]

@@ -1,0 +1,61 @@
+"""What a command loads: libraries that it does not use would be most of the time it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from . import library
+from .running import Program, install_source, load
+
+NETWORK = {"anyio", "certifi", "h11", "httpcore2", "truststore"}
+"""What connects to a service."""
+
+SELDOM = {"alembic", "sqlalchemy.orm", "sqlalchemy.ext"}
+"""Alembic is for upgrades, the rest of SQLAlchemy for nothing."""
+
+HEAVY = NETWORK | SELDOM | {"httpx2", "rapidfuzz", "rich", "tenacity"}
+
+WORK = {
+    f"jobrunner.{name}"
+    for name in ("http", "inputs", "intake", "matching", "merging", "runner", "snapshots")
+}
+"""Ours, which only a run needs, with the libraries that they use."""
+
+
+def loaded(program: Program, *arguments: object) -> set[str]:
+    """Run the program to its end; return what it imported, packages as well as modules."""
+    program.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    told = program.run(*arguments).stderr.splitlines()
+    del program.environment["PYTHONPROFILEIMPORTTIME"]
+    return {line.rpartition("|")[2].strip() for line in told if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize("command", ["", "run", "status", "sessions list", "db upgrade"])
+def test_help_needs_nothing_but_the_command_line(program: Program, command: str) -> None:
+    modules = loaded(program, *command.split(), "--help")
+    assert "typer" in modules
+    assert modules & (HEAVY | WORK | {"asyncio", "msgspec", "sqlalchemy"}) == set()
+
+
+@pytest.mark.parametrize("command", ["status", "status --json", "sessions list"])
+def test_who_only_looks_loads_nothing_that_works(program: Program, command: str) -> None:
+    load(program, library.papers(lookups=2, searches=0))
+    modules = loaded(program, *command.split())
+    assert "sqlalchemy" in modules
+    assert modules & (HEAVY | WORK) == set()
+
+
+def test_a_run_loads_what_connects_at_the_first_request_alone(tmp_path: Path) -> None:
+    program = Program(tmp_path / "work")
+    install_source(program, "mine")
+    papers = program.input(library.papers(lookups=2, searches=0))
+    modules = loaded(program, "run", papers, "--source", "mine")
+    assert "jobrunner.http" in modules
+    assert modules & (NETWORK | SELDOM | {"rich"}) == set()
+
+
+def test_a_request_needs_what_connects(program: Program) -> None:
+    papers = program.input(library.papers(lookups=2, searches=0))
+    assert {"anyio", "httpcore2"} <= loaded(program, "run", papers)
