@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jobrunner.errors import StoreError
-from jobrunner.store.database import APPLICATION_ID, connect, translated
+from jobrunner.store.database import APPLICATION_ID, connect
 from jobrunner.store.migrate import current_revision, make, upgrade
 from jobrunner.store.schema import HEAD
+from jobrunner.store.translating import translated
 
 
 def read_revision(path: Path) -> str | None:
