@@ -24,8 +24,14 @@ class Found(NamedTuple):
 
 
 def measure(setting: Setting) -> None:
-    """Time them in turns, so that what disturbs one disturbs all."""
-    papers = setting.papers(setting.few)
+    """Run few papers several times, and many once: what is measured so takes longer than noise."""
+    _beside_the_floor(setting, setting.few, setting.rounds)
+    _beside_the_floor(setting, setting.many, 1)
+
+
+def _beside_the_floor(setting: Setting, count: int, rounds: int) -> None:
+    """Time all in turns, so that what disturbs one disturbs all."""
+    papers = setting.papers(count)
     module = [sys.executable, "-m"]
     contenders: dict[str, list[object]] = {
         "floor": [*module, "benchmarks.speed.floor", papers, "."],
@@ -34,11 +40,11 @@ def measure(setting: Setting) -> None:
         "jobrunner": run(papers),
     }
     found: dict[str, list[Found]] = {name: [] for name in contenders}
-    for _ in range(setting.rounds):
+    for _ in range(rounds):
         for name, command in contenders.items():
             found[name].append(_once(setting, command))
     table(
-        f"whole run, {setting.few} papers, medians of {setting.rounds}",
+        f"whole run, {count} papers, medians of {rounds}",
         ("", "wall s", "CPU s", "peak MB", "x floor", "x floor CPU", "state MB", "x records"),
         [_row(name, runs, found["floor"]) for name, runs in found.items()],
     )
