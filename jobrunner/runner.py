@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -43,6 +44,10 @@ Companion = Callable[[], Coroutine[None, None, None]]
 
 COMPLETED, WITH_FAILURES, STOPPED = 0, 3, 75
 """Exit codes; 75 (EX_TEMPFAIL of sysexits.h) tells schedulers to start it again."""
+
+SWITCH_S = 0.001
+"""Seconds for which a thread that writes a snapshot keeps the loop waiting. A commit waits for its
+turn several times, and Python's own 5 ms added up."""
 
 _NEEDS_A_PERSON = (KeyRefused, BudgetSpent, TooManyFailures, SourceBroken)
 
@@ -90,6 +95,7 @@ def run_session(job: Job) -> Ending:
     with run_log(session_directory(job.database.path, job.session.id) / "run.log"):
         start_run(job.database, job.lease)
         gc.freeze()  # what is loaded by now stays
+        sys.setswitchinterval(SWITCH_S)
         try:
             ending = asyncio.run(_run(job))
         except BaseException as error:
