@@ -132,12 +132,22 @@ def plain(text: str) -> str:
 
 
 def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Return a table line by line, headings first; ``columns`` are (heading, 'left' or 'right')."""
-    lines = [[heading for heading, _ in columns], *([plain(str(c)) for c in row] for row in rows)]
+    """Return a table line by line, headings first; ``columns`` are (heading, 'left' or 'right').
+
+    A column in which no row says anything is left out.
+    """
+    cells = [[plain(str(cell)) for cell in row] for row in rows]
+    used = [place for place, _ in enumerate(columns) if any(row[place] for row in cells)]
+    lines = [
+        [columns[place][0] for place in used],
+        *([row[place] for place in used] for row in cells),
+    ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    sides = ["<" if side == "left" else ">" for _, side in columns]
+    sides = ["<" if columns[place][1] == "left" else ">" for place in used]
     return [
-        "  ".join(f"{c:{side}{width}}" for c, side, width in zip(line, sides, widths, strict=True))
+        "  ".join(
+            f"{c:{side}{width}}" for c, side, width in zip(line, sides, widths, strict=True)
+        ).rstrip()
         for line in lines
     ]
 

@@ -220,6 +220,12 @@ def test_a_dead_run_has_neither_rate_nor_eta(dead: Work) -> None:
     assert (source.rate, source.eta_seconds) == (None, None)
 
 
+def test_a_column_in_which_nothing_stands_is_not_shown(running: Work, dead: Work) -> None:
+    at_work, at_rest = (w.program.run("status").stdout.splitlines()[2] for w in (running, dead))
+    assert at_work.split()[-2:] == ["rate", "ETA"]
+    assert at_rest.split()[-1] == "cost"
+
+
 def test_json_has_every_fact_by_name(program: Program, session: str) -> None:
     found = program.json("status", session[:8])
     assert list(found) == list(Status.__struct_fields__)
