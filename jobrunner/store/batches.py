@@ -80,7 +80,7 @@ _RECORD = Insertion(
     "data",
 )  # fmt: skip
 _IDENTIFIER = Insertion(
-    schema.identifier, "paper_id", "scheme", "value", "origin", "ordinal", ignoring="OR IGNORE "
+    schema.identifier, "paper_id", "scheme", "value", "origin", "ordinal", verb="INSERT OR IGNORE"
 )
 _MISS = Insertion(schema.lookup_miss, "paper_id", "source_id", "batch_id")
 

@@ -72,9 +72,9 @@ class Insertion:
     that SQLAlchemy builds costs more than what SQLite does.
     """
 
-    def __init__(self, table: Table, *names: str, ignoring: str = "") -> None:
+    def __init__(self, table: Table, *names: str, verb: str = "INSERT") -> None:
         assert set(names) <= set(table.columns.keys())  # noqa: S101 - a slip of the pen
-        self._head = f"INSERT {ignoring}INTO {table.name} ({', '.join(names)}) VALUES "  # noqa: S608
+        self._head = f"{verb} INTO {table.name} ({', '.join(names)}) VALUES "
         self._place = f"({', '.join('?' * len(names))})"
         self._statements: dict[int, str] = {}
 
