@@ -240,7 +240,7 @@ def test_kills_at_random_moments_of_upgrades_lose_nothing(newer: Program, old: P
     for _ in range(60):
         old.database.write_bytes(original)
         child = newer.start("status")
-        time.sleep(chance.uniform(0.2, 1.6))
+        time.sleep(chance.uniform(0.1, 0.5))
         child.kill()
         child.communicate()
         kills += was_killed(child.returncode)

@@ -169,5 +169,5 @@ def test_a_loss_is_found_if_sqlite_does_not_sync_each_commit(
     pragma, log = f"PRAGMA synchronous={mode}", place / "weak.log"
     recording = record_commands(program, recorder, log, [(RUN, "")], pragma=pragma)
     tried = try_all(recording, recording.cuts(1, extra=0)[::4], worst)
-    lost = [loss for loss in tried.losses if re.search("no jobrunner database|is lost", loss)]
-    assert len(lost) > tried.states["Lost"] // 3
+    lost = {loss.partition(",")[0] for loss in tried.losses}  # the cuts after which something is
+    assert len(lost) > tried.states["Lost"] // 4
