@@ -105,7 +105,7 @@ def assert_memory_is_told(
     program.prefix = ()
     if child.returncode in (1, 75):
         assert "Traceback" not in err
-        assert "bug" not in err
+        assert "bug" not in err, err
     if child.returncode == 1:
         assert "error: " in err
     assert child.returncode in (0, 1, 75, PYTHON_DIED) or child.returncode < 0, err
