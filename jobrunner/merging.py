@@ -19,17 +19,17 @@ from jobrunner.papers import Record
 from jobrunner.policies import DEFAULT, Policy
 from jobrunner.unions import INPUT, View, united_identifiers, united_links, united_relations
 
-ABSENT = Raw()
-"""Stands for a JSON text that is not there."""
-
 
 class Parts(Record, frozen=True, kw_only=True):
-    """A stored record, of which a view takes some parts over whole: they are left as JSON text."""
+    """A stored record, of which a view takes some parts over whole: they are left as JSON text.
 
-    authors: Raw = ABSENT  # type: ignore[assignment]  # a record in all but this
-    citations_by_year: Raw = ABSENT  # type: ignore[assignment]
-    topics: Raw = ABSENT  # type: ignore[assignment]
-    funders: Raw = ABSENT  # type: ignore[assignment]
+    Parts that are not there are empty, as they are in a record.
+    """
+
+    authors: Raw = ()  # type: ignore[assignment]  # a record in all but this
+    citations_by_year: Raw = ()  # type: ignore[assignment]
+    topics: Raw = ()  # type: ignore[assignment]
+    funders: Raw = ()  # type: ignore[assignment]
 
 
 def given_of(text: str) -> dict[str, object]:
@@ -165,7 +165,7 @@ def _firsts(
             ordered = _order(name, said, policy)
         for source, values in ordered:
             value = values[index]
-            if value and value is not ABSENT:
+            if value:
                 view[name] = {"value": value, "source": source}
                 break
         else:
@@ -174,10 +174,6 @@ def _firsts(
             elif name in _COUNTS:
                 _put(view, name, _zero(index, ordered))
     return view
-
-
-def _says(value: object) -> bool:
-    return bool(value) and value is not ABSENT
 
 
 def _zero(index: int, said: Ranked[tuple[object, ...]]) -> View | None:
@@ -200,8 +196,7 @@ def _citations(ranked: Ranked[Record], policy: Policy) -> View | None:
 
 def _authors(given: Mapping[str, object], ranked: Ranked[Record], policy: Policy) -> View | None:
     """Take one source's list as a whole, a complete one before one that was cut."""
-    ordered = _order("authors", ranked, policy)
-    lists = [(source, record) for source, record in ordered if _says(record.authors)]
+    lists = [entry for entry in _order("authors", ranked, policy) if entry[1].authors]
     if not lists or "authors" in policy.given_first:
         names = [{"name": name} for name in _given_authors(given)]
         if names or not lists:

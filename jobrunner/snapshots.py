@@ -15,7 +15,7 @@ from jobrunner import __version__, clock, faults
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
 from jobrunner.leftovers import delete_old_snapshots
-from jobrunner.merging import ABSENT, Parts, consolidate, given_of
+from jobrunner.merging import Parts, consolidate, given_of
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
 from jobrunner.policies import Policy
@@ -238,7 +238,7 @@ def _record_entry(record: StoredRecord, *, named: bool = False) -> document.Reco
 
 
 def _raw(text: str | None) -> Raw:
-    return ABSENT if text is None else Raw(text.encode())
+    return document.ABSENT if text is None else Raw(text.encode())
 
 
 _PARTS = msgspec.json.Decoder(Parts)

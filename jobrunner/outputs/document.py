@@ -16,13 +16,15 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from jobrunner.errors import DamageFound, Refused
-from jobrunner.merging import ABSENT
 from jobrunner.unions import View
 
 FORMAT = "jobrunner-snapshot"
 VERSION = 1
 
 T = TypeVar("T", bound=Struct)
+
+ABSENT = Raw()
+"""Stands for a JSON text that is not there; left out when it is written."""
 
 
 class RecordEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
