@@ -136,20 +136,14 @@ def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]]) 
 
     A column in which no row says anything is left out.
     """
-    cells = [[plain(str(cell)) for cell in row] for row in rows]
-    used = [place for place, _ in enumerate(columns) if any(row[place] for row in cells)]
-    lines = [
-        [columns[place][0] for place in used],
-        *([row[place] for place in used] for row in cells),
-    ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    sides = ["<" if columns[place][1] == "left" else ">" for place in used]
-    return [
-        "  ".join(
-            f"{c:{side}{width}}" for c, side, width in zip(line, sides, widths, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
+    padded = []
+    for place, (heading, side) in enumerate(columns):
+        cells = [plain(str(row[place])) for row in rows]
+        if any(cells):
+            width = max(map(len, (heading, *cells)))
+            pad = str.ljust if side == "left" else str.rjust
+            padded.append([pad(cell, width) for cell in (heading, *cells)])
+    return ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]
 
 
 def drawn(lines: Iterable[str]) -> RenderableType:
