@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.speed.output import encoded
 from benchmarks.speed.workload import BATCH, SOURCES, records_of
 
 Records = list[dict[str, Any]]
+T = TypeVar("T")
 
 
 def batches(papers: Path) -> list[tuple[str, int, int]]:
@@ -28,10 +29,15 @@ def answers(source: str, first: int, end: int) -> Records:
     return records_of(source, range(first, end))
 
 
+def by_source(of_batches: Sequence[T]) -> list[Sequence[T]]:
+    """Return what belongs to the batches of each source, from all in the order of the batches."""
+    each = len(of_batches) // len(SOURCES)
+    return [of_batches[start : start + each] for start in range(0, len(of_batches), each)]
+
+
 def by_paper(answered: Sequence[Records]) -> Iterator[bytes]:
     """Yield the records of each paper, from the answers in the order of the batches."""
-    each = len(answered) // len(SOURCES)
-    return joined(answered[start : start + each] for start in range(0, len(answered), each))
+    return joined(by_source(answered))
 
 
 def joined(sources: Iterable[Iterable[Records]]) -> Iterator[bytes]:

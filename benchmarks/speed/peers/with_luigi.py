@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import luigi
 import orjson
 
 from benchmarks.speed.output import write
-from benchmarks.speed.peers.batches import Records, answers, batches, joined
-from benchmarks.speed.workload import SOURCES
+from benchmarks.speed.peers.batches import Records, answers, batches, by_source, joined
 
 
 class Enrich(luigi.Task):
@@ -58,12 +57,11 @@ class Consolidate(luigi.Task):
 
     def run(self) -> None:
         """Read the batches of all sources side by side."""
-        tasks = self.requires()
-        sources = [_read([task for task in tasks if task.source == name]) for name in SOURCES]
+        sources = map(_read, by_source(self.requires()))
         write(Path(self.output().path), Path(self.papers), joined(sources))
 
 
-def _read(tasks: list[Enrich]) -> Iterator[Records]:
+def _read(tasks: Sequence[Enrich]) -> Iterator[Records]:
     for task in tasks:
         with task.output().open() as file:
             yield [orjson.loads(line) for line in file]

@@ -15,8 +15,7 @@ from redun import File, Scheduler, task
 from redun.config import Config
 
 from benchmarks.speed.output import write
-from benchmarks.speed.peers.batches import Records, answers, batches, joined
-from benchmarks.speed.workload import SOURCES
+from benchmarks.speed.peers.batches import Records, answers, batches, by_source, joined
 
 redun_namespace = "benchmark"
 
@@ -34,10 +33,7 @@ def enrich(directory: str, source: str, first: int, end: int) -> File:
 @task()
 def output(papers: str, path: str, answered: list[File]) -> File:
     """Read the batches of all sources side by side."""
-    each = len(answered) // len(SOURCES)
-    starts = range(0, len(answered), each)
-    sources = [_read(answered[start : start + each]) for start in starts]
-    write(Path(path), Path(papers), joined(sources))
+    write(Path(path), Path(papers), joined(map(_read, by_source(answered))))
     return File(path)
 
 
