@@ -114,20 +114,21 @@ def _space(directory: Path) -> tuple[str, str]:
 
 
 def _migrations(database: Path) -> tuple[str, str]:
-    if not database.exists():
-        return "ok", f"{database} does not exist yet; it will be made at {HEAD}"
-    revision = read_revision(database)
+    revision = _revision(database)
+    if revision is None:
+        return "ok", f"{database} has no tables yet; they will be made at {HEAD}"
     if revision == HEAD:
         return "ok", f"the schema is at {HEAD}"
-    if revision is not None and revision > HEAD:
+    if revision > HEAD:
         return "problem", f"the schema is at {revision}: upgrade jobrunner, which knows {HEAD}"
     return "warning", f"the schema is at {revision}; it is upgraded to {HEAD} when it is opened"
 
 
 def _integrity(database: Path) -> tuple[str, str]:
-    if not database.exists():
+    revision = _revision(database)
+    if revision is None:
         return "ok", "nothing to check"
-    if read_revision(database) != HEAD:
+    if revision != HEAD:
         return "warning", f"not checked: its schema is not at {HEAD}"
     opened = open_database(database)
     try:
@@ -135,6 +136,10 @@ def _integrity(database: Path) -> tuple[str, str]:
     finally:
         opened.close()
     return ("damage", "; ".join(found)) if found else ("ok", "its pages and references are whole")
+
+
+def _revision(database: Path) -> str | None:
+    return read_revision(database) if database.exists() else None
 
 
 def _keys(sources: Iterable[str], settings: Settings) -> list[Check]:

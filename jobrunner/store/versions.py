@@ -12,7 +12,7 @@ from jobrunner.errors import StoreError
 from jobrunner.store.database import APPLICATION_ID, connect
 from jobrunner.store.migrate import current_revision, make, upgrade
 from jobrunner.store.schema import HEAD
-from jobrunner.store.translating import translated
+from jobrunner.store.translating import code_of, translated
 
 
 def read_revision(path: Path) -> str | None:
@@ -20,12 +20,21 @@ def read_revision(path: Path) -> str | None:
     if not path.is_file():
         raise StoreError(f"there is no database at {path}", hint="name one with --db")
     with translated(path):
-        address = f"file:{quote(os.fsencode(path.resolve()))}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True)) as connection:
-            owner = connection.execute("PRAGMA application_id").fetchone()[0]
-            if owner != APPLICATION_ID and path.stat().st_size:
-                raise StoreError(f"{path} is not a jobrunner database", hint="name another: --db")
-            return current_revision(connection)
+        try:
+            return _revision_of(path, "ro")
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_READONLY:
+                raise
+        return _revision_of(path, "rw")  # a kill left a journal, which only a writer rolls back
+
+
+def _revision_of(path: Path, mode: str) -> str | None:
+    address = f"file:{quote(os.fsencode(path.resolve()))}?mode={mode}"
+    with closing(sqlite3.connect(address, uri=True)) as connection:
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        if owner != APPLICATION_ID and path.stat().st_size:
+            raise StoreError(f"{path} is not a jobrunner database", hint="name another: --db")
+        return current_revision(connection)
 
 
 def upgrade_database(path: Path) -> tuple[str | None, str, Path | None]:

@@ -120,7 +120,7 @@ class Program:
 
     def query(self, sql: str, *values: object) -> list[Any]:
         """Ask the database, reading only."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+        with closing(connect_ro(self.database)) as connection:
             return connection.execute(sql, values).fetchall()
 
 
@@ -167,8 +167,36 @@ def load(program: Program, papers: object, name: str = "papers.json") -> str:
 
 def rows_of(program: Program) -> list[str]:
     """Return every row of the database as SQL."""
-    with closing(sqlite3.connect(f"file:{program.database}?mode=ro", uri=True)) as connection:
+    with closing(connect_ro(program.database)) as connection:
         return list(connection.iterdump())
+
+
+def connect_ro(database: Path) -> sqlite3.Connection:
+    """Open a database for reading only.
+
+    A kill in the switch of a new database to the write-ahead log leaves a rollback journal, which
+    has to be rolled back first. Else nothing is written: a log that a kill leaves stays as it is.
+    """
+    if database.with_name(f"{database.name}-journal").exists():
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_schema")
+    return sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+
+
+def leave_a_journal(database: Path) -> None:
+    """Be killed when the file is changed but not committed, its write-ahead log not yet in use."""
+    subprocess.run([sys.executable, "-c", _KILLED, database], check=False)
+
+
+_KILLED = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA journal_mode = DELETE")
+connection.execute("PRAGMA synchronous = OFF")  # without it a journal counts only once it is synced
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("CREATE TABLE unfinished (id)")
+os.kill(os.getpid(), 9)
+"""
 
 
 def change(program: Program, sql: str, *values: object) -> None:

@@ -23,7 +23,16 @@ from jobrunner.store.schema import HEAD
 from jobrunner.store.writing import add_event
 
 from . import library
-from .running import KEY, Program, change, damage_a_page, load, opened, spoil_an_index
+from .running import (
+    KEY,
+    Program,
+    change,
+    damage_a_page,
+    leave_a_journal,
+    load,
+    opened,
+    spoil_an_index,
+)
 
 # ---- help and version
 
@@ -162,6 +171,25 @@ def test_the_revision_of_a_database_is_told(program: Program) -> None:
 def test_a_database_of_this_version_needs_no_upgrade(program: Program) -> None:
     load(program, [library.by_doi(1)])
     assert program.call("db", "upgrade").stdout == f".jobrunner/state.db: {HEAD}, nothing to do\n"
+
+
+@pytest.mark.parametrize("command", ["db current", "db upgrade", "doctor", "status"])
+def test_what_a_kill_before_the_first_commit_left_is_rolled_back(
+    program: Program, command: str
+) -> None:
+    load(program, [library.by_doi(1)])
+    leave_a_journal(program.database)
+    program.call(*command.split())
+    tables = program.query("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    assert ("session",) in tables
+    assert ("unfinished",) not in tables
+
+
+def test_the_doctor_has_nothing_against_a_database_without_tables(program: Program) -> None:
+    program.database.parent.mkdir()
+    program.database.touch()
+    found = verdicts(program.call("doctor").stdout)
+    assert (found["migrations"], found["database"]) == ("ok", "ok")
 
 
 # ---- databases that are refused

@@ -84,6 +84,7 @@ def old(request: pytest.FixtureRequest, program: Program) -> Program:
     with closing(sqlite3.connect(program.database)) as connection:
         script = (FIXTURES / f"schema_{request.param}.sql").read_text(encoding="utf-8")
         connection.executescript(script)
+        connection.execute("PRAGMA journal_mode = WAL")  # as every version has left it
     [(session,)] = program.query("SELECT id FROM session")
     shutil.copytree(FIXTURES / f"schema_{request.param}", place / session / "snapshots")
     change(program, "UPDATE session SET output = NULL")

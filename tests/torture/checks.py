@@ -23,6 +23,7 @@ from jobrunner.status import read_status
 from jobrunner.store.database import open_database
 from jobrunner.store.sessions import list_sessions
 from jobrunner.verifying import verify_session
+from tests.cli.running import connect_ro
 from tests.cli.trio import questions_in
 
 _PENDING = """
@@ -352,7 +353,7 @@ def leftovers(directory: Path, state: State) -> Iterator[str]:
 
 def rows_left(database: Path) -> dict[str, int]:
     """Return the tables that hold rows, with how many; that of the schema's version apart."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+    with closing(connect_ro(database)) as connection:
         names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'alembic_version'"
         counts = {
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -18,7 +17,7 @@ from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.sample import Served
 from jobrunner.store.snapshots import NEWEST
 from tests.cli import library, trio
-from tests.cli.running import CHANGING, KEY, NOT_INHERITED
+from tests.cli.running import CHANGING, KEY, NOT_INHERITED, connect_ro
 
 from . import mutations
 from .checks import State, asked_again, leftovers, look, lost, not_restored, rows_left
@@ -346,7 +345,7 @@ class Session:
 
     def _runs_of(self, pid: int) -> list[str | None]:
         database = self.directory / ".jobrunner" / "state.db"
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        with closing(connect_ro(database)) as connection:
             rows = connection.execute("SELECT ending FROM run WHERE pid = ? ORDER BY id", (pid,))
             return [ending for (ending,) in rows]
 
