@@ -15,6 +15,7 @@ from jobrunner.errors import (
     RequestRefused,
     SourceBroken,
     SourceUnavailable,
+    understood,
 )
 from jobrunner.http import Requests
 from jobrunner.papers import Answer, Outcome, Paper
@@ -163,7 +164,8 @@ async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
         raise
     except Exception as error:
         log.exception("%s: unexpected error", source.name)
-        raise SourceBroken(
-            f"{source.name}: unexpected {type(error).__name__}: {str(error)[:200]}",
+        told = understood(error) or JobrunnerError(
+            f"unexpected {type(error).__name__}: {str(error)[:200]}",
             hint="this is a bug: run.log of the session has its traceback",
-        ) from error
+        )
+        raise SourceBroken(f"{source.name}: {told}", hint=told.hint) from error

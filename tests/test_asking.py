@@ -36,7 +36,7 @@ class Touchy:
 
     def __init__(self, _settings: SourceSettings) -> None:
         self.culprits: Collection[int] = ()
-        self.error: SourceError = AnswerMalformed("touchy: half of the JSON")
+        self.error: Exception = AnswerMalformed("touchy: half of the JSON")
         self.asked: list[int] = []
 
     async def lookup(self, papers: Sequence[Paper], _requests: Requests) -> dict[int, Answer]:
@@ -132,6 +132,30 @@ def test_a_source_that_answers_no_search_of_a_batch_is_down(
     with pytest.raises(SourceUnavailable, match="HTTP 500, for each of 4 papers"):
         search_where(monkeypatch, source, range(4), answers)
     assert answers == {}
+
+
+# ---- a source that cannot go on
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TypeError("a slip"), "unexpected TypeError: a slip|this is a bug"),
+        (ImportError("failed to map segment"), "a part of the program cannot be loaded"),
+        (RuntimeError("can't start new thread"), "the system gives no more threads"),
+        (OSError(24, "Too many open files"), "Too many open files|raise the limit on open files"),
+    ],
+)
+def test_an_error_in_a_source_stops_it_and_is_told_as_what_it_is(
+    source: Touchy, error: Exception, said: str
+) -> None:
+    source.culprits, source.error = range(100), error
+    with pytest.raises(SourceBroken) as stopped:
+        ask(source)
+    what, _, hint = said.partition("|")
+    assert str(stopped.value).startswith(f"touchy: {what}")
+    assert (stopped.value.hint or "").startswith(hint)
+    assert ("bug" in hint) == ("bug" in str(stopped.value.hint))
 
 
 # ---- a source that keeps no contract
