@@ -42,6 +42,25 @@ UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
 T = TypeVar("T")
 
 
+def newest_whole(directory: Path) -> tuple[Path, list[str]]:
+    """Return the newest snapshot of a session that is whole, and what is wrong with newer ones.
+
+    ``directory`` is that of the session or of its snapshots. Raises DamageFound if none is whole,
+    FileError if one cannot be read.
+    """
+    found = [*directory.glob("[0-9]*.json"), *directory.glob("snapshots/[0-9]*.json")]
+    problems: list[str] = []
+    for path in sorted(found, key=lambda path: (len(path.stem), path.stem), reverse=True):
+        wrong, _ = verify_file(path)
+        if not wrong:
+            return path, problems
+        problems += wrong
+    raise DamageFound(
+        "; ".join(problems) or f"{directory} holds no snapshots",
+        hint="name the directory of a session, beside the database, or a snapshot's .json file",
+    )
+
+
 def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
     """Make the session of a snapshot again; what was committed after it is pending again.
 
@@ -52,7 +71,8 @@ def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
     problems, _ = verify_file(path)
     if problems:
         raise DamageFound(
-            "; ".join(problems), hint="use an older snapshot, from the same directory"
+            "; ".join(problems),
+            hint=f"name the directory instead, {path.parent}: its newest whole snapshot is taken",
         )
     with Document(path) as document:
         head = document.head

@@ -117,7 +117,12 @@ def _conclude(found: dict[str, list[str]], fine: str, hint: str, *, as_json: boo
 
 def restore(
     snapshot_: Annotated[
-        Path, typer.Argument(metavar="SNAPSHOT", help="A snapshot file, with its .sha256 beside it")
+        Path,
+        typer.Argument(
+            metavar="SNAPSHOT",
+            help="A snapshot file, with its .sha256 beside it, or the directory of a session: its"
+            " newest whole snapshot.",
+        ),
     ],
     db: Db = None,
 ) -> None:
@@ -125,10 +130,16 @@ def restore(
 
     The snapshot alone suffices. What was committed after the snapshot is pending again.
     """
+    from jobrunner.restoring import newest_whole
     from jobrunner.restoring import restore as restore_session
     from jobrunner.store.progress import read_progress
 
-    if not snapshot_.is_file():
+    if snapshot_.is_dir():
+        snapshot_, problems = newest_whole(snapshot_)
+        for problem in problems:
+            say(f"passed over: {problem}")
+        say(f"restoring {snapshot_}")
+    elif not snapshot_.is_file():
         raise JobrunnerError(f"{snapshot_}: no such file", hint="name a snapshot's .json file")
     database = open_db(db, create=True)
     session, missing = restore_session(database, snapshot_)

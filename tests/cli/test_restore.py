@@ -15,7 +15,7 @@ import pytest
 from msgspec import Struct
 
 from jobrunner.errors import DamageFound
-from jobrunner.files import write_sidecar, write_whole
+from jobrunner.files import sha256_of, write_sidecar, write_whole
 from jobrunner.restoring import restore
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import always, where, wrong_types
@@ -201,6 +201,45 @@ def test_snapshots_that_lay_there_before_a_restore_are_never_deleted(
     ]
 
 
+# ---- from a directory
+
+
+def spoil(snapshot: Path) -> None:
+    content = bytearray(snapshot.read_bytes())
+    content[len(content) // 2] ^= 1
+    snapshot.write_bytes(content)
+
+
+@pytest.mark.parametrize("inside", ["", "snapshots"])
+def test_the_newest_whole_snapshot_of_a_directory_is_restored(
+    program: Program, snapshot: Path, tmp_path: Path, inside: str
+) -> None:
+    place = tmp_path / "kept" / inside
+    shutil.copytree(snapshot.parent, place)
+    for number in (999_999, 1_000_000):  # newer, but damaged, or without a checksum
+        shutil.copy(snapshot, place / f"{number:06d}.json")
+    write_sidecar(place / "999999.json", sha256_of(snapshot))
+    spoil(place / "999999.json")
+    older = place / "000001.json"
+    shutil.copy(snapshot, older)
+    write_sidecar(older, sha256_of(older))
+    said = program.call("restore", tmp_path / "kept").stderr
+    assert f"restoring {place / snapshot.name}\n" in said
+    passed_over = [line for line in said.splitlines() if line.startswith("passed over: ")]
+    assert f"{place / '1000000.json'}.sha256 is missing" in passed_over[0]
+    assert f"{place / '999999.json'} does not have the checksum" in passed_over[1]
+
+
+def test_a_directory_without_a_whole_snapshot_is_refused(program: Program, snapshot: Path) -> None:
+    spoil(snapshot)
+    said = program.call("restore", snapshot.parent, code=6).stderr
+    assert f"{snapshot} does not have the checksum" in said
+    snapshot.unlink()
+    said = program.call("restore", snapshot.parent, code=6).stderr
+    assert f"{snapshot.parent} holds no snapshots" in said
+    assert not program.database.exists()
+
+
 # ---- refused, with nothing left behind
 
 
@@ -215,9 +254,7 @@ def test_a_session_that_is_there_already_is_not_overwritten(
 
 
 def test_a_damaged_file_is_refused(program: Program, snapshot: Path) -> None:
-    content = bytearray(snapshot.read_bytes())
-    content[len(content) // 2] ^= 1
-    snapshot.write_bytes(content)
+    spoil(snapshot)
     said = program.run("restore", snapshot, code=6).stderr
     assert f"{snapshot} does not have the checksum in {snapshot.name}.sha256" in said
     assert session_rows(program) == []
