@@ -258,7 +258,10 @@ def retry(
     ] = False,
     source: Sources = [],
     dry_run: DryRun = False,
+    output: Output = None,
     max_time: MaxTime = None,
+    budget: Budgets = [],
+    max_requests: MaxRequests = [],
     email: Email = None,
     base_url: BaseUrls = [],
     as_json: AsJson = False,
@@ -269,7 +272,7 @@ def retry(
     Or, with --not-found, about those that were not found. What the sources had said of them is
     kept in the database.
     """
-    from jobrunner import resuming, retrying
+    from jobrunner import retrying
     from jobrunner.choosing import choose_session
     from jobrunner.papers import Outcome
 
@@ -284,6 +287,7 @@ def retry(
         for line in retrying.explain_retry(database, chosen, retries):
             fact(line)
         return
-    start.check(chosen.options.sources, None, None)
-    changes = resuming.Changes(base_urls=start.settings.base_urls)
+    path = Path(chosen.input_path) if chosen.input_path else None
+    start.check(chosen.options.sources, output, path)
+    changes = changes_of(start, [], output, None, None, budget, max_requests, None)
     go_on(database, chosen, start, changes, retries=retries)

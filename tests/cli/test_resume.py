@@ -293,6 +293,20 @@ def test_an_output_that_is_named_on_resume_is_written_and_remembered(killed: Pro
     assert killed.query("SELECT output FROM session") == [(str(out),)]
 
 
+def test_a_retry_keeps_the_limits_and_writes_the_output_that_it_is_given(
+    killed: Program, server: LocalServer
+) -> None:
+    killed.call("resume")
+    asked = len(server.requests)
+    limits = ("--max-requests", f"openalex={asked}", "--budget", "openalex=1")
+    said = killed.call("retry", "20", "--not-found", "-o", "out.json", *limits, code=1).stderr
+    assert f"openalex: the {asked} requests allowed are used" in said
+    assert len(server.requests) == asked
+    assert len(papers_of(killed.directory / "out.json")) == 30
+    [options] = killed.query("SELECT options FROM session")
+    assert json.loads(options[0])["budgets"] == {"openalex": 1_000_000}
+
+
 def test_an_output_that_cannot_be_written_is_refused_at_once(
     killed: Program, server: LocalServer
 ) -> None:
