@@ -1,48 +1,27 @@
-"""What a long run and its neighbours feel of each other: snapshots, and questions for status.
-
-Also how fast a snapshot is written, beside a bare dump of the same objects.
-"""
+"""What a long run feels of its snapshots, and how fast one is beside a bare dump."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
-from statistics import median
 
-from benchmarks.speed.processes import JOBRUNNER, Place, finish, run
-from benchmarks.speed.state import ask, longest_gaps, wait_for_batches
+from benchmarks.speed.processes import Place, run
+from benchmarks.speed.state import ask, longest_gaps
 from benchmarks.speed.tables import Setting, table
-from benchmarks.speed.workload import BATCH, SOURCES
 
 INTERVAL_MINUTES = 0.05
 """Between snapshots, so that one falls into the run."""
 
 
 def measure(setting: Setting) -> None:
-    """Run many papers, ask for status at nine tenths, and write one more snapshot at the end."""
+    """Run many papers with a snapshot meanwhile, and write one more at the end."""
     with tempfile.TemporaryDirectory(dir=setting.work) as directory:
         place = Place(Path(directory), setting.packages)
-        papers, began = setting.papers(setting.many), time.monotonic()
-        child = place.start(*run(papers, "--checkpoint-interval", INTERVAL_MINUTES))
-        late = setting.many // BATCH * len(SOURCES) * 9 // 10
-        wait_for_batches(place.state, late, lambda: child.poll() is None, 0.2)
-        status = [place.measure(*JOBRUNNER, "status").wall_s for _ in range(2 * setting.rounds + 1)]
-        during = child.poll() is None
-        finish(child, began)
-        usage = [place.measure(*JOBRUNNER, "--help").wall_s for _ in range(2 * setting.rounds + 1)]
+        papers = setting.papers(setting.many)
+        place.measure(*run(papers, "--checkpoint-interval", INTERVAL_MINUTES))
         _print_gaps(place, setting)
         _print_speed(place, setting)
-    table(
-        "commands, medians",
-        ("command", "wall s"),
-        [
-            (f"status, {setting.many} papers, {'run' if during else 'NO run'} at work",
-             median(status)),
-            ("--help", median(usage)),
-        ],
-    )  # fmt: skip
 
 
 def _print_gaps(place: Place, setting: Setting) -> None:
