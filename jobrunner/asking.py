@@ -14,6 +14,7 @@ from jobrunner.errors import (
     JobrunnerError,
     RequestRefused,
     SourceBroken,
+    SourceStopped,
     SourceUnavailable,
     understood,
 )
@@ -31,21 +32,33 @@ Answers = dict[int, Answer | None]
 """By paper id; None is a paper that the lookup did not find and that can be searched."""
 
 
-async def ask_lookup(source: Source, papers: Sequence[Paper], requests: Requests) -> Answers:
-    """Look papers up; a batch that is refused as a whole is halved until the culprit is alone.
+async def ask_lookup(
+    source: Source, papers: Sequence[Paper], requests: Requests, answers: Answers
+) -> None:
+    """Look papers up, putting each answer into ``answers`` as it comes.
 
-    Raises :class:`~jobrunner.errors.SourceStopped`, also where no half is answered any better.
+    A batch that is refused as a whole is halved until the culprit is alone. Raises
+    :class:`~jobrunner.errors.SourceStopped`, also where no half is answered any better; what was
+    answered for good until then, or until a cancellation, is in ``answers``.
     """
-    return await _halved(source, papers, requests, _Doubts(len(papers)))
+    doubts = _Doubts(len(papers))
+    try:
+        await _halved(source, papers, requests, answers, doubts)
+    except SourceStopped as stopped:
+        answers |= _checked(source, papers, stopped.answers)
+        raise
+    answers |= doubts.culprits
 
 
 class _Doubts:
     """Counts malformed answers in a row: more than lie on the way to a few culprits are too many.
 
-    Then it is the source that is down, and its papers have done nothing to fail for.
+    Then it is the source that is down, and its papers have done nothing to fail for: ``culprits``,
+    the answers of those that were found to spoil a batch, count only if the lookup comes to an end.
     """
 
     def __init__(self, papers: int) -> None:
+        self.culprits: Answers = {}
         self._most = papers.bit_length() + 3
         self._in_a_row = 0
 
@@ -59,22 +72,28 @@ class _Doubts:
 
 
 async def _halved(
-    source: Source, papers: Sequence[Paper], requests: Requests, doubts: _Doubts
-) -> Answers:
+    source: Source,
+    papers: Sequence[Paper],
+    requests: Requests,
+    answers: Answers,
+    doubts: _Doubts,
+) -> None:
     try:
         found = await _guarded(source, lambda: source.lookup(papers, requests))
     except (RequestRefused, AnswerMalformed) as error:
         if isinstance(error, AnswerMalformed):
             doubts.malformed(error)
         if len(papers) == 1:
-            return {papers[0].id: Answer.failed(str(error))}
+            doubts.culprits[papers[0].id] = Answer.failed(str(error))
+            return
         middle = len(papers) // 2
         log.info("%s: a batch of %d is halved: %s", source.name, len(papers), error)
-        before = await _halved(source, papers[:middle], requests, doubts)
-        return before | await _halved(source, papers[middle:], requests, doubts)
+        for half in (papers[:middle], papers[middle:]):
+            await _halved(source, half, requests, answers, doubts)
+        return
     doubts.answered()
-    answers = _checked(source, papers, found)
-    return {paper.id: _answer(paper, answers.get(paper.id)) for paper in papers}
+    checked = _checked(source, papers, found)
+    answers |= {paper.id: _answer(paper, checked.get(paper.id)) for paper in papers}
 
 
 def _answer(paper: Paper, answer: Answer | None) -> Answer | None:

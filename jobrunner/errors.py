@@ -34,6 +34,10 @@ from __future__ import annotations
 import errno
 import os
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobrunner.papers import Answer
 
 GET_BACK = "get back the newest good snapshot with `jobrunner restore SNAPSHOT --db NEW.db`"
 """What to do about a damaged database."""
@@ -125,7 +129,8 @@ class AnswerMalformed(SourceError):
 class SourceStopped(SourceError):
     """The source can be asked nothing more in this run.
 
-    ``not_before``: when it can be asked again (UTC), where that is known.
+    ``not_before``: when it can be asked again (UTC), where that is known. ``answers``, by paper
+    id, are final ones of a lookup that it cut off: they have been paid for.
     """
 
     def __init__(
@@ -133,6 +138,7 @@ class SourceStopped(SourceError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.not_before = not_before
+        self.answers: dict[int, Answer] = {}
 
 
 class SourceUnavailable(SourceStopped):

@@ -187,7 +187,7 @@ class Worker:
         started = clock.now()
         answers: Answers = {}
         try:
-            answers |= await ask_lookup(self.source, papers, requests)
+            await ask_lookup(self.source, papers, requests, answers)
         finally:
             self._commit("lookup", papers, answers, requests, started)
             self._units -= 1
@@ -200,7 +200,6 @@ class Worker:
         try:
             await ask_search(self.source, papers, requests, answers)
         finally:
-            # Searches are paid for one by one: what was answered counts, whatever befell the rest.
             self._commit("search", papers, answers, requests, started)
             self._units -= len(papers)
             self._search.settle(papers)
@@ -214,9 +213,10 @@ class Worker:
         requests: Requests,
         started: str,
     ) -> None:
-        """Commit what was answered or, where nothing was, at least what asking used.
+        """Commit what was answered, whatever befell the rest: it has been paid for.
 
-        Else a source would be asked a little more in each run than it is allowed in all.
+        Where nothing was, at least what asking used: else a source would be asked a little more in
+        each run than it is allowed in all.
         """
         answered = {paper.id: answers[paper.id] for paper in papers if paper.id in answers}
         usage = requests.usage

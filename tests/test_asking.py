@@ -55,12 +55,17 @@ def source() -> Touchy:
     return Touchy(SourceSettings())
 
 
-def ask(source: Touchy, papers: Sequence[Paper] = PAPERS) -> Answers:
-    async def run() -> Answers:
-        async with Client(source.service, user_agent="test") as client:
-            return await ask_lookup(source, papers, Requests(client))
+def ask(
+    source: Touchy, papers: Sequence[Paper] = PAPERS, answers: Answers | None = None
+) -> Answers:
+    answers = {} if answers is None else answers
 
-    return asyncio.run(run())
+    async def run() -> None:
+        async with Client(source.service, user_agent="test") as client:
+            await ask_lookup(source, papers, Requests(client), answers)
+
+    asyncio.run(run())
+    return answers
 
 
 def failed(answers: Answers) -> set[int]:
@@ -85,6 +90,16 @@ def test_a_source_that_answers_nothing_readable_is_down_before_every_paper_was_t
     with pytest.raises(SourceUnavailable, match="half of the JSON, 11 times in a row"):
         ask(source)
     assert source.asked == [100, 50, 25, 12, 6, 3, 1, 2, 1, 1, 3]
+
+
+def test_of_a_source_that_goes_down_what_was_answered_before_is_kept_and_no_culprit(
+    source: Touchy,
+) -> None:
+    source.culprits, answers = range(50, 100), Answers()
+    with pytest.raises(SourceUnavailable):
+        ask(source, answers=answers)
+    assert answers.keys() == {paper.id for paper in PAPERS[:50]}
+    assert failed(answers) == set()
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from jobrunner.errors import SourceStopped
 from jobrunner.matching import Verdict, check_identifier, choose
 from jobrunner.papers import Answer, Candidate, Match, Outcome, Paper, Record
 from jobrunner.sources.values import Fields, UnreadableError
@@ -39,13 +40,19 @@ async def lookup_in_turns(
 ) -> dict[int, Answer]:
     """Ask for all papers by their first key together, then for those without luck by the next.
 
-    The keys of a paper and their order depend on the paper alone, and so does its answer.
+    The keys of a paper and their order depend on the paper alone, and so does its answer. A
+    :class:`~jobrunner.errors.SourceStopped` takes along what earlier turns have answered for good.
     """
     waiting = [(paper, list(keys_of(paper))) for paper in papers]
     answers: dict[int, Answer] = {}
     while waiting := [(paper, keys) for paper, keys in waiting if keys]:
         turn = [(paper, keys.pop(0)) for paper, keys in waiting]
-        for (paper, _), answer in zip(turn, await ask(turn), strict=True):
+        try:
+            found = await ask(turn)
+        except SourceStopped as stopped:
+            stopped.answers = {id_: answer for id_, answer in answers.items() if _is_done(answer)}
+            raise
+        for (paper, _), answer in zip(turn, found, strict=True):
             if answer.outcome is not Outcome.NOT_FOUND:
                 answers[paper.id] = _better(answers.get(paper.id, answer), answer)
         waiting = [(paper, keys) for paper, keys in waiting if not _is_done(answers.get(paper.id))]

@@ -84,10 +84,10 @@ class OpenAlex:
 
         async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:
             found = await self._find([key for _, key in turn], requests)
-            return [_answer(paper, key, found) for paper, key in turn]
+            answers = [_answer(paper, key, found) for paper, key in turn]
+            return [await self._completed(answer, requests) for answer in answers]
 
-        answers = await lookup_in_turns(papers, keys_of, ask)
-        return {paper: await self._completed(answers[paper], requests) for paper in answers}
+        return await lookup_in_turns(papers, keys_of, ask)
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
         """Search a paper by the words of its title, within some years of its own."""

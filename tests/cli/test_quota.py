@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import always, rate_limited
+from jobrunner.sample.faults import always, in_order, rate_limited, status
 
 from . import library
 from .running import KEY, Program, adopt, committed, papers_of
@@ -132,3 +133,38 @@ def test_with_the_right_key_a_resume_finishes(refused: Spent, program: Program) 
     adopt(program, refused.program)
     program.run("resume")
     assert outcomes_of(program) == [("enriched", len(PAPERS))]
+
+
+# ---- lookups that were paid for
+
+
+UNKNOWN = {"title": "Nobody knows of it", "doi": "10.5555/unknown.1", "pmid": "12345"}
+"""A paper that is looked up twice, for nothing."""
+
+
+def asked_twice(server: LocalServer) -> set[str]:
+    counts = Counter(name for request in server.requests for name in request.ids)
+    return {name for name, count in counts.items() if count > 1}
+
+
+def test_what_a_lookup_found_before_the_source_stopped_is_committed(
+    program: Program, server: LocalServer
+) -> None:
+    known = [library.by_doi(number) for number in range(9)]
+    program.input([*known, UNKNOWN])
+    program.call("run", "papers.json", "--max-requests", "openalex=1", code=1)
+    assert outcomes_of(program) == [("enriched", 9)]
+    program.call("resume", "--max-requests", "openalex=10")
+    assert asked_twice(server) == {"doi:10.5555/unknown.1"}
+
+
+def test_the_half_of_a_batch_that_was_answered_is_committed(
+    program: Program, server: LocalServer
+) -> None:
+    program.input([library.by_doi(number) for number in range(8)])
+    server.faults = in_order(status(400, "Invalid query"), None, rate_limited(UNTIL_RESET))
+    program.call("run", "papers.json", code=75)
+    assert outcomes_of(program) == [("enriched", 4)]
+    asked_before = len(server.requests)
+    program.call("resume")
+    assert [len(request.ids) for request in server.requests[asked_before:]] == [4]

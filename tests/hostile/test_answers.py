@@ -146,7 +146,7 @@ def ask(source: Source, handler: Handler, papers: Sequence[Paper]) -> Answers:
         )
         async with client:
             known = [paper for paper in papers if paper.identifiers]
-            answers.update(await ask_lookup(source, known, Requests(client)))
+            await ask_lookup(source, known, Requests(client), answers)
             others = [paper for paper in papers if answers.get(paper.id) is None]
             await ask_search(source, others, Requests(client), answers)
 

@@ -9,6 +9,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from jobrunner.errors import QuotaSpent
 from jobrunner.papers import Answer, Author, Match, Outcome, Paper, Record
 from jobrunner.sources.deciding import (
     MOST_CANDIDATES,
@@ -191,3 +192,17 @@ def test_doubt_and_failure_do_not_keep_the_next_key_from_being_tried(first: Answ
 def test_the_most_telling_answer_is_kept(order: tuple[Answer, Answer]) -> None:
     answers, _ = turns({1: ["a", "b", "c"]}, {"a": order[0], "b": order[1]})
     assert answers == {1: REVIEW}
+
+
+def test_a_source_that_stops_takes_along_what_earlier_turns_have_answered_for_good() -> None:
+    keys = {1: ["a"], 2: ["b", "c"], 3: ["d", "e"]}
+    held = {"a": FOUND, "b": REVIEW}
+
+    async def ask(turn: Sequence[tuple[Paper, str]]) -> list[Answer]:
+        if any(key in ("c", "e") for _, key in turn):
+            raise QuotaSpent("nothing more today")
+        return [held.get(key, Answer.not_found()) for _, key in turn]
+
+    with pytest.raises(QuotaSpent) as stopped:
+        asyncio.run(lookup_in_turns([paper(n) for n in keys], lambda one: keys[one.id], ask))
+    assert stopped.value.answers == {1: FOUND}
