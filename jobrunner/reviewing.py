@@ -136,12 +136,11 @@ def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, i
 def _commit(database: Database, lease: Lease, said: dict[str, dict[int, Answer | None]]) -> None:
     session_id = lease.session_id
     sources = {row.name: row for row in list_sources(database, session_id)}
-    start_run(database, lease)
+    start_run(database, lease, asks=False)
     for name, answers in said.items():
         batch = Batch(kind=REVIEW, answers=answers, started_at=clock.now())
         commit_batch(database, lease, sources[name], batch)
-    progress = read_progress(database, session_id).sources
-    left = any(source.pending for source in progress if source.status != "dropped")
+    left = any(source.pending for source in read_progress(database, session_id).active)
     status = "interrupted" if left else "completed"
     end_run(database, lease, status=status, reason="answers of a review are committed")
 

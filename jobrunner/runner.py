@@ -67,7 +67,7 @@ class Ending(Struct, frozen=True, kw_only=True):
             return JobrunnerError.exit_code
         if self.status != "completed":
             return STOPPED
-        failed = any(source.failed for source in self.progress.sources)
+        failed = any(source.failed for source in self.progress.active)
         return WITH_FAILURES if failed else COMPLETED
 
 
@@ -240,7 +240,7 @@ def _why_last(stop: Stop, error: BaseException | None) -> str:
 def _ending(job: Job, workers: list[Worker], stop: Stop) -> Ending:
     progress = read_progress(job.database, job.session.id)
     stopped = {w.source.name: w.stopped for w in workers if w.stopped}
-    left = any(s.pending for s in progress.sources if s.status != "dropped")
+    left = any(source.pending for source in progress.active)
     if stop.reason:
         reason = stop.reason
     elif stopped:

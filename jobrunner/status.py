@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from jobrunner.files import is_published
 from jobrunner.store.database import Database
 from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
@@ -48,10 +49,6 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
     session = get_session(database, session.id)
     progress = read_progress(database, session.id, fields=fields)
     snapshots = list_snapshots(database, session.id)
-    places = [
-        *([Path(session.output)] if session.output else []),
-        newest_path(database, session.id),
-    ]
     last = runs[-1] if runs else None
     state = _state(session, last, alive=alive)
     return Status(
@@ -67,9 +64,20 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
         last_error=_last_error(progress, last, state),
         snapshot=snapshots[-1] if snapshots else None,
         snapshot_owed=is_snapshot_owed(database, session.id),
-        output=next((str(path) for path in places if path.exists()), None),
+        output=_output(database, session, snapshots[-1]) if snapshots else None,
         next=_next(session.id, state, progress),
     )
+
+
+def _output(database: Database, session: SessionRow, newest: SnapshotRow) -> str | None:
+    """Return where the newest snapshot is; other files may have its names before it comes there."""
+    places = [
+        *([Path(session.output)] if session.output else []),
+        newest_path(database, session.id),
+    ]
+    published = [path for path in places if is_published(path, newest.sha256)]
+    found = [*published, *filter(Path.exists, [database.path.parent / newest.path])]
+    return str(found[0]) if found else None
 
 
 def _runs(database: Database, session_id: str) -> tuple[list[RunRow], bool]:
@@ -117,7 +125,7 @@ def _last_error(progress: Progress, last: RunRow | None, state: str) -> str | No
 
 
 def _next(session_id: str, state: str, progress: Progress) -> str | None:
-    active = [source for source in progress.sources if source.status != "dropped"]
+    active = progress.active
     if state == "running":
         return None
     if state != "completed" or any(source.pending for source in active):
@@ -128,8 +136,7 @@ def _next(session_id: str, state: str, progress: Progress) -> str | None:
 
 
 def resumable_at(status: Status) -> str | None:
-    """Return the earliest time at which a stopped source can go on, None if at once."""
-    waits = [s.not_before for s in status.sources if s.status == "stopped"]
-    if not waits or any(moment is None for moment in waits):
-        return None
-    return min(moment for moment in waits if moment is not None)
+    """Return the earliest time at which a source can go on, None if at once."""
+    left = [s for s in status.sources if s.pending and s.status != "dropped"]
+    waits = [s.not_before for s in left if s.status == "stopped" and s.not_before]
+    return min(waits) if waits and len(waits) == len(left) else None

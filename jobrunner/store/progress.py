@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from msgspec import Struct
 from sqlalchemy import Connection, text
 
 from jobrunner import clock
+from jobrunner.papers import Record
+from jobrunner.store.batches import field_counts
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.sources import find_sources
@@ -21,8 +24,8 @@ class SourceProgress(Struct, frozen=True, kw_only=True):
     """What the rows say of one source.
 
     ``done`` is the papers with an outcome, ``pending`` those without. Cost is in micro-USD.
-    ``rate`` is papers a second over the last batches of the latest run, None before its first;
-    ``eta_seconds`` follows from it. ``fields`` counts records in which a field has a value.
+    ``rate`` is papers a second over its last batches in the latest run, None before its first
+    there; ``eta_seconds`` follows from it. ``fields`` counts records in which a field has a value.
     """
 
     name: str
@@ -53,6 +56,11 @@ class Progress(Struct, frozen=True, kw_only=True):
     unusable: int
     sources: tuple[SourceProgress, ...]
 
+    @property
+    def active(self) -> tuple[SourceProgress, ...]:
+        """The sources that were not dropped: what is pending or failed counts for them alone."""
+        return tuple(source for source in self.sources if source.status != "dropped")
+
 
 def read_progress(database: Database, session_id: str, *, fields: bool = False) -> Progress:
     """Sum up a session. ``fields``: also count the fields of its records, batch by batch."""
@@ -60,11 +68,13 @@ def read_progress(database: Database, session_id: str, *, fields: bool = False) 
         sources = find_sources(connection, session_id)
         papers = _scalar(connection, _PAPERS, {"session": session_id})
         unusable = _scalar(connection, _UNUSABLE, {"session": session_id})
+        run_id = connection.execute(_LATEST_RUN, {"session": session_id}).scalar()
         return Progress(
             papers=papers,
             unusable=unusable,
             sources=tuple(
-                _source(connection, source, papers - unusable, fields=fields) for source in sources
+                _source(connection, source, papers - unusable, run_id, fields=fields)
+                for source in sources
             ),
         )
 
@@ -72,6 +82,7 @@ def read_progress(database: Database, session_id: str, *, fields: bool = False) 
 # Positions have no gaps; `verify` counts the rows themselves.
 _PAPERS = text("SELECT coalesce(max(position) + 1, 0) FROM paper WHERE session_id = :session")
 _UNUSABLE = text("SELECT count(*) FROM paper WHERE session_id = :session AND unusable IS NOT NULL")
+_LATEST_RUN = text("SELECT max(id) FROM run WHERE session_id = :session")
 _SUMS = text(
     """
     SELECT count(*) AS batches, coalesce(sum(enriched), 0) AS enriched,
@@ -93,6 +104,9 @@ _LAST = text(
     """
 )
 _FIELDS = text("SELECT fields FROM batch WHERE source_id = :source")
+_RETIRED_RECORDS = text(
+    "SELECT data FROM retired_record WHERE source_id = :source AND outcome = 'enriched'"
+)
 
 _OUTCOMES = ("enriched", "not_found", "ambiguous", "failed")
 
@@ -102,7 +116,7 @@ def _scalar(connection: Connection, query: object, parameters: Mapping[str, obje
 
 
 def _source(
-    connection: Connection, source: SourceRow, papers: int, *, fields: bool
+    connection: Connection, source: SourceRow, papers: int, run_id: int | None, *, fields: bool
 ) -> SourceProgress:
     sums = connection.execute(_SUMS, {"source": source.id}).one()
     retired = {
@@ -110,7 +124,7 @@ def _source(
     }
     outcomes = {name: getattr(sums, name) - retired.get(name, 0) for name in _OUTCOMES}
     done = sum(outcomes.values())
-    rate = _rate(connection, source)
+    rate = _rate(connection, source, run_id)
     return SourceProgress(
         name=source.name,
         status=source.status,
@@ -131,20 +145,26 @@ def _source(
     )
 
 
-def _rate(connection: Connection, source: SourceRow) -> float | None:
-    rows = connection.execute(_LAST, {"source": source.id, "most": RATE_BATCHES}).all()
-    if not rows:
+def _rate(connection: Connection, source: SourceRow, run_id: int | None) -> float | None:
+    rows = connection.execute(_LAST, {"source": source.id, "most": RATE_BATCHES})
+    latest = [row for row in rows if row.run_id == run_id]
+    if not latest:
         return None
-    latest = [row for row in rows if row.run_id == rows[0].run_id]
     began = min(row.started_at for row in latest)
     seconds = clock.seconds_between(began, latest[0].committed_at)
     return sum(row.done for row in latest) / seconds if seconds > 0 else None
 
 
 def _fields(connection: Connection, source: SourceRow) -> dict[str, int]:
-    found: dict[str, int] = {}
+    """Add up what the batches counted, without what a person has taken back since."""
+    found: Counter[str] = Counter()
     for row in connection.execute(_FIELDS, {"source": source.id}):
-        counts = from_json(row.fields, dict[str, int], f"what a batch of {source.name} counted")
-        for name, count in counts.items():
-            found[name] = found.get(name, 0) + count
-    return dict(sorted(found.items()))
+        found.update(
+            from_json(row.fields, dict[str, int], f"what a batch of {source.name} counted")
+        )
+    records = [
+        from_json(row.data, Record, f"a retired record of {source.name}")
+        for row in connection.execute(_RETIRED_RECORDS, {"source": source.id})
+    ]
+    found.subtract(field_counts(records))
+    return {name: count for name, count in sorted(found.items()) if count}

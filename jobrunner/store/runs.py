@@ -157,8 +157,11 @@ def find_runs(connection: Connection, session_id: str) -> list[RunRow]:
     return [RunRow(**row._asdict()) for row in rows]
 
 
-def start_run(database: Database, lease: Lease) -> None:
-    """Register this process as the runner; sources that had stopped are tried again."""
+def start_run(database: Database, lease: Lease, *, asks: bool = True) -> None:
+    """Register this process as the runner.
+
+    If it ``asks`` sources, those that had stopped are tried again; else they stay stopped.
+    """
     session_id, moment = lease.session_id, clock.now()
     with database.write() as connection:
         fence(connection, session_id, None, changes=0)
@@ -177,12 +180,13 @@ def start_run(database: Database, lease: Lease) -> None:
         kind, done = ("resumed", "went on") if earlier else ("started", "began")
         write_event(connection, session_id, run_id, kind, f"pid {os.getpid()} {done}")
         set_session(connection, session_id, status="running", run_id=run_id)
-        table = schema.source_state
-        connection.execute(
-            update(table)
-            .where(table.c.session_id == session_id, table.c.status == "stopped")
-            .values(status="active", error=None, not_before=None, updated_at=moment)
-        )
+        if asks:
+            table = schema.source_state
+            connection.execute(
+                update(table)
+                .where(table.c.session_id == session_id, table.c.status == "stopped")
+                .values(status="active", error=None, not_before=None, updated_at=moment)
+            )
         faults.point("run.starting")
     faults.point("run.started")
     lease.run_id = int(run_id)
@@ -204,9 +208,12 @@ def end_run(database: Database, lease: Lease, *, status: str, reason: str) -> No
 
 
 def reopen(database: Database, lease: Lease, *, kind: str, message: str) -> None:
-    """Mark a leased session as having work again, and say why."""
+    """Mark a leased session as having work again, and say why.
+
+    It counts as a change: what follows may be cut off, and be shown by no snapshot.
+    """
     with database.write() as connection:
-        fence(connection, lease.session_id, lease.run_id, changes=0)
+        fence(connection, lease.session_id, lease.run_id)
         set_session(connection, lease.session_id, status="pending")
         write_event(connection, lease.session_id, lease.run_id, kind, message)
     faults.point("retry.retired")

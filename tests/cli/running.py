@@ -155,11 +155,17 @@ def opened(program: Program) -> closing[Database]:
     return closing(open_database(program.database))
 
 
-def load(program: Program, papers: object, name: str = "papers.json") -> str:
+def load(
+    program: Program,
+    papers: object,
+    name: str = "papers.json",
+    *,
+    sources: tuple[str, ...] = ("openalex",),
+) -> str:
     """Make a session that has not been run yet; return its id."""
     program.database.parent.mkdir(exist_ok=True)
     with closing(open_database(program.database, create=True)) as database:
-        options = Options(sources=("openalex",), rules=RULES, batch_size=10)
+        options = Options(sources=sources, rules=RULES, batch_size=10)
         session, lease = load_session(database, program.input(papers, name), options)
         lease.release()
     return session.id

@@ -15,7 +15,7 @@ from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.store.runs import take_lease
 
 from . import library
-from .running import Program, adopt, opened, papers_of, rows_of
+from .running import Program, adopt, change, opened, papers_of, rows_of
 
 TWINS, NAMELESS, ELSEWHERE, CLEAR = 3, 60, 5, 1
 PAPERS = [
@@ -280,6 +280,14 @@ def test_an_answer_can_be_changed_to_none_and_back(mistaken: Asked) -> None:
     assert outcomes_of(mistaken.program)[1] == "enriched"
 
 
+def test_fields_of_an_answer_that_was_taken_back_are_not_counted(mistaken: Asked) -> None:
+    before = mistaken.program.json("status")["sources"][0]
+    assert (before["enriched"], before["fields"]["title"]) == (2, 2)
+    answer(mistaken, write(mistaken, "none", None, "none"))
+    after = mistaken.program.json("status")["sources"][0]
+    assert (after["enriched"], after["fields"]["title"]) == (1, 1)
+
+
 def test_what_was_answered_is_asked_again_if_wanted(mistaken: Asked) -> None:
     mistaken.program.call("review", "--answered", "-o", "again.jsonl")
     lines = (mistaken.program.directory / "again.jsonl").read_text(encoding="utf-8").splitlines()
@@ -289,6 +297,22 @@ def test_what_was_answered_is_asked_again_if_wanted(mistaken: Asked) -> None:
         question | {"answer": said}
         for question, said in zip(mistaken.questions, answers, strict=True)
     ]
+
+
+# ---- beside a source that has stopped
+
+
+def test_answers_leave_a_stopped_source_as_it_is(copied: Asked) -> None:
+    why = "openalex: the allowance is used up"
+    change(copied.program, "DELETE FROM record WHERE outcome = 'enriched'")
+    change(
+        copied.program,
+        "UPDATE source_state SET status = 'stopped', error = ?, not_before = ?",
+        *(why, "2026-11-24T01:30:00.000Z"),
+    )
+    answer(copied, write(copied, "W1003", None, "none"))
+    found = copied.program.json("status")
+    assert (found["sources"][0]["status"], found["last_error"]) == ("stopped", why)
 
 
 # ---- answers that are none

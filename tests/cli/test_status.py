@@ -22,10 +22,11 @@ from jobrunner.store.database import Database
 from jobrunner.store.progress import SourceProgress
 from jobrunner.store.runs import Lease, end_run, start_run, take_lease
 from jobrunner.store.sessions import get_session
+from jobrunner.store.snapshots import newest_path
 from jobrunner.store.sources import list_sources, stop_source
 
 from . import library
-from .running import Program, eventually, load, opened
+from .running import Program, change, eventually, load, opened
 
 PAPERS = library.papers(lookups=24, searches=2)
 """29 of these 30 can be asked about."""
@@ -188,6 +189,33 @@ def test_a_stopped_source_tells_why_and_from_when_on_it_can_go_on(
     assert f"next    jobrunner resume {session}   (from {MOMENT} on)\n" in said
 
 
+def test_while_another_source_can_go_on_no_time_is_named(
+    program: Program, database: Database
+) -> None:
+    session = load(program, PAPERS[:9], "two.json", sources=("openalex", "crossref"))
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        source = list_sources(database, session)[0]
+        stop_source(database, lease, source, "openalex: the allowance is used up", MOMENT)
+        end_run(database, lease, status="interrupted", reason="papers are left")
+    assert program.call("status").stdout.endswith(f"next    jobrunner resume {session}\n")
+
+
+def test_a_file_that_is_not_the_newest_snapshot_is_not_named_as_the_output(
+    program: Program, session: str, database: Database
+) -> None:
+    out = program.directory / "out.json"
+    out.write_text("of last year, and of something else", encoding="utf-8")
+    change(program, "UPDATE session SET output = ?", str(out))
+    assert status_of(database, session).output is None
+    program.call("resume")
+    assert status_of(database, session).output == str(out)
+    out.with_name("out.json.sha256").unlink()
+    assert status_of(database, session).output == str(newest_path(database, session))
+    newest_path(database, session).unlink()
+    assert str(status_of(database, session).output).endswith("/snapshots/000001.json")
+
+
 def test_what_no_snapshot_shows_yet_is_owed(database: Database, session: str) -> None:
     with take_lease(database, session) as lease:
         start_run(database, lease)
@@ -213,6 +241,19 @@ def test_rate_and_eta_are_shown_while_a_run_is_at_work(running: Work) -> None:
     source = running.status().sources[0]
     assert source.rate
     assert source.eta_seconds == pytest.approx(19 / source.rate)
+
+
+def test_a_run_that_has_committed_nothing_yet_has_no_rate_of_an_earlier_one(
+    database: Database, session: str
+) -> None:
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        commit(database, lease, {1: FOUND})
+        assert status_of(database, session).sources[0].rate
+        end_run(database, lease, status="interrupted", reason="time limit")
+        start_run(database, lease)
+        source = status_of(database, session).sources[0]
+        assert (source.rate, source.eta_seconds) == (None, None)
 
 
 def test_a_dead_run_has_neither_rate_nor_eta(dead: Work) -> None:
