@@ -72,8 +72,9 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
     """Add the papers of a changed input that the session does not hold; return how many.
 
     Papers are the same if their text is. None is removed. Cut off, it can be done again. Raises
-    InputError if there is no file any more.
+    InputError if there is no file any more, or it cannot be read to its end; then none is added.
     """
+    _count_new_papers(database, session)
     path, known = _input_file(session), _known(database, session)
     reopen(database, lease, kind="input", message=f"new papers of {path} are added")
     with open_input(path) as papers:
@@ -144,7 +145,7 @@ def apply_changes(
     options = structs.replace(
         old,
         sources=changes.sources or old.sources,
-        rules=RULES,
+        rules=RULES if changes.accepted else old.rules,
         base_urls={**old.base_urls, **changes.base_urls},
         budgets={**old.budgets, **changes.budgets},
         max_requests={**old.max_requests, **changes.max_requests},

@@ -54,7 +54,12 @@ def explain_retry(database: Database, session: SessionRow, retries: Retries) -> 
 
 
 def _chosen(sources: Sequence[Named], names: tuple[str, ...]) -> list[Named]:
-    unknown = set(names) - {source.name for source in sources}
+    """Return the sources that will be asked: what a dropped one found stays as it is."""
+    active = [source for source in sources if source.status != "dropped"]
+    unknown = set(names) - {source.name for source in active}
     if unknown:
-        raise SessionError(f"the session has no source {', '.join(sorted(unknown))}")
-    return [source for source in sources if not names or source.name in names]
+        raise SessionError(
+            f"the session has no source {', '.join(sorted(unknown))}, or it was dropped",
+            hint="`jobrunner resume SESSION --source NAME` names the sources that it is to have",
+        )
+    return [source for source in active if not names or source.name in names]

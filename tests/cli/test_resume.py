@@ -159,6 +159,27 @@ def test_update_input_that_was_cut_off_adds_the_rest_the_next_time(killed: Progr
         assert verify_session(database, session_of(killed)) == []
 
 
+def test_papers_that_were_added_before_a_kill_are_owed_a_snapshot(killed: Program) -> None:
+    killed.call("resume", "-o", "out.json")
+    killed.input([*PAPERS, {"note": "neither title nor identifier"}])
+    cut_off = killed.run("resume", "--update-input", "20", fault="input.added", code=None)
+    assert was_killed(cut_off.returncode)
+    assert killed.json("status")["snapshot_owed"]
+    killed.call("resume")
+    assert len(papers_of(killed.directory / "out.json")) == len(PAPERS) + 1
+
+
+def test_of_an_input_that_cannot_be_read_to_its_end_no_paper_is_added(killed: Program) -> None:
+    killed.call("resume")
+    before = rows_of(killed)
+    new = [{"title": f"New study number {number}"} for number in range(1500)]
+    text = killed.input([*PAPERS, *new]).read_text(encoding="utf-8")
+    (killed.directory / "papers.json").write_text(text[:-9], encoding="utf-8")
+    said = killed.call("resume", "20", "--update-input", code=1).stderr
+    assert "papers.json" in said
+    assert rows_of(killed) == before
+
+
 def test_update_input_without_the_file_is_an_error(killed: Program) -> None:
     (killed.directory / "papers.json").unlink()
     said = killed.call("resume", "--update-input", code=1).stderr
@@ -237,6 +258,27 @@ def test_a_dropped_source_that_is_named_again_goes_on_where_it_was(
     assert asked.isdisjoint(f"doi:{library.doi(number)}" for number in range(10) if number != 3)
 
 
+def test_a_retry_leaves_what_a_dropped_source_said(killed: Program) -> None:
+    killed.call("resume")
+    install_source(killed, "shelf")
+    killed.run("resume", "20", "--source", "shelf")
+    retired = "SELECT count(*), count(DISTINCT source_id) FROM retired_record"
+    said = killed.run("retry", "20", "--not-found").stderr
+    assert progress_of(killed) == (29, 29)
+    [(count, sources)] = killed.query(retired)
+    assert (f"asking again about {count} papers" in said, sources) == (True, 1)
+    said = killed.run("retry", "20", "--not-found", "--source", "openalex", code=1).stderr
+    assert "the session has no source openalex, or it was dropped" in said
+
+
+def test_failures_of_a_dropped_source_do_not_count_for_the_exit_code(killed: Program) -> None:
+    change(killed, "UPDATE record SET outcome = 'failed', data = NULL WHERE paper_id = 1")
+    change(killed, "UPDATE batch SET enriched = enriched - 1, failed = failed + 1")
+    killed.call("resume", code=3)
+    install_source(killed, "shelf")
+    killed.run("resume", "20", "--source", "shelf", code=0)
+
+
 def test_an_unknown_source_is_a_usage_error_that_changes_nothing(killed: Program) -> None:
     before = rows_of(killed)
     said = killed.call("resume", "--source", "nowhere", code=2).stderr
@@ -267,6 +309,12 @@ def test_a_session_of_other_matching_rules_is_refused_with_the_difference(
     assert DIFFERENCE in said
     assert f"jobrunner resume {session_of(of_other_rules)} --allow-changes" in said
     assert rows_of(of_other_rules) == before
+
+
+@pytest.mark.parametrize("command", ["snapshot", "verify", "status"])
+def test_no_other_command_lifts_the_refusal(of_other_rules: Program, command: str) -> None:
+    of_other_rules.call(command)
+    assert DIFFERENCE in of_other_rules.call("resume", code=5).stderr
 
 
 def test_explain_foresees_the_refusal(of_other_rules: Program) -> None:
