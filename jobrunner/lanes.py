@@ -52,7 +52,8 @@ class LaneQueue:
         """Hand out the next batch; an empty list if there is none, or it is not full yet."""
         self._fill()
         patient = time.monotonic() - self._since < FILL_S
-        if not self._waiting or (len(self._waiting) < self._size and more_may_come and patient):
+        more = more_may_come or self.is_walking
+        if not self._waiting or (len(self._waiting) < self._size and more and patient):
             return []
         self._since = time.monotonic()
         count = min(self._size, len(self._waiting))

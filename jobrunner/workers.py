@@ -144,7 +144,7 @@ class Worker:
         while not self._desk.stop.asked:
             self._wake.clear()
             self._start_batches(client, tasks)
-            if self._lookup.is_walking or self._search.is_walking:
+            if self._has_room() and (self._lookup.is_walking or self._search.is_walking):
                 await asyncio.sleep(0)
             elif tasks or self._more_may_come():
                 idle = self._lookup.is_empty and self._search.is_empty
@@ -154,8 +154,7 @@ class Worker:
             _collect(tasks)
 
     def _start_batches(self, client: Client, tasks: set[asyncio.Task[None]]) -> None:
-        room = self.source.service.limits.concurrency + SPARE
-        while self._units < room:
+        while self._has_room():
             if papers := self._lookup.take(more_may_come=self._more_may_come()):
                 job = self._do_lookup(papers, Requests(client))
                 self._units += 1
@@ -165,6 +164,9 @@ class Worker:
             else:
                 return
             tasks.add(asyncio.create_task(job))
+
+    def _has_room(self) -> bool:
+        return self._units < self.source.service.limits.concurrency + SPARE
 
     def _more_may_come(self) -> bool:
         # One that has just stopped counts too: its papers come as soon as nobody waits for it.

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import always, status
+from jobrunner.sample.faults import always, slow, status
+from jobrunner.store import feeds
+from jobrunner.workers import Worker
 
 from . import library
 from .running import (
@@ -332,3 +334,23 @@ def test_a_dry_run_of_retry_tells_how_many_and_changes_nothing(
     assert "openalex: 1 papers (not found)" in said
     assert rows_of(to_retry) == before
     assert server.requests == []
+
+
+# ---- while it waits
+
+
+def test_a_walk_is_not_gone_on_with_again_and_again_while_no_slot_is_free(
+    program: Program, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, start_batches = [], Worker._start_batches
+
+    def counted(worker: Worker, *arguments: Any) -> None:
+        rounds.append(worker)
+        start_batches(worker, *arguments)
+
+    monkeypatch.setattr(feeds, "POSITIONS", 1)
+    monkeypatch.setattr(Worker, "_start_batches", counted)
+    program.input([library.by_title(number) for number in range(60)])
+    server.faults = always(slow(0.3))
+    program.call("run", "papers.json")
+    assert len(rounds) < 100

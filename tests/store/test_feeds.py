@@ -290,6 +290,15 @@ def test_a_long_walk_without_a_find_is_broken_off_to_let_others_work(desk: Desk)
     assert [paper.id for paper in queue.take(more_may_come=False)] == ids[-1:]
 
 
+def test_a_batch_waits_to_become_full_while_the_walk_goes_on(desk: Desk) -> None:
+    positions = range(SMALL * WINDOWS + 1)
+    ends = (positions[0], positions[-1])
+    ids = desk.add([given_paper(p, DOI if p in ends else {}) for p in positions])
+    queue = desk.queue("lookup")
+    assert queue.take(more_may_come=False) == []
+    assert [paper.id for paper in queue.take(more_may_come=False)] == [ids[0], ids[-1]]
+
+
 # ---- what is read of a paper
 
 
