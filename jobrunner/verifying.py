@@ -36,12 +36,24 @@ def verify_session(database: Database, session_id: str) -> list[str]:
     if is_running(database, session_id):
         return found
     rows = list_snapshots(database, session_id)
+    files = _verify_files(database, session_id, rows, compare=not found)
+    # A run may have come meanwhile, and gone again.
+    undisturbed = not is_running(database, session_id) and rows == list_snapshots(
+        database, session_id
+    )
+    return found + files if undisturbed else found
+
+
+def _verify_files(
+    database: Database, session_id: str, rows: Sequence[SnapshotRow], *, compare: bool
+) -> list[str]:
+    found: list[str] = []
     good = None
     for row in rows:
         wrong = _verify_snapshot(database, row)
         good = good if wrong else database.path.parent / row.path
         found += wrong
-    if good is not None and not found:
+    if compare and good is not None and not found:
         found += _compare(database, session_id, good)
     newest = newest_path(database, session_id)
     if rows and newest.exists() and not _is_snapshot(newest, rows):

@@ -278,5 +278,5 @@ def review(
     elif answers is not None:
         with take_lease(database, chosen.id) as lease:
             count, left = commit_answers(database, lease, answers)
-        say(f"{count} answers committed, {left} papers are still ambiguous")
+        say(f"{counted(count, 'answer')} committed; still ambiguous: {counted(left, 'paper')}")
         say(f"next: {command(f'jobrunner snapshot {chosen.id}')}")

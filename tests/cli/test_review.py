@@ -179,7 +179,7 @@ def test_all_answers_of_a_source_are_one_batch(answered: Answered) -> None:
 def test_the_count_and_the_next_command_are_told(answered: Answered) -> None:
     ((session,),) = answered.program.query("SELECT id FROM session")
     assert answered.said.splitlines() == [
-        "3 answers committed, 0 papers are still ambiguous",
+        "3 answers committed; still ambiguous: 0 papers",
         f"next: jobrunner snapshot {session}",
     ]
 
@@ -227,7 +227,7 @@ def test_the_session_verifies_and_is_still_completed(answered: Answered) -> None
 def test_the_same_answers_again_change_nothing(answered: Answered) -> None:
     before = rows_of(answered.program)
     said = answered.program.call("review", "--answers", "answers.jsonl")
-    assert said.stderr.startswith("0 answers committed, 0 papers are still ambiguous\n")
+    assert said.stderr.startswith("0 answers committed; still ambiguous: 0 papers\n")
     assert rows_of(answered.program) == before
 
 

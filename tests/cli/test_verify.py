@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from jobrunner import verifying
 from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.snapshots import take_snapshot, write_copy
+from jobrunner.snapshots import KEEP, take_snapshot, write_copy
 from jobrunner.store.database import Database
+from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.runs import start_run, take_lease
 from jobrunner.store.sessions import list_sessions
-from jobrunner.store.snapshots import newest_path
+from jobrunner.store.snapshots import list_snapshots, newest_path
 from jobrunner.verifying import verify_database, verify_session
 
 from . import library
@@ -237,6 +239,21 @@ def test_beside_a_run_the_files_are_left_out_as_they_may_change(
     with opened(completed) as database, take_lease(database, session_of(database)) as lease:
         start_run(database, lease)
         assert verify_session(database, session_of(database)) == []
+
+
+def test_a_run_that_came_and_went_meanwhile_is_not_taken_for_damage(
+    completed: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_more(of: Database, session: str) -> list[SnapshotRow]:
+        rows = list_snapshots(of, session)
+        if len(rows) == 2:
+            with take_lease(of, session) as lease:
+                for _ in range(KEEP):
+                    take_snapshot(of, lease, "asked for")
+        return rows
+
+    monkeypatch.setattr(verifying, "list_snapshots", take_more)
+    assert problems(completed) == []
 
 
 # ---- a file alone
