@@ -18,11 +18,15 @@ MOST_AUTHORS = 100
 """Authors of a side that are compared; sources cut their lists there too."""
 
 PREPRINT_PREFIXES = (
-    ARXIV_DOI, "10.1101/", "10.64898/", "10.2139/", "10.20944/", "10.21203/", "10.31234/",
-    "10.31219/", "10.31235/", "10.36227/", "10.26434/", "10.22541/", "10.5281/", "10.31222/",
-    "10.48448/", "10.31223/", "10.33774/", "10.14293/", "10.7287/peerj.preprints",
+    ARXIV_DOI, *(f"10.1101/{digit}" for digit in range(10)), "10.64898/", "10.2139/", "10.20944/",
+    "10.21203/", "10.31234/", "10.31219/", "10.31235/", "10.36227/", "10.26434/", "10.22541/",
+    "10.5281/", "10.31222/", "10.48448/", "10.31223/", "10.33774/", "10.14293/",
+    "10.7287/peerj.preprints",
 )  # fmt: skip
-"""How DOIs begin that preprint servers and repositories give; many a work has another DOI too."""
+"""How DOIs begin that preprint servers and repositories give; many a work has another DOI too.
+
+bioRxiv and medRxiv number theirs; the journals of Cold Spring Harbor, which share the prefix
+10.1101, begin with letters: 10.1101/gr.107524.110 is of Genome Research."""
 
 _JOURNAL = re.compile(
     r"\b(?:journal|j|trans|transactions|letters|lett|annals|magazine|rev|review|bulletin|bull"

@@ -194,6 +194,22 @@ def test_two_published_dois_are_for_review() -> None:
     assert verdict(one, record(identifiers={"doi": "10.48550/arxiv.2001.00001"})) is Verdict.MATCH
 
 
+@pytest.mark.parametrize(
+    ("doi", "expected"),
+    [
+        ("10.1101/2020.01.01.123456", Verdict.MATCH),
+        ("10.1101/123456", Verdict.MATCH),
+        ("10.1101/gr.107524.110", Verdict.REVIEW),
+        ("10.1101/gad.291518.116", Verdict.REVIEW),
+    ],
+)
+def test_journals_that_share_the_prefix_of_a_preprint_server_are_published(
+    doi: str, expected: Verdict
+) -> None:
+    one = paper(identifiers={"doi": ("10.1000/a",)})
+    assert verdict(one, record(identifiers={"doi": doi})) is expected
+
+
 @pytest.mark.parametrize("kind", ["component", "journal-issue", "grant", "peer-review"])
 def test_what_is_never_a_paper_never_matches(kind: str) -> None:
     assert verdict(paper(), record(type=kind)) is Verdict.NO_MATCH

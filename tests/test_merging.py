@@ -237,6 +237,16 @@ def test_a_publishers_doi_comes_before_the_preprints() -> None:
     assert view["conflicts"] == []
 
 
+def test_the_doi_of_a_journal_beside_a_preprint_server_keeps_its_place() -> None:
+    view = consolidate({"doi": "10.1101/gr.107524.110"}, {"openalex": FULL["openalex"]})
+    assert isinstance(view["identifiers"], dict)
+    assert view["identifiers"]["doi"] == {"value": "10.1101/gr.107524.110", "source": "input"}
+    others = [{"value": "10.1000/a", "source": "openalex"}]
+    assert view["conflicts"] == [
+        {"field": "doi", "value": "10.1101/gr.107524.110", "source": "input", "others": others}
+    ]
+
+
 def test_urls_are_the_union_in_order() -> None:
     view = consolidate({"url": "https://c.org", "urls": [{"url": "https://d.org"}]}, FULL)
     assert isinstance(view["links"], list)
