@@ -13,7 +13,13 @@ import httpx2
 import msgspec
 from msgspec import Struct
 
-from jobrunner.errors import AnswerMalformed, QuotaSpent, RequestRefused, TransientError
+from jobrunner.errors import (
+    AnswerMalformed,
+    QuotaSpent,
+    RequestRefused,
+    SourceUnavailable,
+    TransientError,
+)
 from jobrunner.http import Limits, Service
 from jobrunner.http_rules import FaultyAnswer, decode, retry_after, server_message
 from jobrunner.sources.base import Prices, SourceSettings
@@ -31,6 +37,9 @@ LONGEST_WAIT = 2 * 86400
 
 WITH_KEY = Limits(30.0, 16)
 WITHOUT_KEY = Limits(10.0, 8)
+
+_NOT_FOUND = b"The requested URL was not found on the server."
+"""What the web page says that stands for a single work which is not there (recorded in 2025)."""
 
 _TIMED_OUT = re.compile(rb'"timed_out"\s*:\s*true')
 _META_COST = re.compile(rb'"cost_usd"\s*:\s*([0-9.eE+-]+)')
@@ -68,6 +77,10 @@ def judge(response: httpx2.Response) -> None:
         raise TransientError(f"{NAME}: the answer is incomplete (timed_out)")
     if status == 200:
         _check_whole(response)
+    if status == 404 and _NOT_FOUND not in response.content:
+        # Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
+        said = f"{NAME}: HTTP 404 from {response.url.copy_with(query=None)}"
+        raise SourceUnavailable(f"{said} that is not OpenAlex's own", hint="check the base URL")
     if status == 403 and _error_of(response).startswith(("Invalid query", "Pagination")):
         raise RequestRefused(f"{NAME}: HTTP 403{server_message(response)}")
     if status == 429:

@@ -207,6 +207,16 @@ def test_where_there_is_no_such_service_no_paper_counts_as_not_found(
     assert f"openalex: HTTP 404 from {server.base_url}/works" in said
 
 
+def test_a_page_of_another_service_is_no_not_found_of_a_single_work(
+    program: Program, server: LocalServer
+) -> None:
+    program.input([{"doi": "10.1000/odd,and-so-looked-up-alone"}])
+    server.faults = always(page(404, "Not Found"))
+    said = program.run("run", "papers.json", code=75).stderr
+    assert outcomes_of(program) == []
+    assert "check the base URL" in said
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("fault", [status(500), page(200)])
 def test_a_paper_that_breaks_every_answer_is_singled_out(

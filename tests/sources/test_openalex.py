@@ -282,6 +282,22 @@ def test_an_odd_doi_that_two_papers_share_is_asked_for_once() -> None:
     assert len(asked.seen) == 1
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(404, "404 Page Not Found"),
+        response(404, "<html><title>404 Not Found</title><h1>404 Not Found</h1></html>"),
+        response(404, {"message": "Not Found"}),
+        response(404, ""),
+    ],
+)
+def test_a_404_that_is_not_openalexs_own_says_nothing_about_a_paper(
+    answer: httpx2.Response,
+) -> None:
+    with pytest.raises(SourceUnavailable, match="not OpenAlex's own"):
+        talk(lambda _: answer).lookup(paper(doi="10.1000/a,b"))
+
+
 def test_a_404_of_a_list_is_never_not_found() -> None:
     with pytest.raises(SourceUnavailable):
         talk(lambda _: response(404, NOT_FOUND)).lookup(paper(doi="10.1000/a"))

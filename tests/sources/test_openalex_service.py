@@ -233,6 +233,13 @@ def test_recorded_errors_become_the_right_errors() -> None:
         assert type(verdict(SERVICE, recorded.response())) is kind, recorded
 
 
+def test_every_recorded_404_is_openalexs_own() -> None:
+    missing = [recorded for recorded in recorded_errors("openalex") if recorded.status == 404]
+    assert len(missing) == 12
+    for recorded in missing:
+        judge(recorded.response())
+
+
 def test_a_recorded_retry_after_as_a_date_is_the_second_that_it_was() -> None:
     responses = [recorded.response() for recorded in recorded_errors("openalex")]
     dated = [r for r in responses if "GMT" in r.headers.get("retry-after", "")]
