@@ -123,8 +123,9 @@ class Requests:
             target = origin.join(response.headers["location"])
         except httpx2.InvalidURL as exc:
             raise SourceUnavailable(f"{self._service.name}: redirect to no address") from exc
-        if origin.scheme == "https" and target.scheme == "http" and target.port is None:
-            # A server behind a proxy takes itself for http; our key stays encrypted.
+        if origin.scheme == "https" and target.scheme == "http":
+            # A server behind a proxy takes itself for http, on whatever port; our key stays
+            # encrypted.
             target = target.copy_with(scheme="https")
         elsewhere = (target.host, target.port) != (origin.host, origin.port)
         if elsewhere or target.scheme not in ("http", "https") or response.request.method != "GET":

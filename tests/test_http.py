@@ -341,19 +341,52 @@ def test_other_redirects_are_not_followed(location: str) -> None:
         redirecting(location)
 
 
-def test_a_redirect_never_leaves_encryption() -> None:
+def schemes_after(location: str, base_url: str) -> list[str]:
+    """Return how the requests travelled of which the first one is redirected."""
     seen: list[str] = []
 
     def handler(request: httpx2.Request) -> httpx2.Response:
-        seen.append(str(request.url))
-        return answer() if len(seen) > 1 else answer(302, "", location="http://demo.test/W2")
+        seen.append(request.url.scheme)
+        return answer() if len(seen) > 1 else answer(302, "", location=location)
 
     async def run() -> None:
-        async with client(handler, base_url="https://demo.test") as opened:
-            await Requests(opened).get("/W1")
+        async with client(handler, base_url=base_url) as opened:
+            with contextlib.suppress(SourceUnavailable):
+                await Requests(opened).get("/W1")
 
     asyncio.run(run())
-    assert seen[1] == "https://demo.test/W2"
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("base_url", "location"),
+    [
+        ("https://demo.test", "http://demo.test/W2"),
+        ("https://demo.test", "http://demo.test:80/W2"),
+        ("https://demo.test", "http://demo.test:443/W2"),
+        ("https://demo.test:8443", "http://demo.test:8443/W2"),
+    ],
+)
+def test_a_redirect_never_leaves_encryption(base_url: str, location: str) -> None:
+    assert schemes_after(location, base_url) == ["https", "https"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "location"),
+    [
+        ("https://demo.test", "http://demo.test:8080/W2"),
+        ("https://demo.test:8443", "http://demo.test/W2"),
+        ("https://demo.test:8443", "http://demo.test:8080/W2"),
+    ],
+)
+def test_a_redirect_out_of_encryption_to_another_port_is_not_followed(
+    base_url: str, location: str
+) -> None:
+    assert schemes_after(location, base_url) == ["https"]
+
+
+def test_a_redirect_may_lead_into_encryption() -> None:
+    assert schemes_after("https://demo.test/W2", "http://demo.test") == ["http", "https"]
 
 
 def test_judge_cost_and_learn_see_every_answer() -> None:
