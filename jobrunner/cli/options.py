@@ -132,11 +132,18 @@ def max_requests_of(options: list[str]) -> dict[str, int]:
 
 
 def _amounts(option: str, values: list[str]) -> Iterator[tuple[str, float]]:
+    """Yield names and numbers; a limit for a source that there is not would limit nothing."""
+    from jobrunner.sources.registry import available
+
+    known = available()
     for value in values:
         name, _, amount = value.partition("=")
         match = _AMOUNT.fullmatch(amount.strip())
         if not name or match is None:
             raise SettingsError(f"{option} {value!r} is not of the form NAME=NUMBER")
+        if name not in known:
+            names = ", ".join(known)
+            raise SettingsError(f"{option} names an unknown source {name!r}; known: {names}")
         yield name, float(match[1])
 
 

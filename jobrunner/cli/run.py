@@ -121,6 +121,7 @@ def run(
     path = None if input_ == "-" else Path(input_)
     start = Start(email, base_url, max_time, as_json=as_json)
     names = chosen_sources(source, start.config)
+    budgets, requests = budgets_of(budget), max_requests_of(max_requests)
     start.check(names, output, path)
     if path is not None and not path.exists():
         open_input(path)  # raises, before a database is made
@@ -139,8 +140,8 @@ def run(
         base_urls=start.settings.base_urls,
         batch_size=batch_size,
         checkpoint_interval=5.0 if checkpoint_interval is None else checkpoint_interval,
-        budgets=budgets_of(budget),
-        max_requests=max_requests_of(max_requests),
+        budgets=budgets,
+        max_requests=requests,
         policy=read_policy(policy) if policy else start.config.policy or DEFAULT,
     )
     session, lease = load_session(

@@ -279,9 +279,14 @@ def test_failures_of_a_dropped_source_do_not_count_for_the_exit_code(killed: Pro
     killed.run("resume", "20", "--source", "shelf", code=0)
 
 
-def test_an_unknown_source_is_a_usage_error_that_changes_nothing(killed: Program) -> None:
+@pytest.mark.parametrize(
+    "options", [("--source", "nowhere"), ("--budget", "nowhere=1usd")], ids=" ".join
+)
+def test_an_unknown_source_is_a_usage_error_that_changes_nothing(
+    killed: Program, options: tuple[str, str]
+) -> None:
     before = rows_of(killed)
-    said = killed.call("resume", "--source", "nowhere", code=2).stderr
+    said = killed.call("resume", *options, code=2).stderr
     assert "unknown source 'nowhere'; known: " in said
     assert rows_of(killed) == before
 
