@@ -9,6 +9,7 @@ class Allowance:
     """A limit over all runs of a session; ``used_*`` is what its committed batches have used.
 
     ``requests`` and ``micros`` (micro-USD) are the most that may be used in all, None for no limit.
+    What a request would cost that got no answer is in doubt, and counts for the rest of the run.
     """
 
     def __init__(
@@ -36,8 +37,8 @@ class Allowance:
         if self._micros is not None and self._used_micros + price > self._micros:
             raise BudgetSpent(
                 f"{self._source}: of the budget of ${self._micros / 1e6:g}"
-                f" ${self._used_micros / 1e6:.4f} are spent and the next request costs"
-                f" ${price / 1e6:.4f}",
+                f" ${self._used_micros / 1e6:.4f} are spent or in doubt and the next"
+                f" request costs ${price / 1e6:.4f}",
                 hint=f"allow more with --budget {self._source}=AMOUNTusd",
             )
         self._used_requests += 1

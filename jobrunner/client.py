@@ -26,6 +26,9 @@ REQUEST_SECONDS = 120.0
 """Longest time one request may take, however slowly its bytes trickle."""
 
 TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
+NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
+"""Errors of making a connection, before which nothing leaves that could cost anything."""
+
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
@@ -123,6 +126,8 @@ class Client:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     response = await self._read(request)
             except (httpx2.RequestError, TimeoutError) as exc:
+                if isinstance(exc, NEVER_SENT):
+                    self.allowance.settle(price, 0)
                 if UNTRUSTED in str(exc):  # asking again will not make it trusted
                     raise SourceUnavailable(
                         f"{self.service.name}: its certificate is not trusted ({reason(exc)})",

@@ -15,8 +15,10 @@ import pytest
 
 from jobrunner import __version__
 from jobrunner import client as client_module
+from jobrunner.allowance import Allowance
 from jobrunner.errors import (
     AnswerMalformed,
+    BudgetSpent,
     KeyRefused,
     QuotaSpent,
     RequestRefused,
@@ -387,6 +389,43 @@ def test_a_redirect_out_of_encryption_to_another_port_is_not_followed(
 
 def test_a_redirect_may_lead_into_encryption() -> None:
     assert schemes_after("https://demo.test/W2", "http://demo.test") == ["http", "https"]
+
+
+def ask_within_one_price(failure: Exception) -> object:
+    """Ask a service that fails once, with money for one request whose answer was free."""
+    waiting = [failure]
+
+    def handler(_request: httpx2.Request) -> httpx2.Response:
+        if waiting:
+            raise waiting.pop()
+        return answer()
+
+    async def run() -> object:
+        async with client(handler, price=lambda _: 1000) as opened:
+            opened.allowance = Allowance("demo", micros=1000)
+            return await Requests(opened).get("/things")
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        httpx2.ConnectError("refused"),
+        httpx2.ConnectTimeout("late"),
+        httpx2.ProxyError("407 Proxy Authentication Required"),
+    ],
+)
+def test_a_request_that_never_left_is_paid_from_no_budget(failure: Exception) -> None:
+    assert ask_within_one_price(failure) == {"ok": 1}
+
+
+@pytest.mark.parametrize(
+    "failure", [httpx2.ReadTimeout("late"), httpx2.RemoteProtocolError("cut"), TimeoutError()]
+)
+def test_a_request_that_may_have_arrived_counts_against_the_budget(failure: Exception) -> None:
+    with pytest.raises(BudgetSpent, match=r"\$0\.0010 are spent or in doubt"):
+        ask_within_one_price(failure)
 
 
 def test_judge_cost_and_learn_see_every_answer() -> None:
