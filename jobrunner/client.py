@@ -14,7 +14,7 @@ from typing import Self
 import httpx2
 
 from jobrunner.allowance import Allowance
-from jobrunner.errors import AnswerMalformed, SourceUnavailable, TransientError
+from jobrunner.errors import AnswerMalformed, SourceStopped, SourceUnavailable, TransientError
 from jobrunner.http_rules import check_address, check_headers, reason
 from jobrunner.pace import Pace, Start
 from jobrunner.service import Params, RetryBudget, Service, Usage
@@ -72,6 +72,8 @@ class Client:
         check_address(service.name, service.base_url)
         check_headers(service.name, self._headers)
         self._connections = AsyncExitStack()
+        self._stopped: SourceStopped | None = None
+        self._hurried = asyncio.Event()
 
     @cached_property
     def _http(self) -> httpx2.AsyncClient:
@@ -111,15 +113,47 @@ class Client:
         """Build the request that follows a redirect."""
         return self._http.build_request("GET", target)
 
+    def stop(self, stopped: SourceStopped) -> None:
+        """Let no further request leave in this run: the source has said, or shown, enough."""
+        self._stopped = self._stopped or stopped
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Let nothing be tried again; who waits to do so gives up at once."""
+        self._hurried.set()
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether nothing is tried again any more."""
+        return self._hurried.is_set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait before another attempt. Raises SourceStopped if none is to be made after all."""
+        waits = {asyncio.ensure_future(one) for one in (self.sleep(seconds), self._hurried.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+        self._check_open()
+        if self.is_hurried:
+            raise SourceUnavailable(f"{self.service.name}: not tried again, for the run stops")
+
+    def _check_open(self) -> None:
+        if (stopped := self._stopped) is not None:
+            raise type(stopped)(str(stopped), not_before=stopped.not_before, hint=stopped.hint)
+
     async def send(self, request: httpx2.Request, usage: Usage) -> httpx2.Response:
         """Send one request in its turn and read its answer whole, within all bounds.
 
-        Raises BudgetSpent if the user's allowance does not cover it, TransientError, and
-        SourceUnavailable for a certificate that is not trusted.
+        Raises BudgetSpent if the user's allowance does not cover it, TransientError,
+        SourceUnavailable for a certificate that is not trusted, and again what :meth:`stop` was
+        told.
         """
         price = self.service.price(request)
         self.allowance.reserve(price)
         async with self.pace as start:
+            self._check_open()
             usage.requests += 1
             request.extensions["trace"] = self._trace(start)
             try:

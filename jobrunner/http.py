@@ -18,6 +18,7 @@ from jobrunner.errors import (
     AnswerMalformed,
     QuotaSpent,
     SourceError,
+    SourceStopped,
     SourceUnavailable,
     TransientError,
 )
@@ -77,7 +78,7 @@ class Requests:
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=self._over_budget,
             wait=self._wait,
-            sleep=self._client.sleep,
+            sleep=self._client.wait,
             before_sleep=self._before_sleep,
             reraise=True,
         )
@@ -88,7 +89,12 @@ class Requests:
             self._doubted = True
             raise AnswerMalformed(str(exc)) from exc
         except TransientError as exc:
-            raise SourceUnavailable(str(exc), not_before=_after(exc.retry_after)) from exc
+            stopped = SourceUnavailable(str(exc), not_before=_after(exc.retry_after))
+            self._client.stop(stopped)
+            raise stopped from exc
+        except SourceStopped as stopped:
+            self._client.stop(stopped)
+            raise
 
     async def _once(
         self, method: str, path: str, params: Params, body: object, missing: Collection[int]
@@ -156,7 +162,8 @@ class Requests:
         # Attempts take time too: a service may trickle for as long as one request is allowed to.
         passed = max(state.idle_for, state.seconds_since_start or 0.0)
         waited = passed + state.upcoming_sleep
-        return state.attempt_number >= attempts or waited > budget.seconds
+        over = state.attempt_number >= attempts or waited > budget.seconds
+        return over or self._client.is_hurried
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         self.usage.retries += 1

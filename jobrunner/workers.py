@@ -130,8 +130,10 @@ class Worker:
         tasks: set[asyncio.Task[None]] = set()
         try:
             await self._keep_busy(client, tasks)
+            client.hurry()
             await self._wind_down(tasks)
-        except SourceStopped:
+        except SourceStopped as stopped:
+            client.stop(stopped)
             await self._wind_down(tasks)
             raise
         finally:

@@ -600,3 +600,79 @@ def test_broken_http_is_unavailable(raw: bytes) -> None:
     found, connections = against(write)
     assert isinstance(found, SourceUnavailable)
     assert connections == 2
+
+
+# ---- when enough has been said
+
+
+def answered_after_one_has_stopped(first: httpx2.Response) -> list[type[Exception] | object]:
+    """Ask three times, one after the other; the later ones would have been answered well."""
+    answers = iter([first, httpx2.Response(200, json=1), httpx2.Response(200, json=2)])
+    source = client(lambda _: next(answers))
+
+    async def run() -> list[type[Exception] | object]:
+        async with source:
+            got: list[type[Exception] | object] = []
+            for _ in range(3):
+                try:
+                    got.append(await Requests(source).get("/things"))
+                except SourceError as error:
+                    got.append(type(error))
+            return got
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (httpx2.Response(429, headers={"Retry-After": "7200"}), QuotaSpent),
+        (httpx2.Response(503, headers={"Retry-After": "7200"}), SourceUnavailable),
+        (httpx2.Response(401), KeyRefused),
+    ],
+)
+def test_after_a_source_has_stopped_no_further_request_leaves(
+    first: httpx2.Response, said: type[Exception]
+) -> None:
+    assert answered_after_one_has_stopped(first) == [said] * 3
+
+
+def test_a_refused_request_does_not_stop_the_source() -> None:
+    assert answered_after_one_has_stopped(httpx2.Response(400)) == [RequestRefused, 1, 2]
+
+
+def test_who_waits_to_try_again_gives_up_when_the_run_stops() -> None:
+    seen: list[httpx2.Request] = []
+
+    def down(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(503)
+
+    async def for_ever(_seconds: float) -> None:
+        source.hurry()
+        await asyncio.Event().wait()
+
+    source = client(down)
+    source.sleep = for_ever
+
+    async def run() -> None:
+        async with source:
+            await Requests(source).get("/things")
+
+    with pytest.raises(SourceUnavailable, match="not tried again, for the run stops"):
+        asyncio.run(run())
+    assert len(seen) == 1
+
+
+def test_when_the_run_stops_a_request_under_way_is_answered_and_none_tried_again() -> None:
+    answers = iter([httpx2.Response(200, json=1), httpx2.Response(503)])
+    source = client(lambda _: next(answers))
+    source.hurry()
+
+    async def run() -> object:
+        async with source:
+            assert await Requests(source).get("/things") == 1
+            return await Requests(source).get("/things")
+
+    with pytest.raises(SourceUnavailable):
+        asyncio.run(run())

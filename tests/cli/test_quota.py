@@ -12,6 +12,7 @@ import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import always, in_order, rate_limited, status
+from jobrunner.sources.openalex_service import WITH_KEY
 
 from . import library
 from .running import KEY, Program, adopt, committed, papers_of
@@ -133,6 +134,16 @@ def test_with_the_right_key_a_resume_finishes(refused: Spent, program: Program) 
     adopt(program, refused.program)
     program.run("resume")
     assert outcomes_of(program) == [("enriched", len(PAPERS))]
+
+
+def test_once_the_allowance_is_spent_no_further_request_leaves(
+    program: Program, server: LocalServer
+) -> None:
+    server.latency = 0.3
+    server.faults = always(rate_limited(UNTIL_RESET))
+    program.input([library.by_title(number) for number in range(60)])
+    program.call("run", "papers.json", code=75)
+    assert len(server.requests) <= WITH_KEY.concurrency
 
 
 # ---- lookups that were paid for

@@ -15,9 +15,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from jobrunner.runner import STOPPED
 from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import after, always, slow
+from jobrunner.sample.faults import after, always, dropped, slow
 from jobrunner.sample.messages import Fault, Plan, Request
+from jobrunner.sources.openalex_service import WITH_KEY
+from jobrunner.stopping import GRACE_S
 
 from . import library
 from .running import (
@@ -271,3 +274,17 @@ def test_a_list_that_was_not_loaded_whole_is_no_session_and_is_cleaned_up(
     assert program.query("SELECT count(*) FROM paper") == [(2,)]
     places = [path.name for path in program.database.parent.iterdir() if path.is_dir()]
     assert places == [session_of(program)]
+
+
+def test_a_source_that_is_only_tried_again_does_not_use_up_the_grace_period(
+    program: Program, server: LocalServer
+) -> None:
+    server.faults = always(dropped())
+    program.input(PAPERS)
+    child = program.start(*ONE_BY_ONE)
+    eventually(lambda: len(server.requests) > 3 and program.has_started())
+    child.terminate()
+    asked = len(server.requests)
+    child.communicate(timeout=GRACE_S / 2)
+    assert child.returncode == STOPPED
+    assert len(server.requests) < asked + WITH_KEY.concurrency
