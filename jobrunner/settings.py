@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
@@ -13,6 +14,8 @@ from jobrunner.sources.base import SourceSettings
 PREFIX = "JOBRUNNER_"
 EMAIL = PREFIX + "EMAIL"
 NO_CONFIG = Config()
+_ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
+"""Printable ASCII around one @: it becomes a part of a header."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -77,6 +80,9 @@ def _from_environment(
 
 
 def _checked_email(email: str | None) -> str | None:
-    if email is not None and (email.count("@") != 1 or any(c.isspace() for c in email)):
-        raise SettingsError(f"{email!r} is not an e-mail address", hint=f"see --email and {EMAIL}")
+    if email is not None and not _ADDRESS.fullmatch(email):
+        raise SettingsError(
+            f"{email!r} is not an e-mail address that a request can carry",
+            hint=f"write it in ASCII, as in you@example.org; see --email and {EMAIL}",
+        )
     return email

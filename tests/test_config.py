@@ -245,8 +245,21 @@ def test_an_empty_variable_does_not_hide_the_file() -> None:
 
 
 def test_what_is_no_address_is_refused_wherever_it_stands() -> None:
-    with pytest.raises(SettingsError, match="'me' is not an e-mail address"):
+    refused = pytest.raises(SettingsError, match="'me' is not an e-mail address")
+    with refused:
+        read_settings({}, KNOWN, email="me")
+    with refused:
+        read_settings({"JOBRUNNER_EMAIL": "me"}, KNOWN)
+    with refused:
         read_settings({}, KNOWN, config=Config(email="me"))
+
+
+@pytest.mark.parametrize(
+    "email", ["@", "a@b@c", "a b@c.org", "jörg@c.org", "a@bücher.org", "a@c.org\x7f", "a@c\r\nX: 1"]
+)
+def test_an_address_that_no_header_can_hold_is_refused(email: str) -> None:
+    with pytest.raises(SettingsError, match="is not an e-mail address that a request can carry"):
+        read_settings({}, KNOWN, email=email)
 
 
 def test_settings_do_not_show_keys() -> None:

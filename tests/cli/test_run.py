@@ -228,6 +228,7 @@ WRONG = {
     "--base-url openalex=localhost:80": "the base URL must be http(s)://",
     "--budget OpenAlex=0usd": "--budget names an unknown source 'OpenAlex'; known: crossref,",
     "--max-requests nosuch=1": "--max-requests names an unknown source 'nosuch'; known: crossref,",
+    "--email jörg@example.org": "is not an e-mail address that a request can carry",
     "--max-time soon": "'soon' is not a time",
     "-o missing/out.json": "cannot write missing/out.json: its directory does not exist",
     "-o papers.json": "cannot write papers.json: it is the input",
