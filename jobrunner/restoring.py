@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -23,6 +22,7 @@ from jobrunner.runlog import run_log
 from jobrunner.store.contents import StoredBatch, StoredPaper
 from jobrunner.store.database import Database
 from jobrunner.store.lease import session_directory
+from jobrunner.store.place import SESSION_ID
 from jobrunner.store.restored import Restoration, Restored
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import take_lease
@@ -33,9 +33,6 @@ from jobrunner.verifying import verify_file
 log = logging.getLogger(__name__)
 
 CHUNK = 500
-SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
-"""A session's id is also the name of its directory."""
-
 UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
 """What comes of a document that somebody wrote by hand and gave a checksum."""
 

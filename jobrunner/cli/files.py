@@ -38,6 +38,7 @@ def snapshot(
     """
     from jobrunner import resuming, snapshots
     from jobrunner.choosing import choose_session
+    from jobrunner.cli.working import check_output
     from jobrunner.policies import read_policy
     from jobrunner.store.runs import take_lease
 
@@ -45,6 +46,7 @@ def snapshot(
     database = open_db(db)
     chosen = choose_session(database, session)
     if output is not None:
+        check_output(output, database.path, chosen.input_path)
         count = snapshots.write_copy(database, chosen.id, output, rules)
         say(f"{counted(count, 'paper')} written")
         fact(str(output))

@@ -264,6 +264,7 @@ def review(
     with --answers. To change an answer, read back a file that has another one.
     """
     from jobrunner.choosing import latest_session
+    from jobrunner.cli.working import check_output
     from jobrunner.reviewing import commit_answers, write_questions
     from jobrunner.store.runs import take_lease
 
@@ -272,6 +273,7 @@ def review(
     database = open_db(db)
     chosen = latest_session(database, session)
     if output is not None:
+        check_output(output, database.path, chosen.input_path)
         count = write_questions(database, chosen.id, output, answered=answered)
         say(f"{count} questions written")
         fact(str(output))

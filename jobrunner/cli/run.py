@@ -114,6 +114,7 @@ def run(
     from jobrunner.intake import delete_abandoned, load_session
     from jobrunner.matching import RULES
     from jobrunner.policies import DEFAULT, read_policy
+    from jobrunner.store.database import default_path
     from jobrunner.store.rows import Options
 
     if new and resume_:
@@ -122,7 +123,7 @@ def run(
     start = Start(email, base_url, max_time, as_json=as_json)
     names = chosen_sources(source, start.config)
     budgets, requests = budgets_of(budget), max_requests_of(max_requests)
-    start.check(names, output, path)
+    start.check(names, output, db or default_path(), path)
     if path is not None and not path.exists():
         open_input(path)  # raises, before a database is made
     database = open_db(db, create=True)
@@ -235,7 +236,7 @@ def resume(
     chosen = choose_session(database, session, unfinished=True)
     names = tuple(dict.fromkeys(source))
     path = Path(chosen.input_path) if chosen.input_path else None
-    start.check(names or chosen.options.sources, output, path)
+    start.check(names or chosen.options.sources, output, database.path, path)
     if explain:
         said = resuming.explain(database, chosen, names, update_input=update_input)
         if as_json:
@@ -289,6 +290,6 @@ def retry(
             fact(line)
         return
     path = Path(chosen.input_path) if chosen.input_path else None
-    start.check(chosen.options.sources, output, path)
+    start.check(chosen.options.sources, output, database.path, path)
     changes = changes_of(start, [], output, None, None, budget, max_requests, None)
     go_on(database, chosen, start, changes, retries=retries)

@@ -59,12 +59,15 @@ class Start:
         self.max_seconds = seconds_of(max_time)
         self.as_json = as_json
 
-    def check(self, names: Sequence[str], output: Path | None, input_path: Path | None) -> None:
+    def check(
+        self, names: Sequence[str], output: Path | None, database: Path, input_path: Path | None
+    ) -> None:
         """Raise SettingsError now for what would only fail when all papers are read."""
         _check_open_files()
         self._open(names, {})
         if output is not None:
-            _check_output(output, input_path)
+            check_output(output, database, input_path)
+            _check_directory(output)
 
     def _open(self, names: Sequence[str], remembered: dict[str, str]) -> list[Source]:
         from jobrunner.sources.registry import open_source
@@ -124,19 +127,33 @@ def _check_open_files() -> None:
         )
 
 
-def _check_output(output: Path, input_path: Path | None) -> None:
+def check_output(output: Path, database: Path, input_path: Path | str | None) -> None:
+    """Raise SettingsError if a file to be written would take the place of one that is needed.
+
+    That is the session's input, or what the program keeps in and beside its database.
+    """
+    from jobrunner.store.place import owner_of
+
     try:
-        place = output.resolve()
+        place, database = output.resolve(), database.resolve()
+        is_input = input_path is not None and place == Path(input_path).resolve()
     except (RuntimeError, OSError) as error:  # RuntimeError: a circle of symbolic links
         raise SettingsError(f"cannot write {output}: {error}") from error
+    owner = owner_of(place, database)
+    if is_input or owner:
+        reason = "it is the input" if is_input else f"it belongs to {owner}"
+        hint = "name another file with --output"
+        raise SettingsError(f"cannot write {output}: {reason}", hint=hint)
+
+
+def _check_directory(output: Path) -> None:
+    place = output.resolve()
     if place.is_dir():
         reason = "it is a directory"
     elif not place.parent.is_dir():
         reason = "its directory does not exist"
     elif not os.access(place.parent, os.W_OK):
         reason = "its directory is read-only"
-    elif input_path is not None and place == input_path.resolve():
-        reason = "it is the input"
     else:
         return
     hint = "name another file, in a directory that exists, with --output"

@@ -131,6 +131,11 @@ def test_a_file_that_may_hold_answers_is_not_written_over(copied: Asked) -> None
     assert path.read_bytes() == before
 
 
+def test_questions_take_the_place_of_nothing_that_is_needed(copied: Asked) -> None:
+    said = copied.program.call("review", "-o", ".jobrunner/state.db-wal", code=2).stderr
+    assert "cannot write .jobrunner/state.db-wal: it belongs to the state database" in said
+
+
 def test_without_ambiguous_papers_there_are_no_questions(copied: Asked) -> None:
     answer(copied, write(copied, "none", "none", "none"))
     path = copied.program.directory / "more.jsonl"

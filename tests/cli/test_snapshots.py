@@ -350,6 +350,32 @@ def test_beside_a_run_only_the_run_itself_takes_numbered_snapshots(
     assert f"is running elsewhere: host {host}, pid {os.getpid()}, since 20" in said
 
 
+@pytest.mark.parametrize(
+    ("place", "owner"),
+    [
+        ("papers.json", "it is the input"),
+        (".jobrunner/state.db", "it belongs to the state database"),
+        (".jobrunner/state.db-wal", "it belongs to the state database"),
+        (".jobrunner/state.db.lock", "it belongs to the state database"),
+        (".jobrunner/{session}/run.lock", "it belongs to a session's directory"),
+        (".jobrunner/{session}/snapshots/000001.json", "it belongs to a session's directory"),
+        ("link.json", "it is the input"),
+    ],
+)
+def test_a_copy_takes_the_place_of_nothing_that_is_needed(
+    completed: Program, database: Database, place: str, owner: str
+) -> None:
+    input_ = completed.directory / "papers.json"
+    change(completed, "UPDATE session SET input_path = ?", str(input_))
+    (completed.directory / "link.json").symlink_to(input_)
+    output = place.format(session=session_of(database))
+    before = {path: path.read_bytes() for path in completed.directory.rglob("*.json")}
+    said = completed.call("snapshot", "-o", output, code=2).stderr
+    assert f"cannot write {output}: {owner}\n  name another file with --output" in said
+    assert {path: path.read_bytes() for path in completed.directory.rglob("*.json")} == before
+    assert verify_session(database, session_of(database)) == []
+
+
 def test_a_copy_that_cannot_be_written_is_an_error(completed: Program) -> None:
     (completed.directory / "copy.json").mkdir()
     said = completed.call("snapshot", "-o", "copy.json", code=1).stderr
