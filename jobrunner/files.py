@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import hashlib
 import os
@@ -14,11 +13,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
+from typing import BinaryIO
 
 from msgspec import Struct
 
 from jobrunner import faults
 from jobrunner.errors import FileError, remedy
+from jobrunner.turns import try_lock, turn
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20
@@ -37,31 +38,58 @@ class Written(Struct, frozen=True):
     bytes: int
 
 
-def write_whole(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> Written:
+def write_whole(
+    path: Path, chunks: Iterable[bytes], *, mode: int = 0o666, summed: bool = False
+) -> Written:
     """Write a file so that a crash at any moment leaves the old one or the new one, whole.
 
     The bytes go to a temporary file in the same directory, are synced, and are renamed; then the
-    directory is synced. Raises :class:`FileError`; the temporary file is gone then, and the old
-    file is as it was.
+    directory is synced. ``summed`` puts its checksum beside it, also when others write the same
+    file. Raises :class:`FileError`; the temporary file is gone then, and the old file is as it was.
     """
-    temporary = _temporary(path)
     try:
         make_directory(path.parent)
-        written = _write(temporary, chunks, mode)
-        faults.point("snapshot.written")
-        _put(temporary, path)
+        with _temporary(path, mode) as (temporary, file):
+            written = _write(file, chunks)
+            faults.point("snapshot.written")
+            if summed:
+                _put_pair(temporary, path, written.sha256)
+            else:
+                _put(temporary, path)
     except OSError as error:
         raise FileError(
             f"cannot write {path}: {error.strerror or error}",
             hint=f"{remedy(error)}, or name another place",
         ) from error
-    finally:
-        _discard(temporary)
     return written
 
 
-def _temporary(path: Path) -> Path:
-    """Return a name beside a file, on the same file system, that nothing has."""
+@contextlib.contextmanager
+def _temporary(path: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
+    """Make a file beside another, on the same file system; what is left of it in the end is gone.
+
+    It is open, and so held against :func:`_sweep`, until it has got its name.
+    """
+    temporary, descriptor = _make(path, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield temporary, file
+    finally:
+        _discard(temporary)
+
+
+def _make(path: Path, mode: int) -> tuple[Path, int]:
+    """Make a new file beside another, and hold it; another process may sweep it before that."""
+    while True:
+        temporary = _new_name(path)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        if _hold(descriptor) and is_at(temporary, os.fstat(descriptor)):
+            return temporary, descriptor
+        os.close(descriptor)
+
+
+def _new_name(path: Path) -> Path:
+    """Return a name beside a file that nothing has."""
     _sweep(path)
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
@@ -70,8 +98,8 @@ def _sweep(path: Path) -> None:
     """Delete what killed processes left of a file; a living writer holds the lock on its own."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
         with contextlib.suppress(OSError), left.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
+            if try_lock(file.fileno()):
+                left.unlink()
 
 
 def _put(temporary: Path, path: Path) -> None:
@@ -87,13 +115,37 @@ def _put(temporary: Path, path: Path) -> None:
     sync_directory(path.parent)
 
 
+def _put_pair(temporary: Path, path: Path, sha256: str) -> None:
+    """Give a finished file its name and put its checksum beside it, both in one turn.
+
+    Without turns, of two that write a file at once one may leave its checksum beside the other's.
+    """
+    written = temporary.stat()
+    with _temporary(sidecar_of(path)) as (beside, file):
+        _write(file, [_line(path, sha256)])
+        faults.point("snapshot.written")
+        with turn(path.parent):
+            _put(temporary, path)
+            faults.point("publish.renamed")
+            if is_at(path, written):  # or somebody has lost patience and has put his own there
+                _put(beside, sidecar_of(path))
+
+
+def is_at(path: Path, found: os.stat_result) -> bool:
+    """Tell whether a file that was found, or is open, has this name now."""
+    try:
+        return os.path.samestat(path.stat(), found)
+    except FileNotFoundError:
+        return False
+
+
 def _discard(temporary: Path) -> None:
     """Delete a temporary file, if there is one, without hiding an earlier error."""
     with contextlib.suppress(OSError):
         temporary.unlink()
 
 
-def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
+def _write(file: BinaryIO, chunks: Iterable[bytes]) -> Written:
     """Write and sync a new file.
 
     A second thread hashes, writes and syncs a block while the caller's makes the next one: none of
@@ -111,9 +163,7 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
             os.fsync(file.fileno())
             synced = size
 
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as writer:
-        _hold(descriptor)
+    with ThreadPoolExecutor(1) as writer:
         under_way: deque[Future[None]] = deque()
         for block in _blocks(chunks):
             under_way.append(writer.submit(put, block))
@@ -121,8 +171,8 @@ def _write(path: Path, chunks: Iterable[bytes], mode: int) -> Written:
                 under_way.popleft().result()
         for one in under_way:
             one.result()
-        file.flush()
-        os.fsync(file.fileno())
+    file.flush()
+    os.fsync(file.fileno())
     return Written(digest.hexdigest(), size)
 
 
@@ -140,10 +190,12 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(block)
 
 
-def _hold(descriptor: int) -> None:
-    """Tell :func:`_sweep` that a temporary file has a living writer."""
-    with contextlib.suppress(OSError):  # a file system without locks: nothing is swept there
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _hold(descriptor: int) -> bool:
+    """Tell :func:`_sweep` that a temporary file has a living writer; False if it is swept now."""
+    try:
+        return try_lock(descriptor)
+    except OSError:  # a file system without locks: nothing is swept there
+        return True
 
 
 def make_directory(directory: Path) -> None:
@@ -174,7 +226,11 @@ def sidecar_of(path: Path) -> Path:
 
 def write_sidecar(path: Path, sha256: str) -> None:
     """Write the checksum of a file beside it; ``sha256sum -c --strict`` reads it."""
-    write_whole(sidecar_of(path), [os.fsencode(f"{sha256}  {path.name}\n")])
+    write_whole(sidecar_of(path), [_line(path, sha256)])
+
+
+def _line(path: Path, sha256: str) -> bytes:
+    return os.fsencode(f"{sha256}  {path.name}\n")
 
 
 def read_sidecar(path: Path) -> str | None:
@@ -199,17 +255,15 @@ def sha256_of(path: Path) -> str:
 
 def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
     """Make ``target`` a whole copy of ``source`` (or a link to it), with its own checksum file."""
-    if not (link and _link(source, target)):
-        _copy(source, target)
-    faults.point("publish.renamed")
-    write_sidecar(target, sha256)
+    if not (link and _link(source, target, sha256)):
+        _copy(source, target, sha256)
 
 
-def _link(source: Path, target: Path) -> bool:
-    temporary = _temporary(target)
+def _link(source: Path, target: Path, sha256: str) -> bool:
+    temporary = _new_name(target)
     try:
         temporary.hardlink_to(source)
-        _put(temporary, target)
+        _put_pair(temporary, target, sha256)
     except OSError:  # a file system without links
         return False
     finally:
@@ -217,24 +271,20 @@ def _link(source: Path, target: Path) -> bool:
     return True
 
 
-def _copy(source: Path, target: Path) -> None:
-    temporary = _temporary(target)
+def _copy(source: Path, target: Path, sha256: str) -> None:
     try:
         make_directory(target.parent)
-        with source.open("rb") as old, temporary.open("xb") as new:
-            _hold(new.fileno())
+        with source.open("rb") as old, _temporary(target) as (temporary, new):
             shutil.copyfileobj(old, new, CHUNK)
             new.flush()
             os.fsync(new.fileno())
-        faults.point("publish.copied")
-        _put(temporary, target)
+            faults.point("publish.copied")
+            _put_pair(temporary, target, sha256)
     except OSError as error:
         raise FileError(
             f"cannot write {target}: {error.strerror or error}",
             hint=f"{remedy(error)}, or name another place; its content is safe in {source}",
         ) from error
-    finally:
-        _discard(temporary)
 
 
 def is_published(target: Path, sha256: str) -> bool:

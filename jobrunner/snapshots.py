@@ -112,8 +112,7 @@ def write_copy(
     """
     counted = Counted(lambda: False)
     pieces = _pieces(database.read, session_id, counted, policy)
-    written = write_whole(path, counted.count(pieces))
-    write_sidecar(path, written.sha256)
+    write_whole(path, counted.count(pieces), summed=True)
     return counted.papers
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobrunner import faults, turns
 from jobrunner.errors import FileError
 from jobrunner.files import (
     READ_ONLY,
@@ -50,6 +55,9 @@ def write(target, source):
 def write_with_checksum(target, source):
     write(target, source)
     write_sidecar(target, sys.argv[4])
+
+def write_summed(target, source):
+    write_whole(target, [source.read_bytes()[:10], source.read_bytes()[10:]], summed=True)
 
 def copy(target, source):
     publish(source, target, sys.argv[4], link=False)
@@ -280,7 +288,7 @@ def test_a_file_that_cannot_be_read_has_no_checksum_but_an_error(tmp_path: Path)
 # ---- published
 
 
-@pytest.mark.parametrize("act", ["write_with_checksum", "copy", "link"])
+@pytest.mark.parametrize("act", ["write_with_checksum", "write_summed", "copy", "link"])
 def test_a_kill_at_any_step_leaves_no_checksum_beside_a_file_that_it_is_not_of(
     target: Path, source: Path, act: str
 ) -> None:
@@ -331,3 +339,113 @@ def test_whether_a_file_is_published_is_told_by_its_checksum(target: Path, sourc
     assert is_published(target, sha256(NEW))
     target.unlink()
     assert not is_published(target, sha256(NEW))
+
+
+# ---- written by two at once
+
+OTHER = b"what somebody else writes\n"
+
+
+def write_new(target: Path, _: Path) -> None:
+    write_whole(target, [NEW], summed=True)
+
+
+def publish_new(target: Path, source: Path) -> None:
+    publish(source, target, sha256(NEW), link=False)
+
+
+def halfway(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen once, when a file has its new name but not yet its checksum."""
+    todo = [happens]
+
+    def point(name: str) -> None:
+        if name == "publish.renamed" and todo:
+            todo.pop()()
+
+    monkeypatch.setattr(faults, "point", point)
+
+
+@pytest.mark.parametrize("act", [write_new, publish_new])
+def test_whoever_writes_a_file_meanwhile_waits_until_it_has_its_checksum(
+    target: Path, source: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path, Path], None]
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting: list[Future[None]] = []
+
+        def begin_another() -> None:
+            waiting.append(pool.submit(write_other, target))
+            pause()
+
+        halfway(monkeypatch, begin_another)
+        act(target, source)
+        waiting[0].result()
+    assert target.read_bytes() == OTHER
+    assert read_sidecar(target) == sha256(OTHER)
+
+
+def write_other(target: Path) -> None:
+    write_whole(target, [OTHER], summed=True)
+
+
+def pause() -> None:
+    """Give another thread the time that it would need to write a small file."""
+    time.sleep(0.2)
+
+
+@pytest.mark.parametrize("act", [write_new, publish_new])
+def test_one_who_was_suspended_too_long_leaves_the_checksum_of_the_other(
+    target: Path, source: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path, Path], None]
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.05)
+    halfway(monkeypatch, lambda: write_other(target))
+    act(target, source)
+    assert target.read_bytes() == OTHER
+    assert read_sidecar(target) == sha256(OTHER)
+
+
+def test_a_finished_file_that_waits_for_its_turn_is_not_taken_for_a_left_one(
+    target: Path,
+) -> None:
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(write_other, target)
+        pause()
+        write_whole(target, [NEW])
+        os.close(descriptor)
+        waiting.result()
+    assert target.read_bytes() == OTHER
+    assert names(target.parent) == {"out.json", "out.json.sha256"}
+
+
+def test_where_there_are_no_locks_a_file_is_written_without(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    write_whole(target, [NEW], summed=True)
+    assert target.read_bytes() == NEW
+    assert read_sidecar(target) == sha256(NEW)
+
+
+WRITE_OFTEN = """
+import sys
+from pathlib import Path
+from jobrunner.files import publish, sha256_of, write_whole
+target, source = Path(sys.argv[1]), Path(sys.argv[2])
+for number in range(5):
+    write_whole(target, [f"{sys.argv[3]} writes {number}".encode()], summed=True)
+    publish(source, target, sha256_of(source), link=False)
+"""
+
+
+def test_many_processes_that_write_one_file_leave_it_with_its_own_checksum(
+    target: Path, source: Path
+) -> None:
+    command = [sys.executable, "-c", WRITE_OFTEN, str(target), str(source)]
+    writers = [subprocess.Popen([*command, str(number)]) for number in range(4)]
+    assert [writer.wait() for writer in writers] == [0] * 4
+    assert read_sidecar(target) == sha256_of(target)
+    assert names(target.parent) == {"out.json", "out.json.sha256"}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from jobrunner.errors import StoreError, remedy
-from jobrunner.files import make_directory
+from jobrunner.files import is_at, make_directory
 
 PATIENCE_S = 0.5
 """A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
@@ -43,7 +43,7 @@ class FileLock:
             try:
                 if not _lock(descriptor, self.path, exclusive=exclusive, deadline=deadline):
                     return False
-                if _is_at(self.path, descriptor):
+                if is_at(self.path, os.fstat(descriptor)):
                     self._descriptor = descriptor
             finally:
                 if self._descriptor is None:
@@ -76,14 +76,6 @@ def _make(path: Path) -> int:
                 f"cannot make the lock file {path}: {error.strerror}",
                 hint=remedy(error, "name another place with --db"),
             ) from error
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    """Tell whether an open file still has its name."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _lock(descriptor: int, path: Path, *, exclusive: bool, deadline: float) -> bool:

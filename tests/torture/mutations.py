@@ -94,18 +94,26 @@ def stale_checksum() -> None:
 def torn_output() -> None:
     """Write a file in its place, without a temporary one."""
 
-    def write_torn(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> files.Written:
+    def write_torn(
+        path: Path, chunks: Iterable[bytes], *, mode: int = 0o666, summed: bool = False
+    ) -> files.Written:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        return files._write(path, chunks, mode)
+        with path.open("wb") as file:
+            path.chmod(mode & 0o644)
+            written = files._write(file, chunks)
+        if summed:
+            files.write_sidecar(path, written.sha256)
+        return written
 
-    def copy_torn(source: Path, target: Path) -> None:
+    def copy_torn(source: Path, target: Path, sha256: str) -> None:
         data = source.read_bytes()
         with target.open("wb") as file:
             file.write(data[: len(data) // 2])
             file.flush()
             faults.point("publish.copied")
             file.write(data[len(data) // 2 :])
+        files.write_sidecar(target, sha256)
 
     _everywhere(files.write_whole, write_torn)
     _patch(files, "_copy", copy_torn)
