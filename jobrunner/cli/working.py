@@ -80,6 +80,7 @@ class Start:
         from jobrunner.store.progress import read_progress
 
         options = session.options
+        _warn_of_others(database, session)
         job = Job(
             database=database,
             lease=lease,
@@ -103,6 +104,20 @@ class Start:
         except FileError as error:
             say(str(error))
         raise typer.Exit(ending.exit_code)
+
+
+def _warn_of_others(database: Database, session: SessionRow) -> None:
+    """Say which runs at work on the same database ask the same sources, each at full speed."""
+    from jobrunner.store.runs import is_running
+    from jobrunner.store.sessions import list_sessions
+
+    for other in list_sessions(database):
+        shared = [name for name in other.options.sources if name in session.options.sources]
+        if shared and other.id != session.id and is_running(database, other.id):
+            say(
+                f"session {other.id} asks {', '.join(shared)} at the same time: each run keeps the"
+                " limits, both together may exceed them"
+            )
 
 
 def _say_how_to_go_on(error: JobrunnerError, session: SessionRow) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,24 @@ def test_cleaning_up_what_a_killed_load_left_disturbs_no_load_that_goes_on(
         with opened(busy) as database:
             assert verify_session(database, session) == []
         busy.call("sessions", "delete", session, "--yes")
+
+
+# ---- two sessions at the same time
+
+
+def _is_running(program: Program, session: str) -> bool:
+    return bool(program.json("status", session)["state"] == "running")
+
+
+def test_a_run_says_which_other_one_asks_the_same_sources(busy: Program) -> None:
+    children, said = [], []
+    for count in (1, 2):
+        session = load(busy, PAPERS[:count], f"{count}.json")
+        children.append(busy.start("resume", session))
+        eventually(partial(_is_running, busy, session))
+    for child in children:
+        child.kill()
+        said.append(child.communicate()[1])
+    first = busy.query("SELECT id FROM session ORDER BY created_at")[0][0]
+    assert "at the same time" not in said[0]
+    assert f"session {first} asks openalex at the same time" in said[1]
