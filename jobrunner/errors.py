@@ -39,7 +39,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jobrunner.papers import Answer
 
-GET_BACK = "get back the newest good snapshot with `jobrunner restore SNAPSHOT --db NEW.db`"
+RESTORE = "`jobrunner restore SNAPSHOT --db NEW/state.db`"
+"""In a directory of its own: sessions of one id beside each other would share their files."""
+
+GET_BACK = f"get back the newest good snapshot with {RESTORE}"
 """What to do about a damaged database."""
 
 

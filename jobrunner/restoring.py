@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from jobrunner.comparing import stored_record
-from jobrunner.errors import DamageFound, Refused
+from jobrunner.errors import RESTORE, DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
 from jobrunner.intake import delete_abandoned
 from jobrunner.lost import missing_batches
@@ -27,6 +27,7 @@ from jobrunner.store.restored import Restoration, Restored
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import take_lease
 from jobrunner.store.sessions import delete_session, get_session, list_sessions
+from jobrunner.store.traces import databases_beside, holds_session
 from jobrunner.store.writing import add_event, from_json
 from jobrunner.verifying import verify_file
 
@@ -63,7 +64,7 @@ def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
 
     Returns the session, and in sentences what it is known to lack.
     Raises DamageFound for a file that is not as it was written, Refused if the session is there
-    already, FileError or StoreError; then the database is as it was.
+    already, or in a database beside, FileError or StoreError; then the database is as it was.
     """
     problems, _ = verify_file(path)
     if problems:
@@ -76,11 +77,7 @@ def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
         if not SESSION_ID.fullmatch(head.session):
             raise document.damaged(f"{head.session!r} is no session's id")
     with take_lease(database, head.session, new=True):
-        if any(session.id == head.session for session in list_sessions(database)):
-            raise Refused(
-                f"{database.path} holds the session {head.session} already",
-                hint="restore into a new database: `jobrunner restore SNAPSHOT --db NEW.db`",
-            )
+        _check_alone(database, head.session)
         delete_session(database, head.session)  # what an earlier restore left that was cut off
         delete_abandoned(database)
         try:
@@ -98,6 +95,21 @@ def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
         with run_log(session_directory(database.path, head.session) / "run.log"):
             log.info("restored from %s", path, extra={"facts": {"restored": path.name}})
     return get_session(database, head.session), missing
+
+
+def _check_alone(database: Database, session_id: str) -> None:
+    """Raise Refused if the database holds a session, or one beside it does that can be read.
+
+    They would share the session's directory, and each would delete the other's snapshots.
+    """
+    here = any(session.id == session_id for session in list_sessions(database))
+    beside = (path for path in databases_beside(database.path) if holds_session(path, session_id))
+    holder = database.path if here else next(beside, None)
+    if holder is not None:
+        raise Refused(
+            f"{holder} holds the session {session_id} already",
+            hint=f"restore into a database in another directory: {RESTORE}",
+        )
 
 
 def _restore(database: Database, path: Path, head: Head) -> None:

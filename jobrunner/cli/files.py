@@ -16,9 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command(epilog="Example: jobrunner snapshot 20261124-013000-3f9a")(snapshot)
     app.command(epilog="Example: jobrunner verify enriched.json")(verify)
-    app.command(
-        epilog="Example: jobrunner restore .jobrunner/SESSION/snapshots/000042.json --db new.db"
-    )(restore)
+    app.command(epilog="Example: jobrunner restore .jobrunner/SESSION --db new/state.db")(restore)
 
 
 def snapshot(
@@ -130,7 +128,8 @@ def restore(
 ) -> None:
     """Make a session from a snapshot.
 
-    The snapshot alone suffices. What was committed after the snapshot is pending again.
+    The snapshot alone suffices. What was committed after the snapshot is pending again. Where a
+    database holds the session, name one in another directory with --db.
     """
     from jobrunner.restoring import newest_whole
     from jobrunner.restoring import restore as restore_session

@@ -1,9 +1,10 @@
-"""Which batches a database holds, and for which papers, as far as it can be read at all."""
+"""What a database holds of a session, as far as it can be read at all."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from jobrunner.store.database import Database
 Batches = dict[tuple[str, int], frozenset[int]]
 """Positions of papers, by the source and the number of their batch."""
 
+_MAGIC = b"SQLite format 3\0"
+_HELD = "SELECT 1 FROM session NOT INDEXED WHERE id = ? AND status <> 'loading'"
 _BATCHES = """
     SELECT s.name, b.number, b.id FROM source_state s JOIN batch b ON b.source_id = s.id
     WHERE s.session_id = ?
@@ -31,11 +34,35 @@ def batches_of(database: Database, session_id: str) -> set[tuple[str, int]]:
     return {(name, number) for name, number, _ in rows}
 
 
+def databases_beside(database: Path) -> Iterator[Path]:
+    """Yield the other databases in the directory of one.
+
+    Copies that upgrades have made do not count: nobody works with them.
+    """
+    for path in sorted(database.parent.iterdir()):
+        if path != database and path.suffix not in (".bak", ".tmp") and _is_sqlite(path):
+            yield path
+
+
+def _is_sqlite(path: Path) -> bool:
+    with suppress(OSError):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                return file.read(len(_MAGIC)) == _MAGIC
+    return False
+
+
+def holds_session(path: Path, session_id: str) -> bool:
+    """Tell whether a file is a database that holds a session, and can be read so far."""
+    with suppress(sqlite3.Error), closing(_connect(path)) as connection:
+        return bool(connection.execute(_HELD, (session_id,)).fetchall())
+    return False
+
+
 def traces_of(path: Path, session_id: str) -> Batches:
     """Return what a database, perhaps a damaged one, tells of a session's batches."""
     found: Batches = {}
-    address = f"file:{quote(os.fsencode(path))}?mode=ro"
-    with suppress(sqlite3.Error), closing(sqlite3.connect(address, uri=True)) as connection:
+    with suppress(sqlite3.Error), closing(_connect(path)) as connection:
         for name, number, batch_id in connection.execute(_BATCHES, (session_id,)):
             papers: set[int] = set()
             for query in _PAPERS:
@@ -43,3 +70,7 @@ def traces_of(path: Path, session_id: str) -> Batches:
                     papers.update(row[0] for row in connection.execute(query, (batch_id,)))
             found[name, number] = frozenset(papers)
     return found
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)

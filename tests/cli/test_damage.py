@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from jobrunner.runlog import ranges
 from jobrunner.sample import LocalServer, OpenAlex
 
 from . import library
-from .running import Program, adopt, rows_of, was_killed
+from .running import Program, adopt, damage_a_page, papers_of, rows_of, was_killed
 
 PAPERS = library.papers(lookups=24, searches=4)
 
@@ -156,9 +157,8 @@ def test_every_page_damaged_in_every_way_is_found(
 # ---- a way back
 
 
-def restore_newest(program: Program, session: str) -> str:
+def restore_newest(program: Program, session: str, new: Path) -> str:
     snapshots = sorted(program.database.parent.glob(f"{session}/snapshots/*.json"))
-    new = program.database.with_name("new.db")
     return program.call("restore", snapshots[-1], "--db", new).stderr
 
 
@@ -182,12 +182,12 @@ def test_a_restore_tells_which_batches_and_papers_are_missing_and_a_resume_redoe
     original = killed.database.read_bytes()
     killed.database.write_bytes(original[:PAGE] + b"\xa5" * (len(original) - PAGE))
     killed.call("verify", code=6)
-    said = restore_newest(killed, session)
+    new = killed.database.with_name("new.db")
+    said = restore_newest(killed, session, new)
     assert (
         f"openalex: batches {ranges(lost)}, committed after the snapshot, are missing:"
         f" 6 papers ({ranges(positions)})"
     ) in said
-    new = killed.database.with_name("new.db")
     assert snapshot.exists()
     whole = {position for number, position in done if number in held}
     kept = {f"doi:{PAPERS[position]['doi']}" for position in whole} - {
@@ -206,9 +206,26 @@ def test_a_restore_tells_which_batches_and_papers_are_missing_and_a_resume_redoe
 def test_a_damaged_database_tells_what_the_log_does_not(killed: Program) -> None:
     session = session_of(killed)
     (killed.database.parent / session / "run.log").unlink()
-    assert "openalex: batches 4-5, committed after the snapshot, are missing" in restore_newest(
-        killed, session
+    said = restore_newest(killed, session, killed.directory / "new" / "state.db")
+    assert "openalex: batches 4-5, committed after the snapshot, are missing" in said
+
+
+def test_the_way_back_that_is_told_leads_from_a_damaged_database_to_the_end(
+    killed: Program, server: LocalServer
+) -> None:
+    session = session_of(killed)
+    damage_a_page(killed.database, "paper")
+    [told] = re.findall(
+        r"`jobrunner (restore SNAPSHOT [^`]+)`", killed.call("resume", code=6).stderr
     )
+    [snapshot] = killed.database.parent.glob("*/snapshots/*.json")
+    said = killed.call(*told.replace("SNAPSHOT", str(snapshot)).split()).stderr
+    [told] = re.findall("next: jobrunner (.+)", said)
+    killed.environment["JOBRUNNER_OPENALEX_BASE_URL"] = server.base_url
+    killed.call(*told.split(), "--max-requests", "openalex=1000", "-o", "out.json")
+    assert len(papers_of(killed.directory / "out.json")) == len(PAPERS)
+    killed.call("verify", session, "--db", "NEW/state.db")
+    assert snapshot.exists()
 
 
 # ---- other files

@@ -156,7 +156,7 @@ def test_a_database_that_contradicts_itself_is_damage(program: Program) -> None:
     spoil_an_index(program.database)
     done = program.call("doctor", code=6)
     assert verdicts(done.stdout)["database"] == "damage"
-    assert "jobrunner restore SNAPSHOT --db NEW.db" in done.stderr
+    assert "jobrunner restore SNAPSHOT --db NEW/state.db" in done.stderr
 
 
 # ---- the schema of the database

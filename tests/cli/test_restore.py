@@ -177,10 +177,10 @@ def test_a_resume_asks_only_about_what_was_pending_and_ends_the_same(
 
 
 def test_the_next_step_is_told(program: Program, snapshot: Path, original: Original) -> None:
-    said = program.run("restore", snapshot, "--db", "new.db").stderr
+    said = program.run("restore", snapshot, "--db", "new/state.db").stderr
     session = original.status["session"]
     assert f"session {session} is back, with 32 papers" in said
-    assert f"next: jobrunner resume {session} --db new.db" in said
+    assert f"next: jobrunner resume {session} --db new/state.db" in said
 
 
 def test_snapshots_that_lay_there_before_a_restore_are_never_deleted(
@@ -249,8 +249,28 @@ def test_a_session_that_is_there_already_is_not_overwritten(
     before = rows_of(restored)
     said = restored.call("restore", snapshot, code=5).stderr
     assert f"holds the session {session_of(restored)} already" in said
-    assert "jobrunner restore SNAPSHOT --db NEW.db" in said
+    assert "jobrunner restore SNAPSHOT --db NEW/state.db" in said
     assert rows_of(restored) == before
+
+
+def test_a_session_that_a_database_beside_holds_is_refused(
+    restored: Program, snapshot: Path
+) -> None:
+    said = restored.call("restore", snapshot, "--db", ".jobrunner/new.db", code=5).stderr
+    assert f"{restored.database} holds the session {session_of(restored)} already" in said
+    restored.call("restore", snapshot, "--db", "NEW/state.db")  # as it is told to
+
+
+def test_databases_that_do_not_hold_the_session_are_no_hindrance(
+    restored: Program, snapshot: Path
+) -> None:
+    place = restored.directory / "other"
+    place.mkdir()
+    shutil.copy(restored.database, place / "state.db.pre-0001.bak")
+    shutil.copy(restored.database, place / "state.db")
+    restored.call("sessions", "delete", session_of(restored), "--yes", "--db", place / "state.db")
+    (place / "notes.txt").write_text("SQLite format 3\0, but no database", encoding="utf-8")
+    restored.call("restore", snapshot, "--db", place / "new.db")
 
 
 def test_a_damaged_file_is_refused(program: Program, snapshot: Path) -> None:

@@ -82,7 +82,7 @@ def test_what_is_wrong_is_a_sentence_and_exit_code_six(completed: Program) -> No
     assert "batch 0 of openalex counted 10 enriched papers, but 9 are there" in done.stdout
     assert "1 problem" not in done.stdout
     assert " problems found" in done.stderr
-    assert "jobrunner restore SNAPSHOT --db NEW.db" in done.stderr
+    assert "jobrunner restore SNAPSHOT --db NEW/state.db" in done.stderr
 
 
 def test_problems_are_listed_by_session_as_json(completed: Program) -> None:
