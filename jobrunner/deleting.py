@@ -10,25 +10,32 @@ import contextlib
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from jobrunner import faults
 from jobrunner.errors import FileError
 from jobrunner.store.database import Database
 from jobrunner.store.lease import FileLock, deletion_mark, session_directory, session_lock
+from jobrunner.store.rows import SessionRow
 from jobrunner.store.runs import take_lease
-from jobrunner.store.sessions import delete_session, session_exists
+from jobrunner.store.sessions import delete_session, get_session, session_exists
 
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 _DOOMED = re.compile(rf"\.{_ID.pattern}\.[0-9a-f]{{8}}\.deleted")
 
 
-def delete_whole(database: Database, session_id: str) -> None:
-    """Delete the rows and the directory of a session.
+def delete_whole(
+    database: Database, session_id: str, *, wanted: Callable[[SessionRow], bool] = lambda _: True
+) -> bool:
+    """Delete the rows and the directory of a session; return whether it was ``wanted`` still.
 
-    Raises LeaseHeld while it is running, FileError if the files cannot be deleted.
+    That is asked when nobody else can change the session any more. Raises LeaseHeld while it is
+    running, FileError if the files cannot be deleted.
     """
     with take_lease(database, session_id):
+        if not wanted(get_session(database, session_id)):
+            return False
         directory = session_directory(database.path, session_id)
         doomed = _doomed(directory)
         try:
@@ -37,12 +44,13 @@ def delete_whole(database: Database, session_id: str) -> None:
             faults.point("delete.files")
             _delete_files(directory, doomed)
         except FileNotFoundError:
-            return
+            pass
         except OSError as error:
             raise FileError(
                 f"cannot delete {directory}: {error.strerror}",
                 hint=f"delete it by hand, or {doomed.name} beside it",
             ) from error
+    return True
 
 
 def _delete_files(directory: Path, doomed: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,7 +125,11 @@ def clean(
 
     database = open_db(db)
     limit = clock.to_text(datetime.now(UTC) - timedelta(days=older_than))
-    old = [s for s in list_sessions(database) if s.status == "completed" and s.updated_at <= limit]
+
+    def is_old(session: SessionRow) -> bool:
+        return session.status == "completed" and session.updated_at <= limit
+
+    old = [session for session in list_sessions(database) if is_old(session)]
     if dry_run:
         abandoned, done = len(abandoned_sessions(database)), "would be deleted"
     else:
@@ -132,12 +137,20 @@ def clean(
     if abandoned:
         say(f"{counted(abandoned, 'session')} never loaded whole {done}")
     if old:
-        _delete(database, old, dry_run=dry_run, yes=yes)
+        _delete(database, old, dry_run=dry_run, yes=yes, wanted=is_old)
     else:
         say(f"no session was completed more than {older_than:g} days ago")
 
 
-def _delete(database: Database, chosen: list[SessionRow], *, dry_run: bool, yes: bool) -> None:
+def _delete(
+    database: Database,
+    chosen: list[SessionRow],
+    *,
+    dry_run: bool,
+    yes: bool,
+    wanted: Callable[[SessionRow], bool] = lambda _: True,
+) -> None:
+    """Delete sessions if the user confirms it: those that are ``wanted`` still when he does."""
     from jobrunner.deleting import delete_whole
     from jobrunner.store.lease import session_directory
 
@@ -150,8 +163,10 @@ def _delete(database: Database, chosen: list[SessionRow], *, dry_run: bool, yes:
     if not yes and not _confirmed(len(chosen)):
         raise typer.Exit(1)
     for session in chosen:
-        delete_whole(database, session.id)
-        fact(f"deleted {session.id}")
+        if delete_whole(database, session.id, wanted=wanted):
+            fact(f"deleted {session.id}")
+        else:
+            say(f"{session.id} is left: it has been worked on meanwhile")
 
 
 def _confirmed(count: int) -> bool:

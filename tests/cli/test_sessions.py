@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobrunner import clock
+from jobrunner.cli import manage
 from jobrunner.matching import RULES
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import in_order, openalex_budget_spent
 from jobrunner.store.rows import Options
-from jobrunner.store.runs import take_lease
+from jobrunner.store.runs import reopen, take_lease
 from jobrunner.store.sessions import create_session, list_sessions
 from jobrunner.verifying import verify_session
 
@@ -178,6 +179,24 @@ def test_clean_counts_the_days_that_it_is_given(
     change(completed, "UPDATE session SET updated_at = ?", days_ago(2))
     cleaned = completed.call("sessions", "clean", "--yes", "--older-than", days).stdout
     assert cleaned.count("deleted") == deleted
+
+
+def test_clean_leaves_a_session_that_came_to_have_work_while_it_asked(
+    completed: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(completed)
+
+    def answer_late(_: int) -> bool:
+        with opened(completed) as database, take_lease(database, session) as lease:
+            reopen(database, lease, kind="input", message="new papers are added")
+        return True
+
+    monkeypatch.setattr(manage, "_confirmed", answer_late)
+    cleaned = completed.call("sessions", "clean", "--older-than", 0)
+    assert cleaned.stdout == ""
+    assert f"{session} is left: it has been worked on meanwhile" in cleaned.stderr
+    assert completed.query("SELECT id, status FROM session") == [(session, "pending")]
+    assert (completed.database.parent / session / "papers_enriched.json").exists()
 
 
 def abandon(program: Program) -> str:
