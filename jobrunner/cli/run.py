@@ -26,7 +26,7 @@ from jobrunner.cli.options import (
     open_db,
 )
 from jobrunner.cli.printing import fact, print_json, say
-from jobrunner.cli.working import Start, chosen_sources, go_on, tell_loaded
+from jobrunner.cli.working import Start, check_loaded, chosen_sources, go_on, tell_loaded
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def run(
     delete_abandoned(database)
     sessions = [] if new or path is None else _unfinished(database, path)
     if sessions and path is not None and (resume_ or _goes_on(sessions, path)):
+        check_loaded(database, sessions[-1], in_order=in_order, strict=strict)
         changes = changes_of(
             start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
         )

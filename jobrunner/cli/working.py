@@ -175,6 +175,27 @@ def _check_directory(output: Path) -> None:
     raise SettingsError(f"cannot write {output}: {reason}", hint=hint)
 
 
+def check_loaded(database: Database, session: SessionRow, *, in_order: bool, strict: bool) -> None:
+    """Raise SettingsError if a session is not as these options of a first run make it.
+
+    Nothing changes that later: whether it is in order decides what it asks, and its papers are in.
+    """
+    from jobrunner.store.contents import list_unusable
+
+    afresh = "start afresh with `jobrunner run INPUT --new`"
+    if in_order and not session.options.in_order:
+        raise SettingsError(
+            f"session {session.id} was begun without --in-order, and goes on without",
+            hint=f"leave out --in-order, or {afresh}",
+        )
+    for position, reason in list_unusable(database, session.id, 1) if strict else ():
+        raise SettingsError(
+            f"session {session.id} holds papers that cannot be used, the first is {position}:"
+            f" {reason}",
+            hint=f"leave out --strict to go on with the others, or correct them and {afresh}",
+        )
+
+
 def go_on(
     database: Database,
     session: SessionRow,

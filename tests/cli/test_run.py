@@ -24,6 +24,7 @@ from .running import (
     adopt,
     finish,
     has_its_checksum,
+    load,
     only,
     protected,
     rows_of,
@@ -167,6 +168,8 @@ def test_whatever_papers_and_servers_say_no_escape_sequence_is_printed(
 
 # ---- an unfinished session of the same input
 
+UNUSABLE = [library.by_doi(0), library.by_doi(1), {"note": "neither title nor identifier"}]
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
@@ -212,6 +215,32 @@ def test_run_with_resume_goes_on(killed: Program, server: LocalServer) -> None:
     asked = {name for request in server.requests for name in request.ids}
     assert asked == {"doi:10.5555/study.2", "doi:10.5555/study.3"}
     assert has_its_checksum(killed.directory / "out.json")
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--in-order", "was begun without --in-order"),
+        ("--strict", "holds papers that cannot be used, the first is 2: no title"),
+    ],
+)
+def test_run_with_resume_refuses_what_the_session_is_not(
+    program: Program, server: LocalServer, option: str, reason: str
+) -> None:
+    session = load(program, UNUSABLE)
+    said = program.call("run", "papers.json", "--resume", option, code=2).stderr
+    assert f"session {session} {reason}" in said
+    assert f"leave out {option}" in said
+    assert sessions_of(program) == {session: "pending"}
+    assert server.requests == []
+
+
+def test_run_with_resume_can_be_given_again_as_it_was_first(program: Program) -> None:
+    program.input(UNUSABLE[:2])
+    command = ("run", "papers.json", "--resume", "--in-order", "--strict")
+    assert was_killed(program.run(*command, fault="run.started", code=None).returncode)
+    program.call(*command)
+    assert list(sessions_of(program).values()) == ["completed"]
 
 
 def test_run_with_new_starts_afresh(killed: Program, server: LocalServer) -> None:
