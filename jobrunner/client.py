@@ -14,7 +14,13 @@ from typing import Self
 import httpx2
 
 from jobrunner.allowance import Allowance
-from jobrunner.errors import AnswerMalformed, SourceStopped, SourceUnavailable, TransientError
+from jobrunner.errors import (
+    AnswerMalformed,
+    BudgetSpent,
+    SourceStopped,
+    SourceUnavailable,
+    TransientError,
+)
 from jobrunner.http_rules import check_address, check_headers, reason
 from jobrunner.pace import Pace, Start
 from jobrunner.service import Params, RetryBudget, Service, Usage
@@ -114,8 +120,12 @@ class Client:
         return self._http.build_request("GET", target)
 
     def stop(self, stopped: SourceStopped) -> None:
-        """Let no further request leave in this run: the source has said, or shown, enough."""
-        self._stopped = self._stopped or stopped
+        """Let no further request leave in this run: the source has said, or shown, enough.
+
+        Where only the user's allowance is used up, requests that it covers still may.
+        """
+        if not isinstance(stopped, BudgetSpent):
+            self._stopped = self._stopped or stopped
         self.hurry()
 
     def hurry(self) -> None:

@@ -146,6 +146,13 @@ def test_once_the_allowance_is_spent_no_further_request_leaves(
     assert len(server.requests) <= WITH_KEY.concurrency
 
 
+def test_every_request_that_is_allowed_is_sent(program: Program, server: LocalServer) -> None:
+    program.input([library.by_doi(number) for number in range(20)])
+    program.call(*("run", "papers.json", "--batch-size", 1, "--max-requests", "openalex=5"), code=1)
+    assert len(server.requests) == 5
+    assert outcomes_of(program) == [("enriched", 5)]
+
+
 # ---- lookups that were paid for
 
 
