@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from jobrunner.comparing import stored_record
 from jobrunner.errors import RESTORE, DamageFound, Refused
@@ -40,42 +40,62 @@ UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
 T = TypeVar("T")
 
 
-def newest_whole(directory: Path) -> tuple[Path, list[str]]:
+class Whole(Struct, frozen=True):
+    """A snapshot file that was read to its end and is as it was written."""
+
+    path: Path
+    head: Head
+
+
+def examine(path: Path) -> Whole:
+    """Read a snapshot through.
+
+    Raises DamageFound for a file that is not as it was written, FileError if it cannot be read,
+    Refused if a newer jobrunner wrote it.
+    """
+    problems, _ = verify_file(path)
+    if problems:
+        older = len(_snapshots_in(path.parent)) > 1
+        instead = f"its directory, {path.parent}, for the newest whole one" if older else "another"
+        raise DamageFound("; ".join(problems), hint=f"name {instead}")
+    with Document(path) as document:
+        if not SESSION_ID.fullmatch(document.head.session):
+            raise document.damaged(f"{document.head.session!r} is no session's id")
+        return Whole(path, document.head)
+
+
+def newest_whole(directory: Path) -> tuple[Whole, list[str]]:
     """Return the newest snapshot of a session that is whole, and what is wrong with newer ones.
 
     ``directory`` is that of the session or of its snapshots. Raises DamageFound if none is whole,
     FileError if one cannot be read.
     """
-    found = [*directory.glob("[0-9]*.json"), *directory.glob("snapshots/[0-9]*.json")]
     problems: list[str] = []
-    for path in sorted(found, key=lambda path: (len(path.stem), path.stem), reverse=True):
-        wrong, _ = verify_file(path)
-        if not wrong:
-            return path, problems
-        problems += wrong
+    for path in _snapshots_in(directory):
+        try:
+            return examine(path), problems
+        except DamageFound as error:
+            problems.append(str(error))
     raise DamageFound(
         "; ".join(problems) or f"{directory} holds no snapshots",
         hint="name the directory of a session, beside the database, or a snapshot's .json file",
     )
 
 
-def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
+def _snapshots_in(directory: Path) -> list[Path]:
+    """Return the snapshots in a directory, or in that of a session, the newest first."""
+    found = [*directory.glob("[0-9]*.json"), *directory.glob("snapshots/[0-9]*.json")]
+    return sorted(found, key=lambda path: (len(path.stem), path.stem), reverse=True)
+
+
+def restore(database: Database, snapshot: Whole) -> tuple[SessionRow, list[str]]:
     """Make the session of a snapshot again; what was committed after it is pending again.
 
-    Returns the session, and in sentences what it is known to lack.
-    Raises DamageFound for a file that is not as it was written, Refused if the session is there
-    already, or in a database beside, FileError or StoreError; then the database is as it was.
+    Returns the session, and in sentences what it is known to lack. Raises Refused if the session
+    is there already, or in a database beside, DamageFound where the parts of the snapshot do not
+    fit together, FileError or StoreError; then the database is as it was.
     """
-    problems, _ = verify_file(path)
-    if problems:
-        raise DamageFound(
-            "; ".join(problems),
-            hint=f"name the directory instead, {path.parent}: its newest whole snapshot is taken",
-        )
-    with Document(path) as document:
-        head = document.head
-        if not SESSION_ID.fullmatch(head.session):
-            raise document.damaged(f"{head.session!r} is no session's id")
+    path, head = snapshot.path, snapshot.head
     with take_lease(database, head.session, new=True):
         _check_alone(database, head.session)
         delete_session(database, head.session)  # what an earlier restore left that was cut off
@@ -84,8 +104,11 @@ def restore(database: Database, path: Path) -> tuple[SessionRow, list[str]]:
             _restore(database, path, head)
         except UNFIT as error:
             delete_session(database, head.session)
-            what = type(error).__name__
-            raise document.damaged(f"its parts do not fit together ({what})") from error
+            raise DamageFound(
+                f"{path} is not a whole jobrunner snapshot: its parts do not fit together"
+                f" ({type(error).__name__})",
+                hint="use another snapshot",
+            ) from error
         except BaseException:
             delete_session(database, head.session)
             raise

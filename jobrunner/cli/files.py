@@ -131,19 +131,21 @@ def restore(
     The snapshot alone suffices. What was committed after the snapshot is pending again. Where a
     database holds the session, name one in another directory with --db.
     """
-    from jobrunner.restoring import newest_whole
+    from jobrunner.restoring import examine, newest_whole
     from jobrunner.restoring import restore as restore_session
     from jobrunner.store.progress import read_progress
 
     if snapshot_.is_dir():
-        snapshot_, problems = newest_whole(snapshot_)
+        whole, problems = newest_whole(snapshot_)
         for problem in problems:
             say(f"passed over: {problem}")
-        say(f"restoring {snapshot_}")
-    elif not snapshot_.is_file():
+        say(f"restoring {whole.path}")
+    elif snapshot_.is_file():
+        whole = examine(snapshot_)
+    else:
         raise JobrunnerError(f"{snapshot_}: no such file", hint="name a snapshot's .json file")
     database = open_db(db, create=True)
-    session, missing = restore_session(database, snapshot_)
+    session, missing = restore_session(database, whole)
     papers = read_progress(database, session.id).papers
     say(f"session {session.id} is back, with {counted(papers, 'paper')}")
     for sentence in missing:

@@ -22,7 +22,7 @@ from jobrunner.intake import load_session
 from jobrunner.matching import RULES
 from jobrunner.papers import Outcome, Paper
 from jobrunner.policies import DEFAULT
-from jobrunner.restoring import restore
+from jobrunner.restoring import examine, restore
 from jobrunner.sample import Api, Crossref, OpenAlex, Request, SemanticScholar
 from jobrunner.snapshots import write_copy
 from jobrunner.sources.base import Source, SourceSettings
@@ -205,7 +205,7 @@ class Kept:
         }
         expected = {f"p{number}": a.outcome.value for number, a in answers.items() if a}
         assert outcomes == expected
-        assert restore(self.again, copy)[0].id == session.id
+        assert restore(self.again, examine(copy))[0].id == session.id
 
     def _ids(self, session_id: str) -> dict[int, int]:
         with closing(sqlite3.connect(self.database.path)) as connection:

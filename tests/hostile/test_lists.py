@@ -16,7 +16,7 @@ from jobrunner.intake import load_session
 from jobrunner.matching import RULES
 from jobrunner.planning import Tally
 from jobrunner.policies import DEFAULT
-from jobrunner.restoring import restore
+from jobrunner.restoring import examine, restore
 from jobrunner.snapshots import write_copy
 from jobrunner.sources.base import SourceSettings
 from jobrunner.sources.openalex import OpenAlex
@@ -84,7 +84,7 @@ def test_any_list_is_stored_and_written_or_refused(
         with open_input(path) as papers:
             tally.count(papers.papers())
         tally.plan({"openalex": ()})
-        assert restore(again, copy)[0].input_sha256 == session.input_sha256
+        assert restore(again, examine(copy))[0].input_sha256 == session.input_sha256
 
     each(examples, check)
     assert [text for text in said if not text.isprintable()] == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobrunner.errors import JobrunnerError
 from jobrunner.files import sha256_of, write_sidecar
-from jobrunner.restoring import restore
+from jobrunner.restoring import examine, restore
 from jobrunner.reviewing import commit_answers
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.store.database import Database
@@ -62,7 +62,7 @@ def test_any_change_of_a_snapshot_is_restored_or_refused(
         path.write_bytes(b"\n".join(lines) + b"\n")
         write_sidecar(path, sha256_of(path))
         try:
-            session, _ = restore(database, path)
+            session, _ = restore(database, examine(path))
         except JobrunnerError as error:
             said.add(str(error))
         else:
@@ -86,7 +86,7 @@ def test_any_answer_to_a_review_is_taken_or_refused(
     database, path = databases[1], databases[1].path.parent / "whole.json"
     path.write_text("\n".join(snapshot) + "\n", encoding="utf-8")
     write_sidecar(path, sha256_of(path))
-    session, _ = restore(database, path)
+    session, _ = restore(database, examine(path))
     answers = Path(path.parent / "answers.jsonl")
 
     def check(data: st.DataObject) -> None:
