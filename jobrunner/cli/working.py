@@ -143,9 +143,9 @@ def _check_open_files() -> None:
 
 
 def check_output(output: Path, database: Path, input_path: Path | str | None) -> None:
-    """Raise SettingsError if a file to be written would take the place of one that is needed.
+    """Raise SettingsError if a place cannot take a file, or that would replace one that is needed.
 
-    That is the session's input, or what the program keeps in and beside its database.
+    Such are the session's input, and what the program keeps in and beside its database.
     """
     from jobrunner.store.place import owner_of
 
@@ -154,18 +154,28 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
         is_input = input_path is not None and place == Path(input_path).resolve()
     except (RuntimeError, OSError) as error:  # RuntimeError: a circle of symbolic links
         raise SettingsError(f"cannot write {output}: {error}") from error
-    owner = owner_of(place, database)
-    if is_input or owner:
-        reason = "it is the input" if is_input else f"it belongs to {owner}"
-        hint = "name another file with --output"
-        raise SettingsError(f"cannot write {output}: {reason}", hint=hint)
+    if is_input:
+        reason = "it is the input"
+    elif owner := owner_of(place, database):
+        reason = f"it belongs to {owner}"
+    elif place.is_dir():
+        reason = "it is a directory"
+    elif str(output) == "-" or _is_device(output) or (place.exists() and not place.is_file()):
+        reason = "it is no file"
+    else:
+        return
+    raise SettingsError(f"cannot write {output}: {reason}", hint="name another file with --output")
+
+
+def _is_device(path: Path) -> bool:
+    """Tell whether a name is one of the system's, such as /dev/stdout, whatever it leads to now."""
+    named = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow it
+    return named.parent in (Path("/dev"), Path("/dev/fd")) or named.is_relative_to("/proc")
 
 
 def _check_directory(output: Path) -> None:
     place = output.resolve()
-    if place.is_dir():
-        reason = "it is a directory"
-    elif not place.parent.is_dir():
+    if not place.parent.is_dir():
         reason = "its directory does not exist"
     elif not os.access(place.parent, os.W_OK):
         reason = "its directory is read-only"

@@ -261,6 +261,8 @@ WRONG = {
     "--max-time soon": "'soon' is not a time",
     "-o missing/out.json": "cannot write missing/out.json: its directory does not exist",
     "-o papers.json": "cannot write papers.json: it is the input",
+    "-o -": "cannot write -: it is no file",
+    "-o .": "cannot write .: it is a directory",
     "-o .jobrunner/state.db": "cannot write .jobrunner/state.db: it belongs to the state database",
 }
 

@@ -360,6 +360,10 @@ def test_beside_a_run_only_the_run_itself_takes_numbered_snapshots(
         (".jobrunner/{session}/run.lock", "it belongs to a session's directory"),
         (".jobrunner/{session}/snapshots/000001.json", "it belongs to a session's directory"),
         ("link.json", "it is the input"),
+        ("-", "it is no file"),
+        ("/proc/self/fd/1", "it is no file"),
+        ("pipe", "it is no file"),
+        (".", "it is a directory"),
     ],
 )
 def test_a_copy_takes_the_place_of_nothing_that_is_needed(
@@ -368,6 +372,7 @@ def test_a_copy_takes_the_place_of_nothing_that_is_needed(
     input_ = completed.directory / "papers.json"
     change(completed, "UPDATE session SET input_path = ?", str(input_))
     (completed.directory / "link.json").symlink_to(input_)
+    os.mkfifo(completed.directory / "pipe")
     output = place.format(session=session_of(database))
     before = {path: path.read_bytes() for path in completed.directory.rglob("*.json")}
     said = completed.call("snapshot", "-o", output, code=2).stderr
@@ -377,6 +382,5 @@ def test_a_copy_takes_the_place_of_nothing_that_is_needed(
 
 
 def test_a_copy_that_cannot_be_written_is_an_error(completed: Program) -> None:
-    (completed.directory / "copy.json").mkdir()
-    said = completed.call("snapshot", "-o", "copy.json", code=1).stderr
-    assert "cannot write copy.json: Is a directory" in said
+    said = completed.call("snapshot", "-o", "papers.json/copy.json", code=1).stderr
+    assert "cannot write papers.json/copy.json: " in said
