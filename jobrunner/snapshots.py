@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import msgspec
@@ -86,8 +86,9 @@ def write_snapshot(
     number = _next_number(database, session_id, directory)
     path = directory / f"{number:06d}.json"
     counted = Counted(cancelled)
-    pieces = _pieces(database.read_long, session_id, counted)
-    written = write_whole(path, counted.count(pieces), mode=READ_ONLY)
+    # However it ends, the read transaction ends here: one that goes on keeps SQLite's log alive.
+    with closing(_pieces(database.read_long, session_id, counted)) as pieces:
+        written = write_whole(path, counted.count(pieces), mode=READ_ONLY)
     faults.point("snapshot.renamed")
     write_sidecar(path, written.sha256)
     return SnapshotRow(
@@ -111,8 +112,8 @@ def write_copy(
     ``policy`` is used instead of the session's. Raises FileError, StoreError.
     """
     counted = Counted(lambda: False)
-    pieces = _pieces(database.read, session_id, counted, policy)
-    write_whole(path, counted.count(pieces), summed=True)
+    with closing(_pieces(database.read, session_id, counted, policy)) as pieces:
+        write_whole(path, counted.count(pieces), summed=True)
     return counted.papers
 
 
@@ -145,7 +146,7 @@ def _pieces(
     session_id: str,
     counted: Counted,
     policy: Policy | None = None,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Yield the document of one committed moment."""
     with read() as connection:
         runs = find_runs(connection, session_id)

@@ -19,12 +19,13 @@ from msgspec import Struct
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.outputs.document import Document
 from jobrunner.sample import Fault, LocalServer, OpenAlex, Reply
-from jobrunner.snapshots import take_snapshot
+from jobrunner.snapshots import Cancelled, take_snapshot, write_snapshot
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.runs import start_run, take_lease
 from jobrunner.store.sessions import list_events, list_sessions
 from jobrunner.store.snapshots import list_snapshots, newest_path, snapshot_directory
+from jobrunner.store.writing import add_event
 from jobrunner.verifying import verify_file, verify_session
 
 from . import library
@@ -384,3 +385,15 @@ def test_a_copy_takes_the_place_of_nothing_that_is_needed(
 def test_a_copy_that_cannot_be_written_is_an_error(completed: Program) -> None:
     said = completed.call("snapshot", "-o", "papers.json/copy.json", code=1).stderr
     assert "cannot write papers.json/copy.json: " in said
+
+
+def test_a_snapshot_that_is_given_up_ends_its_read_transaction(completed: Program) -> None:
+    answers = iter([False, True])
+    with opened(completed) as database:
+        with pytest.raises(Cancelled) as given_up:
+            write_snapshot(
+                database, session_of(database), "interval", cancelled=lambda: next(answers)
+            )
+        add_event(database, session_of(database), "warning", "so that there is something to fold")
+    assert given_up.value.__traceback__ is not None
+    assert not completed.database.with_name("state.db-shm").exists()
