@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from jobrunner.errors import SessionError, SettingsError
-from jobrunner.merging import OF_A_VERSION, consolidate, given_of
-from jobrunner.papers import Match, Outcome, Record
+from jobrunner.merging import OF_A_VERSION, consolidate
+from jobrunner.papers import Given, Match, Outcome, Record
 from jobrunner.policies import GIVEN, Policy
 from jobrunner.store.contents import StoredPaper, StoredRecord, find_papers
 from jobrunner.store.database import Database
@@ -68,7 +68,7 @@ def explain_paper(
     Raises SessionError if there is no such paper, or several; SettingsError for no such field.
     """
     paper = _find(database, session_id, name)
-    given = given_of(paper.given)
+    given = paper.as_given()
     records = {r.source: r for r in paper.records}
     found = {
         source: msgspec.json.decode(record.data, type=Record)
@@ -95,7 +95,7 @@ def explain_paper(
     )
 
 
-def _view(given: dict[str, object], records: dict[str, Record], policy: Policy) -> View:
+def _view(given: Given, records: dict[str, Record], policy: Policy) -> View:
     """Return the view as JSON data."""
     view: View = msgspec.to_builtins(consolidate(given, records, policy), str_keys=True)
     return view
@@ -120,7 +120,7 @@ def _outcome(record: StoredRecord) -> str:
 
 
 def _said(
-    given: dict[str, object],
+    given: Given,
     found: dict[str, Record],
     records: dict[str, StoredRecord],
     policy: Policy,
@@ -131,7 +131,7 @@ def _said(
         stored = records[source]
         match = msgspec.json.decode(stored.match, type=Match) if stored.match else None
         one = Said(source=source, value=None, retrieved_at=stored.retrieved_at, match=match)
-        yield one, _view({}, {source: record}, policy)
+        yield one, _view(Given(), {source: record}, policy)
 
 
 def _field(name: str, chosen: object, said: list[tuple[Said, View]], rule: str) -> FieldExplained:

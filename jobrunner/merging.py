@@ -6,16 +6,14 @@ depends on no order of records, and alters none of them.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
-import msgspec
 from msgspec import Raw
 
 from jobrunner.evidence import is_preprint, is_preprint_venue
-from jobrunner.papers import Record
+from jobrunner.papers import Given, Record
 from jobrunner.policies import DEFAULT, Policy
 from jobrunner.unions import INPUT, View, united_identifiers, united_links, united_relations
 
@@ -32,18 +30,9 @@ class Parts(Record, frozen=True, kw_only=True):
     funders: Raw = ()  # type: ignore[assignment]
 
 
-def given_of(text: str) -> dict[str, object]:
-    """Return a paper as given, from its JSON text; {} if it is no object."""
-    try:
-        value: object = msgspec.json.decode(text)
-    except msgspec.MsgspecError:  # such as a lone surrogate, which Python's own decoder takes
-        value = json.loads(text)
-    return value if isinstance(value, dict) else {}
-
-
-_TEXTS = ("title", "abstract", "venue")
 _FIELDS = (
-    *_TEXTS, "year", "type", "language", "publisher", "volume", "issue", "pages", "date", "summary",
+    "title", "abstract", "venue", "year",  # what a paper itself can say, in this order
+    "type", "language", "publisher", "volume", "issue", "pages", "date", "summary",
     "influential_citations", "citations_by_year", "references", "license", "topics", "funders",
 )  # fmt: skip
 _COUNTS = frozenset(("influential_citations", "references"))
@@ -54,11 +43,8 @@ OF_A_VERSION = frozenset((
 
 _values_of = attrgetter(*_FIELDS)
 
-_GIVEN_NAMES = {
-    "title": ("title", "Title", "paper_title"),
-    "abstract": ("abstract", "Abstract", "summary"),
-    "venue": ("venue", "journal", "booktitle", "conference"),
-}
+_ABSTRACTS = ("abstract", "Abstract", "summary")
+"""Names under which papers hold their abstract; nothing is matched by it."""
 
 _MOST_AUTHORS = 10_000
 
@@ -66,9 +52,7 @@ T = TypeVar("T")
 Ranked = list[tuple[str, T]]
 
 
-def consolidate(
-    given: Mapping[str, object], records: Mapping[str, Record], policy: Policy = DEFAULT
-) -> View:
+def consolidate(given: Given, records: Mapping[str, Record], policy: Policy = DEFAULT) -> View:
     """Return the view, to be encoded: ``{"title": {"value": ..., "source": ...}, ...}``.
 
     ``records``, or :class:`Parts` of them, are by the name of their source. Fields that nobody
@@ -84,14 +68,14 @@ def consolidate(
     _put(view, "citations", _citations(ranked, policy))
     _put(view, "open_access", _open_access(ranked, policy))
     links = united_links(
-        given, _order("links", ranked, policy), given_first="links" in policy.given_first
+        given.fields, _order("links", ranked, policy), given_first="links" in policy.given_first
     )
     if links:
         view["links"] = links
     if relations := united_relations(ranked, preprints):
         view["relations"] = relations
     identifiers, conflicts = united_identifiers(
-        given,
+        given.fields,
         _order("identifiers", ranked, policy),
         given_first="identifiers" in policy.given_first,
     )
@@ -145,7 +129,7 @@ def _put(view: View, name: str, chosen: View | None) -> None:
 
 
 def _firsts(
-    given: Mapping[str, object], ranked: Ranked[Record], preprints: frozenset[str], policy: Policy
+    given: Given, ranked: Ranked[Record], preprints: frozenset[str], policy: Policy
 ) -> View:
     """Choose for each plain field the first value that says anything, zero if none does.
 
@@ -154,7 +138,7 @@ def _firsts(
     view: View = {}
     said = [(source, _values_of(record)) for source, record in ranked]
     of_version = _of_published(said, ranked, preprints) if preprints else said
-    mine = (*(_text(given, name) for name in _TEXTS), _year(given))
+    mine = (given.title, _abstract(given.fields), given.venue, given.year)
     for index, name in enumerate(_FIELDS):
         own = mine[index] if index < len(mine) else None
         if own and name in policy.given_first:
@@ -194,11 +178,11 @@ def _citations(ranked: Ranked[Record], policy: Policy) -> View | None:
     return {"value": counts[source], "source": source, "all": counts}
 
 
-def _authors(given: Mapping[str, object], ranked: Ranked[Record], policy: Policy) -> View | None:
+def _authors(given: Given, ranked: Ranked[Record], policy: Policy) -> View | None:
     """Take one source's list as a whole, a complete one before one that was cut."""
     lists = [entry for entry in _order("authors", ranked, policy) if entry[1].authors]
     if not lists or "authors" in policy.given_first:
-        names = [{"name": name} for name in _given_authors(given)]
+        names = [{"name": name} for name in given.authors[:_MOST_AUTHORS]]
         if names or not lists:
             return {"value": names, "source": INPUT} if names else None
     source, record = next((e for e in lists if not e[1].authors_truncated), lists[0])
@@ -206,18 +190,6 @@ def _authors(given: Mapping[str, object], ranked: Ranked[Record], policy: Policy
     if record.authors_truncated:
         view["truncated"] = True
     return view
-
-
-def _given_authors(given: Mapping[str, object]) -> Iterator[str]:
-    """Yield the names in a list of names, or of objects with a name."""
-    authors = given.get("authors")
-    for author in authors[:_MOST_AUTHORS] if isinstance(authors, list) else ():
-        name: object = author
-        if isinstance(author, Mapping):
-            inner = author.get("author")
-            name = (inner if isinstance(inner, Mapping) else author).get("name")
-        if isinstance(name, str) and name.strip():
-            yield name.strip().encode("utf-8", "replace").decode()
 
 
 def _open_access(ranked: Ranked[Record], policy: Policy) -> View | None:
@@ -234,18 +206,9 @@ def _open_access(ranked: Ranked[Record], policy: Policy) -> View | None:
     return status
 
 
-def _text(given: Mapping[str, object], name: str) -> str:
-    for key in _GIVEN_NAMES[name]:
-        value = given.get(key)
+def _abstract(fields: Mapping[str, object]) -> str:
+    for key in _ABSTRACTS:
+        value = fields.get(key)
         if isinstance(value, str) and (text := value.strip()):
             return text if text.isascii() else text.encode("utf-8", "replace").decode()
     return ""
-
-
-def _year(given: Mapping[str, object]) -> int | None:
-    value = given.get("year")
-    if isinstance(value, str) and len(value) == 4 and value.isascii() and value.isdigit():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 1000 <= value <= 2999:
-        return value
-    return None

@@ -6,6 +6,7 @@ JSON, so a new field needs a default.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -41,6 +42,19 @@ class Paper(Struct, frozen=True, kw_only=True):
     year: int | None = None
     venue: str = ""
     identifiers: Identifiers = {}
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """A paper as given: all its ``fields``, and what was understood of them when it was read.
+
+    That is what the paper is matched by, under whatever names it stood in the input.
+    """
+
+    fields: Mapping[str, object] = {}
+    title: str = ""
+    authors: tuple[str, ...] = ()
+    year: int | None = None
+    venue: str = ""
 
 
 class Affiliation(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from jobrunner import __version__, clock, faults
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 from jobrunner.files import READ_ONLY, is_published, publish, write_sidecar, write_whole
 from jobrunner.leftovers import delete_old_snapshots
-from jobrunner.merging import Parts, consolidate, given_of
+from jobrunner.merging import Parts, consolidate
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
 from jobrunner.policies import Policy
@@ -250,7 +250,7 @@ def _consolidated(paper: StoredPaper, policy: Policy) -> View:
         for record in paper.records
         if record.outcome == Outcome.ENRICHED and record.data
     }
-    return consolidate(given_of(paper.given), records, policy)
+    return consolidate(paper.as_given(), records, policy)
 
 
 def _next_number(database: Database, session_id: str, directory: Path) -> int:

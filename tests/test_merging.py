@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobrunner import merging
-from jobrunner.papers import Affiliation, Author, Link, Record, Relation
+from jobrunner.inputs.fields import paper_of_text
+from jobrunner.papers import Affiliation, Author, Given, Link, Record, Relation
 from jobrunner.policies import DEFAULT, Policy
 
 JSON = st.recursive(
@@ -74,8 +75,12 @@ def consolidate(
     paper: Mapping[str, object], records: dict[str, Record], policy: Policy = DEFAULT
 ) -> dict[str, Any]:
     """Return a view as whoever reads a snapshot sees it."""
+    read = paper_of_text(0, json.dumps(paper))
+    given = Given(
+        fields=paper, title=read.title, authors=read.authors, year=read.year, venue=read.venue
+    )
     view: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode(merging.consolidate(paper, records, policy))
+        msgspec.json.encode(merging.consolidate(given, records, policy))
     )
     return view
 
@@ -201,7 +206,7 @@ def test_a_complete_list_of_authors_comes_before_one_that_was_cut() -> None:
 
 
 def test_the_given_authors_stand_in_where_no_source_names_any() -> None:
-    view = consolidate({"authors": ["A. Lee", {"name": "Bo Chen"}, None, 7]}, {})
+    view = consolidate({"authors": ["A. Lee", {"name": "Bo Chen"}, None]}, {})
     assert view["authors"] == {
         "value": [{"name": "A. Lee"}, {"name": "Bo Chen"}],
         "source": "input",

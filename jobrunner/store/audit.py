@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from jobrunner.errors import DamageFound
-from jobrunner.merging import given_of
 from jobrunner.papers import Candidate, Match, Outcome, Record
 from jobrunner.store.batches import field_counts
-from jobrunner.store.contents import iter_given
+from jobrunner.store.contents import given_of, iter_given
 from jobrunner.store.database import Database
 from jobrunner.store.writing import from_json
 

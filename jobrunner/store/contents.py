@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, text
 
 from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.identifiers import detect
+from jobrunner.papers import Given
 from jobrunner.store.database import Database
 
 WINDOW = 500
@@ -30,7 +33,7 @@ class StoredRecord(Struct, frozen=True):
 
 
 class StoredPaper(Struct, frozen=True):
-    """A paper with all that is known of it. ``given`` is JSON text.
+    """A paper with all that is known of it. ``given`` and ``authors`` are JSON texts.
 
     ``missed``: the number of the batch in which a source's lookup did not find it, by source.
     """
@@ -42,6 +45,32 @@ class StoredPaper(Struct, frozen=True):
     records: Sequence[StoredRecord] = ()
     retired: Sequence[StoredRecord] = ()
     missed: dict[str, int] = {}
+    title: str = ""
+    authors: str = "[]"
+    year: int | None = None
+    venue: str = ""
+
+    def as_given(self) -> Given:
+        """Return what the paper itself says. Raises ValueError, MsgspecError if it is damaged."""
+        return Given(
+            fields=given_of(self.given),
+            title=self.title,
+            authors=_NAMES.decode(self.authors),
+            year=self.year,
+            venue=self.venue,
+        )
+
+
+_NAMES = msgspec.json.Decoder(tuple[str, ...])
+
+
+def given_of(text: str) -> dict[str, object]:
+    """Return a paper as given, from its JSON text; {} if it is no object."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except msgspec.MsgspecError:  # such as a lone surrogate, which Python's own decoder takes
+        value = json.loads(text)
+    return value if isinstance(value, dict) else {}
 
 
 class StoredBatch(Struct, frozen=True, kw_only=True):
@@ -67,7 +96,8 @@ class StoredBatch(Struct, frozen=True, kw_only=True):
 
 _WINDOW = "WHERE p.session_id = ? AND p.position >= ? AND p.position < ?"
 _PAPERS = f"""
-    SELECT id, position, key, given, unusable FROM paper p {_WINDOW} ORDER BY position
+    SELECT id, position, key, given, unusable, title, authors, year, venue
+    FROM paper p {_WINDOW} ORDER BY position
 """  # noqa: S608 - constants
 _RECORD = """
     p.id, s.name, b.number, r.outcome, r.match, r.retrieved_at, r.error, r.data
@@ -122,8 +152,12 @@ def _window(connection: Connection, session_id: str, first: int, last: int) -> l
             records=records.get(id_, ()),
             retired=retired.get(id_, ()),
             missed=missed.get(id_, {}),
+            title=title,
+            authors=authors,
+            year=year,
+            venue=venue,
         )
-        for id_, position, key, given, unusable in papers
+        for id_, position, key, given, unusable, title, authors, year, venue in papers
     ]
 
 

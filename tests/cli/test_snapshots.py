@@ -382,6 +382,46 @@ def test_a_copy_takes_the_place_of_nothing_that_is_needed(
     assert verify_session(database, session_of(database)) == []
 
 
+@pytest.mark.parametrize(
+    "paper",
+    [
+        {"title": "Of bees", "authors": ["Ann Bee", "Bob Cee"], "year": 2017, "venue": "J. of X"},
+        {
+            "title": ["Of bees"],
+            "author": "Bee, Ann and Cee, Bob",
+            "issued": {"date-parts": [[2017]]},
+            "container-title": "J. of X",
+        },
+        {
+            "Title": " Of  bees",
+            "authors": [{"family": "Bee", "given": "Ann"}, {"literal": "Bob Cee"}],
+            "year": "2017-05-27",
+            "journal": {"name": "J. of X"},
+        },
+        {
+            "display_name": "Of bees",
+            "creators": [
+                {"lastName": "Bee", "firstName": "Ann"},
+                {"lastName": "Cee", "firstName": "Bob"},
+            ],
+            "date": "May 2017",
+            "container_title": ["J. of X"],
+        },
+    ],
+    ids=["plainly", "CSL", "BibTeX", "Zotero"],
+)
+def test_what_a_paper_is_matched_by_is_in_its_view(program: Program, paper: object) -> None:
+    load(program, [paper])
+    program.call("snapshot", "-o", "copy.json")
+    view = papers_of(program.directory / "copy.json")[0]["consolidated"]
+    assert {name: one["value"] for name, one in view.items() if one} == {
+        "title": "Of bees",
+        "authors": [{"name": "Ann Bee"}, {"name": "Bob Cee"}],
+        "year": 2017,
+        "venue": "J. of X",
+    }
+
+
 def test_a_copy_that_cannot_be_written_is_an_error(completed: Program) -> None:
     said = completed.call("snapshot", "-o", "papers.json/copy.json", code=1).stderr
     assert "cannot write papers.json/copy.json: " in said
