@@ -24,10 +24,11 @@ class Amount(Struct, frozen=True, kw_only=True):
 class SourcePlan(Struct, frozen=True, kw_only=True):
     """What is known of one source before a run.
 
-    ``lookups`` papers have an identifier that it looks up by, ``searches`` have none; ``flowing``
-    of those may get one from the sources before it. ``least`` holds if every paper is found at
-    once, ``most`` if every lookup is in vain and every paper is searched too. Both are estimates: a
-    paper with identifiers of several schemes may take some requests more.
+    ``lookups`` papers have an identifier that it looks up by, ``searches`` have none but a title;
+    ``flowing`` have none, with or without a title, and may get one from the sources before it.
+    ``least`` holds if every paper is found at once, ``most`` if every lookup is in vain and every
+    paper that has a title is searched too. Both are estimates: a paper with identifiers of several
+    schemes may take some requests more.
     """
 
     name: str
@@ -69,8 +70,9 @@ class Tally:
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
         self._lookups = {source.name: 0 for source in sources}
+        self._searches = {source.name: 0 for source in sources}
         self._schemes: dict[str, int] = {}
-        self._papers = self._unusable = self._bare = 0
+        self._papers = self._unusable = self._bare = self._titled = 0
 
     def count(self, papers: Iterable[InputPaper]) -> None:
         """Count papers."""
@@ -80,11 +82,14 @@ class Tally:
                 self._unusable += 1
                 continue
             self._bare += not paper.identifiers
+            self._titled += bool(paper.title)
             for scheme in paper.identifiers:
                 self._schemes[scheme] = self._schemes.get(scheme, 0) + 1
             for source in self.sources:
                 if not paper.identifiers.keys().isdisjoint(source.schemes):
                     self._lookups[source.name] += 1
+                elif paper.title:
+                    self._searches[source.name] += 1
 
     def plan(
         self, before: Mapping[str, tuple[str, ...]], sources: Sequence[Source] | None = None
@@ -96,9 +101,19 @@ class Tally:
         usable = self._papers - self._unusable
         plans = []
         for source in sources or self.sources:
-            lookups = self._lookups[source.name]
-            flowing = usable - lookups if before[source.name] else 0
-            plans.append(_source_plan(source, usable, lookups, flowing))
+            lookups, searches = self._lookups[source.name], self._searches[source.name]
+            waits = bool(before[source.name])
+            flowing = usable - lookups if waits else 0
+            plans.append(
+                SourcePlan(
+                    name=source.name,
+                    lookups=lookups,
+                    searches=searches,
+                    flowing=flowing,
+                    least=_amount(source, lookups + flowing, 0 if waits else searches),
+                    most=_amount(source, lookups + flowing, self._titled),
+                )
+            )
         return Plan(
             papers=self._papers,
             unusable=self._unusable,
@@ -108,18 +123,6 @@ class Tally:
             seconds_least=max((plan.least.seconds for plan in plans), default=0.0),
             seconds_most=max((plan.most.seconds for plan in plans), default=0.0),
         )
-
-
-def _source_plan(source: Source, usable: int, lookups: int, flowing: int) -> SourcePlan:
-    searches = usable - lookups
-    return SourcePlan(
-        name=source.name,
-        lookups=lookups,
-        searches=searches,
-        flowing=flowing,
-        least=_amount(source, lookups + flowing, searches - flowing),
-        most=_amount(source, lookups + flowing, usable),
-    )
 
 
 def _amount(source: Source, lookups: int, searches: int) -> Amount:

@@ -48,10 +48,14 @@ CATALOGUE_FIRST: dict[str, Order] = {"catalogue": (), "archive": ("catalogue",)}
 
 
 def papers(
-    count: int, identifiers: Identifiers | None = None, *, unusable: str | None = None
+    count: int,
+    identifiers: Identifiers | None = None,
+    *,
+    title: str = "T",
+    unusable: str | None = None,
 ) -> list[InputPaper]:
     one = InputPaper(
-        position=0, given="{}", title="T", identifiers=identifiers or {}, unusable=unusable
+        position=0, given="{}", title=title, identifiers=identifiers or {}, unusable=unusable
     )
     return [one] * count
 
@@ -97,6 +101,21 @@ def test_at_most_every_paper_is_searched_too() -> None:
     catalogue, archive = tally(*MIXED).plan(ALONE).sources
     assert catalogue.most.requests == 3 + 35
     assert archive.most.cost_micros == 10_000 + 35 * 100_000
+
+
+def test_papers_without_a_title_are_never_searched() -> None:
+    untitled = tally(papers(25, DOI), papers(40, DOI, title=""), papers(9, ARXIV, title=""))
+    catalogue, archive = untitled.plan(ALONE).sources
+    assert (catalogue.lookups, catalogue.searches) == (65, 0)
+    assert (catalogue.least.requests, catalogue.most.requests) == (7, 7 + 25)
+    assert (archive.lookups, archive.searches) == (9, 25)
+    assert (archive.least.requests, archive.most.requests) == (1 + 25, 1 + 25)
+
+
+def test_papers_without_a_title_flow_like_others_but_are_not_searched() -> None:
+    _, archive = tally(papers(40, DOI, title="")).plan(CATALOGUE_FIRST).sources
+    assert (archive.searches, archive.flowing) == (0, 40)
+    assert (archive.least.requests, archive.most.requests) == (4, 4)
 
 
 def test_papers_flow_from_a_source_to_those_that_wait_for_it() -> None:

@@ -116,7 +116,7 @@ def _plan_cells(one: SourcePlan) -> list[object]:
     return [
         one.name,
         one.lookups,
-        f"{searches - one.flowing}-{searches}" if one.flowing else searches,
+        f"0-{searches}" if one.flowing and searches else searches,
         _range(str(least.requests), str(most.requests)),
         _range(money(least.cost_micros), money(most.cost_micros)),
         _range(_time(least.seconds), _time(most.seconds)),
