@@ -105,8 +105,8 @@ def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, i
     """Commit the answers in a file; return how many there were, and how many were left open.
 
     All answers of a source are one batch. An answer that was given before is changed, or left as it
-    is; a paper that never was ambiguous is left alone. Raises InputError for a line that is none,
-    an answer that is no candidate, or two answers about one paper; then nothing is committed.
+    is. Raises InputError for a line that is none, an answer to what was never asked or that is no
+    candidate, or two answers about one paper; then nothing is committed.
     """
     questions = list(_read(path))
     asked = {
@@ -117,10 +117,19 @@ def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, i
     left = {key for key, one in asked.items() if one.answer is None}
     said: dict[str, dict[int, Answer | None]] = {}
     for number, question in questions:
-        one = asked.get((question.position, question.source))
-        if one is None or question.answer in (None, one.answer):
+        if question.answer is None:
             continue
         where = f"{path}:{number}"
+        one = asked.get((question.position, question.source))
+        if one is None:
+            raise InputError(
+                f"{where}: there is no such question: paper {question.position} of"
+                f" {question.source}",
+                hint="`jobrunner review -o FILE` writes the questions of a session, with"
+                " --answered those that have an answer too",
+            )
+        if question.answer == one.answer:
+            continue
         answers = said.setdefault(one.source, {})
         if one.paper_id in answers:
             raise InputError(

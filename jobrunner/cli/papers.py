@@ -270,6 +270,10 @@ def review(
 
     if (output is None) == (answers is None):
         raise SettingsError("give either --output or --answers", hint="see `jobrunner review -h`")
+    if answered and output is None:
+        raise SettingsError(
+            "--answered chooses what --output writes", hint="with --answers, leave it out"
+        )
     database = open_db(db)
     chosen = latest_session(database, session)
     if output is not None:

@@ -337,6 +337,27 @@ def test_a_wrong_candidate_is_an_error_with_its_line_and_nothing_is_committed(
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ('"position": 3', '"position": 99999', "paper 99999 of openalex"),
+        ('"position": 3', f'"position": {CLEAR - 1}', f"paper {CLEAR - 1} of openalex"),
+        ('"openalex", "key": "", "title": "A wh', '"nope", "title": "A wh', "paper 3 of nope"),
+    ],
+)
+def test_an_answer_to_what_was_never_asked_is_an_error_with_its_line(
+    old: str, new: str, what: str, copied: Asked
+) -> None:
+    path = write(copied, "W1003", None, "none")
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    before = rows_of(copied.program)
+    said = copied.program.call("review", "--answers", "answers.jsonl", code=1)
+    assert said.stderr.startswith(f"error: answers.jsonl:3: there is no such question: {what}\n")
+    assert rows_of(copied.program) == before
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('"none"}\n', '"none"\n', "answers.jsonl:2: Input data was truncated"),
@@ -382,6 +403,21 @@ def test_a_kill_commits_all_answers_or_none(moment: str, copied: Asked) -> None:
     assert outcomes_of(copied.program).count("ambiguous") == left
     assert answer(copied, copied.program.directory / "answers.jsonl") == (left, 0)
     copied.program.call("verify")
+
+
+def test_a_line_without_an_answer_is_passed_over_whatever_it_asks(copied: Asked) -> None:
+    path = write(copied, "W1003", None, None)
+    text = path.read_text(encoding="utf-8").replace('"position": 3', '"position": 99999')
+    path.write_text(text, encoding="utf-8")
+    assert answer(copied, path) == (1, 2)
+
+
+def test_what_questions_are_written_is_not_said_with_answers(copied: Asked) -> None:
+    write(copied, "W1003", None, None)
+    before = rows_of(copied.program)
+    said = copied.program.call("review", "--answers", "answers.jsonl", "--answered", code=2)
+    assert "error: --answered chooses what --output writes" in said.stderr
+    assert rows_of(copied.program) == before
 
 
 def test_either_questions_or_answers_are_asked_for(asked: Asked) -> None:
