@@ -103,7 +103,7 @@ def _config(table: dict[str, Any], path: Path, known: Collection[str]) -> Config
         default_sources=tuple(dict.fromkeys(sources)),
         keys=keys,
         base_urls=urls,
-        policy=policy_of(policy, f"{path}: policy") if policy is not None else None,
+        policy=policy_of(policy, f"{path}: policy", known) if policy is not None else None,
     )
 
 

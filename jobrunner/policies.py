@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,7 @@ GIVEN = ("title", "abstract", "venue", "year", "authors", "links", "identifiers"
 
 HINT = (
     'write it in TOML, such as: priority = ["crossref", "openalex"], citations = "maximum",'
-    ' [fields] abstract = ["semantic_scholar"]'
+    ' given_first = ["title"], [fields] abstract = ["semantic_scholar"]'
 )
 
 
@@ -40,17 +42,20 @@ class Policy(Struct, frozen=True, kw_only=True):
 DEFAULT = Policy()
 
 
-def read_policy(path: Path) -> Policy:
-    """Read a policy file. Raises :class:`SettingsError`."""
+def read_policy(path: Path, known: Collection[str]) -> Policy:
+    """Read a policy file; ``known`` are the sources it may name. Raises :class:`SettingsError`."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"cannot read the policy {path}: {error}", hint=HINT) from error
-    return policy_of(table, str(path))
+    return policy_of(table, str(path), known)
 
 
-def policy_of(table: object, where: str) -> Policy:
-    """Return the policy that a table of TOML stands for. Raises :class:`SettingsError`."""
+def policy_of(table: object, where: str, known: Collection[str]) -> Policy:
+    """Return the policy that a table of TOML stands for; ``known`` are the sources it may name.
+
+    Raises :class:`SettingsError`.
+    """
     unknown = set(table) - set(Policy.__struct_fields__) if isinstance(table, dict) else set()
     try:
         policy = msgspec.convert(table, Policy)
@@ -61,4 +66,9 @@ def policy_of(table: object, where: str) -> Policy:
     if unknown or policy.citations not in ("maximum", "priority"):
         wrong = ", ".join(sorted(unknown)) or f"citations = {policy.citations!r}"
         raise SettingsError(f"{where}: no such thing in a policy: {wrong}", hint=HINT)
+    if strangers := {*policy.priority, *chain(*policy.fields.values())}.difference(known):
+        raise SettingsError(
+            f"{where}: unknown source {', '.join(map(repr, sorted(strangers)))}",
+            hint=f"known: {', '.join(sorted(known))}; for the paper as given, see given_first",
+        )
     return policy

@@ -170,6 +170,11 @@ def test_a_policy_that_is_none_is_refused(tmp_path: Path) -> None:
         config(written(tmp_path, jobrunner='[policy]\npriorities = ["openalex"]'))
 
 
+def test_a_policy_of_an_unknown_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"jobrunner\.toml: policy: unknown source 'scopus'"):
+        config(written(tmp_path, jobrunner='[policy]\npriority = ["openalex", "scopus"]'))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 import typer.main
 
 from jobrunner.cli.main import app
+from jobrunner.policies import DEFAULT, GIVEN, Policy, policy_of
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+KNOWN = ("openalex", "semantic_scholar", "crossref")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
@@ -29,6 +32,14 @@ def test_ci_runs_the_two_commands_of_the_readme() -> None:
     lines = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
     assert len(lines) == 2
     assert all(line in CI.splitlines() for line in lines)
+
+
+def test_the_keys_of_a_policy_stand_in_the_readme_with_their_defaults() -> None:
+    section = README.split("| key of a policy |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| `\[?(\w+)\]?` \|.*\| (?:`(.*)` )?\|$", section, re.MULTILINE)
+    told = {key: policy_of({key: json.loads(default or "{}")}, "", KNOWN) for key, default in rows}
+    assert told == dict.fromkeys(Policy.__struct_fields__, DEFAULT)
+    assert all(f"`{field}`" in section for field in GIVEN)
 
 
 def test_every_test_that_a_promise_names_is_there() -> None:

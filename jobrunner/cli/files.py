@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionArgument, open_db
+from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionArgument, open_db, policy_in
 from jobrunner.cli.printing import command, counted, fact, print_json, say
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 
@@ -37,12 +37,11 @@ def snapshot(
     from jobrunner import resuming, snapshots
     from jobrunner.choosing import choose_session
     from jobrunner.cli.working import check_output
-    from jobrunner.policies import read_policy
     from jobrunner.store.runs import take_lease
 
-    rules = read_policy(policy) if policy else None
     database = open_db(db)
     chosen = choose_session(database, session)
+    rules = policy_in(policy, chosen.options.sources)
     if output is not None:
         check_output(output, database.path, chosen.input_path)
         count = snapshots.write_copy(database, chosen.id, output, rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ import typer
 from jobrunner.errors import DamageFound, SettingsError
 
 if TYPE_CHECKING:
+    from jobrunner.policies import Policy
     from jobrunner.store.database import Database
 
 Db = Annotated[
@@ -157,6 +158,17 @@ def seconds_of(time: str | None) -> float | None:
         raise SettingsError(f"{time!r} is not a time", hint="write it as 90s, 30m or 1h30m")
     hours, minutes, seconds = parts
     return 3600 * hours + 60 * minutes + seconds
+
+
+def policy_in(path: Path | None, asked: Iterable[str] = ()) -> Policy | None:
+    """Return the policy in a file, None for no file.
+
+    It may name the sources that are installed, and those that a session has ``asked``.
+    """
+    from jobrunner.policies import read_policy
+    from jobrunner.sources.registry import available
+
+    return read_policy(path, {*available(), *asked}) if path else None
 
 
 opened = ExitStack()

@@ -20,6 +20,7 @@ from jobrunner.cli.options import (
     SessionOption,
     Sources,
     open_db,
+    policy_in,
 )
 from jobrunner.cli.printing import command, counted, fact, print_json, say, show_fact, table
 from jobrunner.cli.progress import duration, money
@@ -206,11 +207,10 @@ def explain(
     """
     from jobrunner.choosing import latest_session
     from jobrunner.explaining import explain_paper
-    from jobrunner.policies import read_policy
 
     database = open_db(db)
     chosen = latest_session(database, session)
-    rules = read_policy(policy) if policy else chosen.options.policy
+    rules = policy_in(policy, chosen.options.sources) or chosen.options.policy
     found = explain_paper(database, chosen.id, paper, rules, field)
     if as_json:
         print_json(found)

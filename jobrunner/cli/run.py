@@ -24,6 +24,7 @@ from jobrunner.cli.options import (
     budgets_of,
     max_requests_of,
     open_db,
+    policy_in,
 )
 from jobrunner.cli.printing import fact, print_json, say
 from jobrunner.cli.working import Start, check_loaded, chosen_sources, go_on, tell_loaded
@@ -113,7 +114,7 @@ def run(
     from jobrunner.inputs import open_input
     from jobrunner.intake import delete_abandoned, load_session
     from jobrunner.matching import RULES
-    from jobrunner.policies import DEFAULT, read_policy
+    from jobrunner.policies import DEFAULT
     from jobrunner.store.database import default_path
     from jobrunner.store.rows import Options
 
@@ -123,6 +124,7 @@ def run(
     start = Start(email, base_url, max_time, as_json=as_json)
     names = chosen_sources(source, start.config)
     budgets, requests = budgets_of(budget), max_requests_of(max_requests)
+    rules = policy_in(policy)
     start.check(names, output, db or default_path(), path)
     if path is not None and not path.exists():
         open_input(path)  # raises, before a database is made
@@ -144,7 +146,7 @@ def run(
         checkpoint_interval=5.0 if checkpoint_interval is None else checkpoint_interval,
         budgets=budgets,
         max_requests=requests,
-        policy=read_policy(policy) if policy else start.config.policy or DEFAULT,
+        policy=rules or start.config.policy or DEFAULT,
     )
     session, lease = load_session(
         database, path, options, output=output, strict=strict, new=new or bool(sessions)
@@ -184,7 +186,6 @@ def changes_of(
     policy: Path | None,
 ) -> Changes:
     """Return what the options of a command change of a session that exists."""
-    from jobrunner.policies import read_policy
     from jobrunner.resuming import Changes
 
     return Changes(
@@ -195,7 +196,7 @@ def changes_of(
         base_urls=start.settings.base_urls,
         budgets=budgets_of(budget),
         max_requests=max_requests_of(max_requests),
-        policy=read_policy(policy) if policy else None,
+        policy=policy_in(policy),
     )
 
 

@@ -25,6 +25,7 @@ from .running import Program, opened
 NUMBER = 5
 """Of this paper OpenAlex counts 15 citations, Semantic Scholar 10 and Crossref 20."""
 
+KNOWN = ("openalex", "semantic_scholar", "crossref")
 ALL = ("--source", "openalex", "--source", "semantic_scholar", "--source", "crossref")
 PAPERS = [
     library.by_doi(NUMBER)
@@ -79,7 +80,7 @@ class Finished(NamedTuple):
     requests: tuple[int, int]
 
     def explain(self, name: str, field: str | None = None, *, policy: str = "") -> Explained:
-        chosen = policy_of(tomllib.loads(policy), "policy")
+        chosen = policy_of(tomllib.loads(policy), "policy", KNOWN)
         return explain_paper(self.database, self.session, name, chosen, field)
 
     def field(self, field: str, *, policy: str = "") -> FieldExplained:
@@ -276,8 +277,28 @@ def test_no_source_is_asked_again(finished: Finished) -> None:
 )
 def test_a_policy_that_is_none_is_refused_with_an_example(policy: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message) as caught:
-        policy_of(tomllib.loads(policy), "policy")
+        policy_of(tomllib.loads(policy), "policy", KNOWN)
     assert 'such as: priority = ["crossref", "openalex"]' in str(caught.value.hint)
+    assert 'given_first = ["title"]' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["priority = ['crosref']", "[fields]\nyear = ['openalex', 'crosref']"],
+    ids=["priority", "fields"],
+)
+def test_a_policy_of_an_unknown_source_is_refused_with_the_known_ones(policy: str) -> None:
+    with pytest.raises(SettingsError, match="policy: unknown source 'crosref'") as caught:
+        policy_of(tomllib.loads(policy), "policy", KNOWN)
+    assert str(caught.value.hint).startswith("known: crossref, openalex, semantic_scholar;")
+
+
+def test_the_paper_as_given_is_no_source_of_a_policy(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text("[fields]\nyear = ['input']", encoding="utf-8")
+    with pytest.raises(SettingsError, match="unknown source 'input'") as caught:
+        read_policy(path, KNOWN)
+    assert "given_first" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("text", [None, "priority = "])
@@ -286,7 +307,7 @@ def test_a_policy_that_cannot_be_read_is_refused(text: str | None, tmp_path: Pat
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=f"cannot read the policy {path}"):
-        read_policy(path)
+        read_policy(path, KNOWN)
 
 
 # ---- one field, and as text

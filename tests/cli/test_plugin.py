@@ -15,7 +15,7 @@ from jobrunner.sample import LocalServer, OpenAlex
 
 from . import library
 from .catalogue import EXAMPLE, KEY, MODULE, CatalogueApi, changed, install, item, use
-from .running import Program, adopt, papers_of, rows_of, was_killed
+from .running import Program, adopt, load, papers_of, rows_of, was_killed
 
 DOCUMENT = EXAMPLE.parent / "plugin.md"
 BOTH = ("--source", "openalex", "--source", "catalogue")
@@ -191,6 +191,29 @@ def test_what_it_says_is_explained_with_its_name(finished: Ended) -> None:
     said = finished.program.run("explain", "0", "topics").stdout
     assert f'topics: ["{library.SUBJECTS[0]}"] (catalogue)' in said
     assert "the first that says anything of openalex, semantic_scholar, crossref, catalogue" in said
+
+
+def test_a_policy_may_name_it_in_a_session_that_never_asked_it(both: Both, tmp_path: Path) -> None:
+    program = both.program(tmp_path)
+    load(program, papers())
+    program.run("snapshot", "-o", "copy.json", "--policy", naming_it(program))
+    assert len(papers_of(tmp_path / "copy.json")) == len(papers())
+
+
+def test_a_policy_may_name_it_where_it_is_gone_and_its_records_stay(
+    finished: Ended, tmp_path: Path
+) -> None:
+    program = Program(tmp_path)
+    adopt(program, finished.program)
+    explained = printed(program, "explain", "0", "topics", "--policy", naming_it(program))
+    assert explained["fields"][0]["rule"].startswith("the first that says anything of catalogue, ")
+
+
+def naming_it(program: Program) -> Path:
+    """Write a policy that trusts the source most."""
+    path = program.directory / "policy.toml"
+    path.write_text('priority = ["catalogue"]', encoding="utf-8")
+    return path
 
 
 def test_a_budget_holds_it_back(both: Both, tmp_path: Path) -> None:

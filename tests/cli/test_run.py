@@ -258,6 +258,7 @@ WRONG = {
     "--budget OpenAlex=0usd": "--budget names an unknown source 'OpenAlex'; known: crossref,",
     "--max-requests nosuch=1": "--max-requests names an unknown source 'nosuch'; known: crossref,",
     "--email jörg@example.org": "is not an e-mail address that a request can carry",
+    "--policy policy.toml": "policy.toml: unknown source 'crosref'",
     "--max-time soon": "'soon' is not a time",
     "-o missing/out.json": "cannot write missing/out.json: its directory does not exist",
     "-o papers.json": "cannot write papers.json: it is the input",
@@ -276,6 +277,7 @@ def refused(
     for options in WRONG:
         program = Program(tmp_path_factory.mktemp("refused"))
         program.input(library.papers(lookups=1, searches=0))
+        (program.directory / "policy.toml").write_text('priority = ["crosref"]', encoding="utf-8")
         started[options] = program, program.start("run", "papers.json", *options.split())
     return {options: (program, finish(child)) for options, (program, child) in started.items()}
 
