@@ -85,9 +85,13 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
     return added
 
 
-def _count_new_papers(database: Database, session: SessionRow) -> int:
+def _count_new_papers(database: Database, session: SessionRow) -> tuple[int, int]:
+    """Return how many papers are new in the input, and how many of them can be used."""
     with open_input(_input_file(session)) as papers:
-        return sum(1 for _ in _new(papers.papers(), _known(database, session)))
+        usable = Counter(
+            not new.unusable for new in _new(papers.papers(), _known(database, session))
+        )
+    return usable.total(), usable[True]
 
 
 def _input_file(session: SessionRow) -> Path:
@@ -173,10 +177,11 @@ def explain(
 
     Raises what the resume would raise.
     """
-    said = [_last_run(database, session), _input_plan(database, session, update=update_input)]
+    new, usable = _count_new_papers(database, session) if update_input else (None, 0)
+    said = [_last_run(database, session), _input_plan(session, new)]
     progress = {source.name: source for source in read_progress(database, session.id).sources}
     names = sources or tuple(n for n, s in progress.items() if s.status != "dropped")
-    said += [_source_plan(name, progress.get(name)) for name in names]
+    said += [_source_plan(name, progress.get(name), usable) for name in names]
     said += [f"{name} is dropped, what it found stays" for name in progress if name not in names]
     if is_snapshot_owed(database, session.id):
         said.append("a snapshot is owed: something is committed that none shows yet")
@@ -188,10 +193,9 @@ def explain(
     return said
 
 
-def _input_plan(database: Database, session: SessionRow, *, update: bool) -> str:
-    if update:
-        count = _count_new_papers(database, session)
-        return f"new papers of {session.input_path} are added: {count}"
+def _input_plan(session: SessionRow, new: int | None) -> str:
+    if new is not None:
+        return f"new papers of {session.input_path} are added: {new}"
     state = input_state(session)
     if state is InputState.CHANGED:
         return (
@@ -213,12 +217,14 @@ def _last_run(database: Database, session: SessionRow) -> str:
     return f"the last run (pid {last.pid}) was killed; only its batches in flight are asked again"
 
 
-def _source_plan(name: str, source: SourceProgress | None) -> str:
+def _source_plan(name: str, source: SourceProgress | None, new: int) -> str:
+    """Say what is asked of a source, ``new`` papers that are added first included."""
     if source is None:
         return f"{name} is new in this session and is asked about all papers"
-    if not source.pending:
-        return f"{name} has answered all {source.papers} papers and is not asked again"
-    said = f"{name} is asked about {source.pending} of {source.papers} papers that have no record"
+    pending, papers = source.pending + new, source.papers + new
+    if not pending:
+        return f"{name} has answered all {papers} papers and is not asked again"
+    said = f"{name} is asked about {pending} of {papers} papers that have no record"
     if source.error:
         said += f"; it had stopped: {source.error}"
     if source.not_before:

@@ -215,6 +215,16 @@ def test_explain_says_how_many_papers_would_be_added(killed: Program) -> None:
     assert rows_of(killed) == before
 
 
+def test_explain_counts_the_papers_that_would_be_added_among_those_that_are_asked_about(
+    killed: Program,
+) -> None:
+    killed.run("resume")
+    killed.input([*PAPERS, library.by_doi(77), library.by_doi(78), {"note": "cannot be used"}])
+    lines = killed.json("resume", session_of(killed), "--explain", "--update-input")
+    assert lines[1].endswith("are added: 3")
+    assert "openalex is asked about 2 of 31 papers that have no record" in lines
+
+
 def test_explain_says_which_sources_come_and_go(killed: Program) -> None:
     with opened(killed) as database:
         lines = explain(database, get_session(database, session_of(killed)), ("shelf",))
