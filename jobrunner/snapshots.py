@@ -261,9 +261,15 @@ def _next_number(database: Database, session_id: str, directory: Path) -> int:
 
 
 def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
-    """Record a written snapshot, and delete what is not kept; :func:`publish_newest` comes next."""
+    """Record a written snapshot, and delete what is not kept; :func:`publish_newest` comes next.
+
+    Snapshots that somebody deleted never come back and are forgotten: nothing is damaged by that.
+    """
     faults.point("snapshot.recording")
-    record_snapshot(database, lease, row, keep=KEEP)
+    root = database.path.parent
+    rows = list_snapshots(database, lease.session_id)
+    gone = [old.number for old in rows if not (root / old.path).exists()]
+    record_snapshot(database, lease, row, keep=KEEP, gone=gone)
     faults.point("snapshot.recorded")
     directory = snapshot_directory(database, lease.session_id)
     delete_old_snapshots(database, lease.session_id, directory)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from jobrunner.comparing import differences
 from jobrunner.errors import DamageFound
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
@@ -24,46 +26,53 @@ def verify_database(database: Database) -> list[str]:
         return [str(error)]
 
 
+class Verified(Struct, frozen=True):
+    """What is wrong with a session, by where the remedy is.
+
+    Damaged ``rows`` are got back from a snapshot; ``files``, the snapshots, are made again from the
+    rows.
+    """
+
+    rows: list[str]
+    files: list[str]
+
+
 def verify_session(database: Database, session_id: str) -> list[str]:
     """Return everything that is wrong with a session, [] if it is as it should be.
+
+    See :func:`examine_session`.
+    """
+    found = examine_session(database, session_id)
+    return found.rows + found.files
+
+
+def examine_session(database: Database, session_id: str) -> Verified:
+    """Return what is wrong with the rows of a session and with its snapshots.
 
     Beside a run that goes on the snapshots' files are left out: they may change meanwhile.
     """
     try:
         found = check_session(database, session_id)
     except DamageFound as error:
-        return [str(error)]
+        return Verified([str(error)], [])
     if is_running(database, session_id):
-        return found
+        return Verified(found, [])
     rows = list_snapshots(database, session_id)
-    files = _verify_files(database, session_id, rows, compare=not found)
+    files = [line for row in rows for line in _verify_snapshot(database, row)]
+    compared = [] if found or files or not rows else _compare(database, session_id, rows[-1])
+    newest = newest_path(database, session_id)
+    if rows and newest.exists() and not _is_snapshot(newest, rows):
+        files.append(f"{newest} is none of the snapshots (its checksum differs)")
     # A run may have come meanwhile, and gone again.
     undisturbed = not is_running(database, session_id) and rows == list_snapshots(
         database, session_id
     )
-    return found + files if undisturbed else found
+    return Verified(found + compared, files) if undisturbed else Verified(found, [])
 
 
-def _verify_files(
-    database: Database, session_id: str, rows: Sequence[SnapshotRow], *, compare: bool
-) -> list[str]:
-    found: list[str] = []
-    good = None
-    for row in rows:
-        wrong = _verify_snapshot(database, row)
-        good = good if wrong else database.path.parent / row.path
-        found += wrong
-    if compare and good is not None and not found:
-        found += _compare(database, session_id, good)
-    newest = newest_path(database, session_id)
-    if rows and newest.exists() and not _is_snapshot(newest, rows):
-        found.append(f"{newest} is none of the snapshots (its checksum differs)")
-    return found
-
-
-def _compare(database: Database, session_id: str, path: Path) -> list[str]:
+def _compare(database: Database, session_id: str, row: SnapshotRow) -> list[str]:
     try:
-        return list(differences(database, session_id, path))
+        return list(differences(database, session_id, database.path.parent / row.path))
     except DamageFound as error:
         return [str(error)]
 

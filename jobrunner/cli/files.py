@@ -11,6 +11,12 @@ from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionArgument, open_
 from jobrunner.cli.printing import command, counted, fact, print_json, say
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
 
+MAKE_AGAIN = (
+    "the database is whole: delete what is damaged of the snapshots, then make a new one with"
+    " `jobrunner snapshot SESSION`"
+)
+"""What to do about damaged or missing snapshots alone."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
@@ -88,17 +94,22 @@ def verify(
 
 def _verify_sessions(session: str | None, db: Path | None, *, as_json: bool) -> None:
     from jobrunner.store.sessions import get_session, list_sessions
-    from jobrunner.verifying import verify_database, verify_session
+    from jobrunner.verifying import examine_session, verify_database
 
     database = open_db(db)
     wrong = verify_database(database)
     found = {str(database.path): wrong} if wrong else {}
+    whole = not wrong
     try:
-        chosen = [get_session(database, session)] if session else list_sessions(database)
-        found |= {one.id: verify_session(database, one.id) for one in chosen}
+        for one in [get_session(database, session)] if session else list_sessions(database):
+            examined = examine_session(database, one.id)
+            found[one.id] = examined.rows + examined.files
+            whole = whole and not examined.rows
     except DamageFound as error:
         found.setdefault(str(database.path), []).append(str(error))
-    _conclude(found, "rows, counters and snapshots agree", GET_BACK, as_json=as_json)
+        whole = False
+    hint = MAKE_AGAIN if whole else GET_BACK
+    _conclude(found, "rows, counters and snapshots agree", hint, as_json=as_json)
 
 
 def _conclude(found: dict[str, list[str]], fine: str, hint: str, *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ That is a question to the rows, never a remembered task.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select, text
@@ -83,8 +84,10 @@ def is_snapshot_owed(database: Database, session_id: str) -> bool:
     return shown is None or revision > shown
 
 
-def record_snapshot(database: Database, lease: Lease, row: SnapshotRow, *, keep: int) -> None:
-    """Record a written snapshot, and forget all but the last ``keep``."""
+def record_snapshot(
+    database: Database, lease: Lease, row: SnapshotRow, *, keep: int, gone: Collection[int] = ()
+) -> None:
+    """Record a written snapshot; forget those whose files are ``gone``, and all but ``keep``."""
     table = schema.snapshot
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
@@ -98,6 +101,7 @@ def record_snapshot(database: Database, lease: Lease, row: SnapshotRow, *, keep:
             f"{row.path} ({row.papers} papers, {row.reason})",
         )
         own = table.c.session_id == lease.session_id
+        connection.execute(delete(table).where(own, table.c.number.in_(gone)))
         # Numbers may have gaps: a crash uses up the number of the snapshot that it cut off.
         last = select(table.c.number).where(own).order_by(table.c.number.desc()).limit(keep)
         connection.execute(delete(table).where(own, table.c.number.not_in(last)))

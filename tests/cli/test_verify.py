@@ -215,6 +215,36 @@ def test_damaged_snapshots_are_told(
     assert all("000002" in problem for problem in found)
 
 
+def test_damaged_snapshots_beside_a_whole_database_are_to_be_made_again(
+    completed: Program, snapshot: Path
+) -> None:
+    snapshot.unlink()
+    said = completed.call("verify", code=6).stderr
+    assert "the database is whole" in said
+    assert "jobrunner snapshot SESSION" in said
+    assert "restore" not in said
+
+
+def test_where_rows_are_damaged_too_a_snapshot_is_to_be_restored(
+    completed: Program, snapshot: Path
+) -> None:
+    snapshot.unlink()
+    change(completed, "DELETE FROM record WHERE id = 3")
+    said = completed.call("verify", code=6).stderr
+    assert "jobrunner restore SNAPSHOT --db NEW.db" in said
+    assert "jobrunner snapshot" not in said
+
+
+def test_missing_snapshots_are_forgotten_with_the_next_one(
+    completed: Program, snapshot: Path
+) -> None:
+    snapshot.unlink()
+    snapshot.with_name("000001.json").unlink()
+    completed.call("snapshot")
+    assert problems(completed) == []
+    assert sorted(path.name for path in snapshot.parent.glob("*.json")) == ["000003.json"]
+
+
 def test_a_file_in_the_place_of_the_newest_snapshot_is_told(completed: Program) -> None:
     with opened(completed) as database:
         newest = newest_path(database, session_of(database))
