@@ -51,10 +51,14 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
 
 class Explained(Struct, frozen=True, kw_only=True):
-    """One paper: what each source answered, and each field of the view."""
+    """One paper: what each source answered, and each field of the view.
+
+    ``unusable`` says why no source is asked about it, if that is so.
+    """
 
     position: int
     key: str
+    unusable: str | None
     outcomes: dict[str, str]
     fields: tuple[FieldExplained, ...]
     conflicts: tuple[Conflict, ...] = ()
@@ -78,13 +82,17 @@ def explain_paper(
     view = _view(given, found, policy)
     conflicts = msgspec.convert(view.pop("conflicts", []), tuple[Conflict, ...])
     if field is not None and field not in view:
-        names = ", ".join(sorted(view))
-        raise SettingsError(f"nothing is known of the field {field!r}", hint=f"known: {names}")
+        known = f"known: {', '.join(sorted(view))}"
+        reason = f"the paper cannot be used: {paper.unusable}"
+        raise SettingsError(
+            f"nothing is known of the field {field!r}", hint=reason if paper.unusable else known
+        )
     order = [*policy.priority, *sorted(set(found) - set(policy.priority))]
     said = list(_said(given, found, records, policy))
     return Explained(
         position=paper.position,
         key=paper.key,
+        unusable=paper.unusable,
         outcomes={source: _outcome(record) for source, record in records.items()},
         fields=tuple(
             _field(name, chosen, said, _rule(name, policy, order))

@@ -11,6 +11,8 @@ from jobrunner.inputs import InputPaper
 from jobrunner.sources.base import Prices, Source
 
 DAY_S = 86400.0
+TOLD_UNUSABLE = 10
+"""Papers that cannot be used of which it is said why."""
 
 
 class Amount(Struct, frozen=True, kw_only=True):
@@ -39,11 +41,22 @@ class SourcePlan(Struct, frozen=True, kw_only=True):
     most: Amount
 
 
+class Unusable(Struct, frozen=True, kw_only=True):
+    """A paper that cannot be used, and why."""
+
+    position: int
+    reason: str
+
+
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a run would take. The sources run at once: the slowest one tells the time."""
+    """What a run would take. The sources run at once: the slowest one tells the time.
+
+    ``reasons`` are those of the first papers that cannot be used.
+    """
 
     papers: int
     unusable: int
+    reasons: tuple[Unusable, ...]
     schemes: dict[str, int]
     titles_only: int
     sources: tuple[SourcePlan, ...]
@@ -72,6 +85,7 @@ class Tally:
         self._lookups = {source.name: 0 for source in sources}
         self._searches = {source.name: 0 for source in sources}
         self._schemes: dict[str, int] = {}
+        self._reasons: list[Unusable] = []
         self._papers = self._unusable = self._bare = self._titled = 0
 
     def count(self, papers: Iterable[InputPaper]) -> None:
@@ -80,6 +94,8 @@ class Tally:
             self._papers += 1
             if paper.unusable:
                 self._unusable += 1
+                if len(self._reasons) < TOLD_UNUSABLE:
+                    self._reasons.append(Unusable(position=paper.position, reason=paper.unusable))
                 continue
             self._bare += not paper.identifiers
             self._titled += bool(paper.title)
@@ -117,6 +133,7 @@ class Tally:
         return Plan(
             papers=self._papers,
             unusable=self._unusable,
+            reasons=tuple(self._reasons),
             schemes=dict(sorted(self._schemes.items(), key=lambda entry: -entry[1])),
             titles_only=self._bare,
             sources=tuple(plans),

@@ -79,6 +79,12 @@ def test_papers_are_counted_by_what_they_can_be_looked_up_by() -> None:
     assert plan.schemes == {"doi": 29, "arxiv": 4}
 
 
+def test_of_the_first_papers_that_cannot_be_used_it_is_said_why() -> None:
+    found = tally(*MIXED, papers(30, unusable="no paper")).plan(ALONE)
+    assert found.unusable == 32
+    assert [one.reason for one in found.reasons] == ["no title"] * 2 + ["no paper"] * 8
+
+
 def test_the_commonest_identifier_comes_first() -> None:
     plan = tally(papers(1, DOI), papers(3, ARXIV)).plan(ALONE)
     assert list(plan.schemes) == ["arxiv", "doi"]

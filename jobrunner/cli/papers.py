@@ -93,13 +93,17 @@ def _before(sources: Sequence[Source], *, in_order: bool) -> dict[str, tuple[str
 def _show_plan(found: Plan) -> None:
     unusable = f", {found.unusable} cannot be used" if found.unusable else ""
     fact(f"{counted(found.papers, 'paper')}{unusable}")
+    for one in found.reasons:
+        fact(f"  paper {one.position}: {one.reason}")
+    if found.unusable > len(found.reasons):
+        fact(f"  ... and {found.unusable - len(found.reasons)} more")
     known = ", ".join(f"{count} by {scheme}" for scheme, count in found.schemes.items())
     fact(f"can be looked up: {known or 'none'}; only by title: {found.titles_only}")
     columns = [
         ("source", "left"), ("lookups", "right"), ("searches", "right"), ("requests", "right"),
         ("cost", "right"), ("time", "right"),
     ]  # fmt: skip
-    show_fact(table(columns, [_plan_cells(one) for one in found.sources]))
+    show_fact(table(columns, [_plan_cells(source) for source in found.sources]))
     fact(f"in all {_range(_time(found.seconds_least), _time(found.seconds_most))}")
     advice = found.advice
     if advice is None:
@@ -216,6 +220,8 @@ def explain(
         print_json(found)
         return
     fact(f"paper {found.position} {found.key}".rstrip())
+    if found.unusable:
+        fact(f"  cannot be used: {found.unusable}")
     for source, outcome in found.outcomes.items():
         fact(f"  {source}: {outcome}")
     for one in found.fields:

@@ -52,6 +52,7 @@ COMMANDS = {
     "shown": "explain p5",
     "shown field": "explain p5 citations",
     "other policy": "explain 0 --policy policy.toml --json",
+    "unusable": "explain 4",
     "no such paper": "explain 10.5555/study.77",
     "no such field": "explain 0 colour",
 }
@@ -149,8 +150,17 @@ def test_an_unknown_paper_is_told_with_the_ways_to_name_one(finished: Finished) 
 
 def test_a_paper_that_could_not_be_used_has_nothing_to_explain(finished: Finished) -> None:
     found = finished.explain("4")
+    assert found.unusable == "no title and no identifier"
     assert (found.outcomes, found.conflicts) == ({}, ())
     assert [field.value for field in found.fields] == [{}]
+    with pytest.raises(SettingsError, match="nothing is known of the field 'title'") as caught:
+        finished.explain("4", "title")
+    assert caught.value.hint == "the paper cannot be used: no title and no identifier"
+
+
+def test_why_a_paper_could_not_be_used_is_shown(finished: Finished) -> None:
+    lines = finished.said["unusable"].stdout.splitlines()
+    assert lines[:2] == ["paper 4", "  cannot be used: no title and no identifier"]
 
 
 # ---- what was said of it

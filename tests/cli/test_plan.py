@@ -23,6 +23,7 @@ PAPERS = [
     {"note": "neither title nor identifier"},
     {"doi": "10.1000/without-a-title"},
 ]
+UNUSABLE = LOOKUPS + SEARCHES + 1
 ALL = ("--source", "openalex", "--source", "semantic_scholar", "--source", "crossref")
 LEAST, MOST = 2 + SEARCHES, 2 + LOOKUPS + SEARCHES + 1
 """Requests to OpenAlex: 152 papers are looked up, 100 at a time; one of them has no title."""
@@ -73,6 +74,20 @@ def test_papers_are_counted_by_what_they_can_be_looked_up_by(planned: Planned) -
     assert (plan["papers"], plan["unusable"]) == (len(PAPERS), 1)
     assert plan["schemes"] == {"doi": LOOKUPS + 2, "arxiv": 1}
     assert plan["titles_only"] == SEARCHES
+
+
+def test_why_papers_cannot_be_used_is_told(planned: Planned) -> None:
+    reason = {"position": UNUSABLE, "reason": "no title and no identifier"}
+    assert planned.json("keyless")["reasons"] == [reason]
+
+
+def test_of_many_papers_that_cannot_be_used_the_first_are_told_and_the_others_counted(
+    program: Program,
+) -> None:
+    program.input([5] * 12)
+    lines = program.call("plan", "papers.json").stdout.splitlines()
+    assert lines[:2] == ["12 papers, 12 cannot be used", "  paper 0: not an object but a number"]
+    assert lines[10:12] == ["  paper 9: not an object but a number", "  ... and 2 more"]
 
 
 def test_requests_and_money_are_told_from_the_least_to_the_most(planned: Planned) -> None:
@@ -128,6 +143,7 @@ def test_in_order_the_sources_wait_as_they_are_named(planned: Planned) -> None:
 def test_what_is_shown_is_the_same(planned: Planned) -> None:
     lines = planned.said["shown"].stdout.splitlines()
     assert lines[0] == f"{len(PAPERS)} papers, 1 cannot be used"
+    assert lines.pop(1) == f"  paper {UNUSABLE}: no title and no identifier"
     assert lines[1] == f"can be looked up: 152 by doi, 1 by arxiv; only by title: {SEARCHES}"
     cells = re.split(r" {2,}", lines[3])
     assert cells == [
