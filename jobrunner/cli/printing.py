@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,18 +18,29 @@ import typer
 from jobrunner.errors import FileError, remedy
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
 
 database: Path | None = None
 """The database named with --db: commands that are shown name it too."""
 
 _COMMAND = re.compile(r"`(jobrunner [^`]+)`")
 
+_drawing: list[Console] = []
+"""Where a picture is drawn over its last state: a line written past it would be drawn over too."""
+
 
 def say(text: str) -> None:
-    """Print a line of talk on standard error; nothing fails because nobody can hear it."""
+    """Print a line of talk on standard error; nothing fails because nobody can hear it.
+
+    While a picture is drawn, the line is put above it and stays.
+    """
     with contextlib.suppress(OSError):
-        typer.echo(plain(text), err=True)
+        if _drawing:
+            from rich.text import Text
+
+            _drawing[-1].print(Text(plain(text)), soft_wrap=True)
+        else:
+            typer.echo(plain(text), err=True)
 
 
 def show_talk(table: Sequence[str]) -> None:
@@ -146,8 +157,25 @@ def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]]) 
     return ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]
 
 
-def drawn(lines: Iterable[str]) -> RenderableType:
-    """Return lines for a live picture; no text in them is taken for markup."""
+@contextlib.contextmanager
+def picture(*, err: bool) -> Iterator[Callable[[Iterable[str]], None]]:
+    """Yield what draws lines over those that it drew before; at the end they are wiped off.
+
+    The cursor is left on a line of its own below them. There the terminal shows the ^C of a user,
+    and what another program says of one that was killed.
+    """
+    from rich.console import Console
+    from rich.live import Live
     from rich.text import Text
 
-    return Text("\n".join(map(plain, lines)))
+    console = Console(stderr=err)
+
+    def draw(lines: Iterable[str]) -> None:
+        live.update(Text("\n".join([*map(plain, lines), ""])), refresh=True)  # no text is markup
+
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        _drawing.append(console)
+        try:
+            yield draw
+        finally:
+            _drawing.remove(console)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from jobrunner.cli.printing import drawn, say, table
+from jobrunner.cli.printing import picture, say, table
 
 if TYPE_CHECKING:
     from jobrunner.store.progress import Progress, SourceProgress
@@ -122,10 +122,7 @@ async def show(read: Callable[[], Progress]) -> None:
             await asyncio.sleep(LINE_S)
             for source in read().sources:
                 say(line(source))
-    from rich.console import Console
-    from rich.live import Live
-
-    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as live:
+    with picture(err=True) as draw:
         while True:
-            live.update(drawn(source_table(read().sources, live=True)), refresh=True)
+            draw(source_table(read().sources, live=True))
             await asyncio.sleep(REFRESH_S)

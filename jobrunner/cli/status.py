@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
-from jobrunner.cli.printing import command, counted, drawn, fact, print_json, say, show_fact
+from jobrunner.cli.printing import command, counted, fact, picture, print_json, say, show_fact
 from jobrunner.cli.progress import source_table
 
 if TYPE_CHECKING:
@@ -119,12 +119,9 @@ def tell_next(found: Status) -> None:
 
 def _watch(database: Database, session: SessionRow) -> None:
     """Draw how far a session is until its run ends."""
-    from rich.live import Live
-
     from jobrunner.status import read_status
 
-    with Live(transient=True, auto_refresh=False) as live:
+    with picture(err=False) as draw:
         while (found := read_status(database, session)).state == "running":
-            table = source_table(found.sources, live=True)
-            live.update(drawn([*headline(found), *table, *details(found)]), refresh=True)
+            draw([*headline(found), *source_table(found.sources, live=True), *details(found)])
             time.sleep(EVERY_S)

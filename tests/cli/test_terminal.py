@@ -1,0 +1,59 @@
+"""What a person sees at a terminal: pictures drawn again and again, and talk above them."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobrunner.sample import LocalServer
+from jobrunner.sample.faults import always, slow
+from jobrunner.stopping import GRACE_S
+
+from . import library
+from .running import Program, eventually
+from .terminal import screen, terminal
+
+CTRL_C = "\x03"
+TOO_LONG = 60.0
+"""Seconds of an answer that nobody waits for."""
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_what_is_said_while_a_run_is_shown_stays_above_it(
+    program: Program, server: LocalServer, columns: int
+) -> None:
+    server.faults = always(slow(TOO_LONG))
+    program.input([library.by_doi(1)])
+    with terminal(program, "run", "papers.json", columns=columns) as seen:
+        eventually(lambda: seen.shows("openalex"))
+        seen.press(CTRL_C)
+        eventually(lambda: seen.shows("stopping"))
+        eventually(lambda: seen.rows()[-2].startswith("openalex"))
+        rows = seen.rows()
+        assert (
+            f"stopping (signal SIGINT): requests under way have {GRACE_S:.0f} s to end;"
+            " a signal stops at once" in "".join(rows)
+        )
+        assert sum(row.startswith("source ") for row in rows) == 1
+        assert not any("^C" in row for row in rows)
+        seen.press(CTRL_C)
+        assert "next: jobrunner resume " in "".join(seen.finish())
+    assert seen.child.returncode == 75
+
+
+def test_what_is_said_of_a_killed_run_begins_a_row(program: Program) -> None:
+    with terminal(program, "demo", "--directory", "demo") as seen:
+        eventually(lambda: seen.shows("--- kill -9 "))
+        assert any(row.startswith("--- kill -9 ") for row in seen.rows())
+
+
+# ---- the screen itself
+
+
+def test_a_row_that_is_full_goes_on_in_the_next() -> None:
+    assert screen("abcdef", 4) == ["abcd", "ef"]
+    assert screen("abcd\r\nef", 4) == ["abcd", "ef"]
+
+
+def test_rows_are_wiped_and_written_over() -> None:
+    assert screen("one\r\ntwo\r\x1b[2K\x1b[1A\x1b[2K\x1b[1mnew\x1b[0m", 4) == ["new", ""]
+    assert screen("one\rO", 4) == ["One"]
