@@ -241,7 +241,7 @@ def _ending(job: Job, workers: list[Worker], stop: Stop) -> Ending:
     progress = read_progress(job.database, job.session.id)
     stopped = {w.source.name: w.stopped for w in workers if w.stopped}
     left = any(source.pending for source in progress.active)
-    if stop.reason:
+    if stop.reason and left:  # else it came too late to matter
         reason = stop.reason
     elif stopped:
         reason = "; ".join(str(error) for error in stopped.values())

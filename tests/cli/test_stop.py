@@ -188,6 +188,27 @@ def test_a_stopped_session_ends_as_if_nothing_had_happened(
     assert [len(request.ids) for request in server.requests] == [left]
 
 
+# ---- too late
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "--max-time"])
+def test_a_run_whose_last_answers_come_after_the_stop_is_done(
+    program: Program, server: LocalServer, way: str
+) -> None:
+    asked: list[Request] = []
+    server.faults = noting(asked, always(slow(2.0)))
+    program.input(PAPERS[:4])
+    child = program.start("run", "papers.json", *(("--max-time", "1s") if way[0] == "-" else ()))
+    if way == "SIGTERM":
+        eventually(lambda: asked)
+        child.terminate()
+    said = finish(child)
+    assert "stopping (" in said.stderr
+    assert "completed: all papers are done\n" in said.stderr
+    assert said.returncode == 0
+    assert program.query("SELECT ending, reason FROM run") == [("completed", "all papers are done")]
+
+
 # ---- at once
 
 
