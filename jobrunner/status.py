@@ -132,6 +132,8 @@ def _next(session_id: str, state: str, progress: Progress) -> str | None:
         return f"jobrunner resume {session_id}"
     if any(source.failed for source in active):
         return f"jobrunner retry {session_id} --failed"
+    if any(source.ambiguous for source in active):
+        return f"jobrunner review {session_id} -o review.jsonl"
     return None
 
 

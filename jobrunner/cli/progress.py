@@ -81,8 +81,9 @@ def line(source: SourceProgress) -> str:
     rate = f", {source.rate:.1f}/s" if source.rate else ""
     return (
         f"{source.name}: {source.done}/{source.papers} done, {source.enriched} enriched, "
-        f"{source.not_found} not found, {source.failed} failed, {source.requests} requests, "
-        f"{money(source.cost_micros)}{rate}, ETA {duration(source.eta_seconds)}"
+        f"{source.not_found} not found, {source.ambiguous} ambiguous, {source.failed} failed, "
+        f"{source.requests} requests, {money(source.cost_micros)}{rate}, "
+        f"ETA {duration(source.eta_seconds)}"
     )
 
 

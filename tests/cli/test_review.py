@@ -43,6 +43,7 @@ class Asked(NamedTuple):
     program: Program
     questions: list[dict[str, Any]]
     said: str
+    said_before: str
 
     @property
     def session(self) -> str:
@@ -60,10 +61,11 @@ def service() -> Iterator[LocalServer]:
 def asked(tmp_path_factory: pytest.TempPathFactory, service: LocalServer) -> Asked:
     program = Program(tmp_path_factory.mktemp("asked"), service.base_url)
     program.input(PAPERS)
-    program.run("run", "papers.json", "-o", "out.json")
+    run = program.run("run", "papers.json", "-o", "out.json")
     said = program.call("review", "-o", "review.jsonl")
     lines = (program.directory / "review.jsonl").read_text(encoding="utf-8").splitlines()
-    return Asked(program, [json.loads(line) for line in lines], said.stdout + said.stderr)
+    questions = [json.loads(line) for line in lines]
+    return Asked(program, questions, said.stdout + said.stderr, run.stderr)
 
 
 @pytest.fixture
@@ -71,7 +73,9 @@ def copied(tmp_path: Path, asked: Asked) -> Asked:
     """A copy, to be changed."""
     program = Program(tmp_path / "copy")
     adopt(program, asked.program)
-    return Asked(program, [dict(question) for question in asked.questions], asked.said)
+    return asked._replace(
+        program=program, questions=[dict(question) for question in asked.questions]
+    )
 
 
 def write(asked: Asked, *answers: str | None) -> Path:
@@ -98,6 +102,10 @@ def outcomes_of(program: Program) -> list[str]:
 
 
 # ---- the questions
+
+
+def test_a_run_that_leaves_ambiguous_papers_tells_how_to_write_the_questions(asked: Asked) -> None:
+    assert asked.said_before.endswith(f"next: jobrunner review {asked.session} -o review.jsonl\n")
 
 
 def test_each_ambiguous_paper_is_a_line_with_the_reason(asked: Asked) -> None:
@@ -162,7 +170,7 @@ def answered(
 ) -> Answered:
     program = Program(tmp_path_factory.mktemp("answered"), service.base_url)
     adopt(program, asked.program)
-    copy = Asked(program, asked.questions, asked.said)
+    copy = asked._replace(program=program)
     ((batches,),) = program.query("SELECT count(*) FROM batch")
     requests = len(service.requests)
     path = write(copy, "W2003", f"W{1000 + NAMELESS}", "none")

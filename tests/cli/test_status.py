@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from jobrunner.papers import Answer, Match, Record
+from jobrunner.cli.progress import line
+from jobrunner.papers import Answer, Match, Outcome, Record
+from jobrunner.retrying import Retries, retire
 from jobrunner.runner import STOPPED
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import slow
@@ -102,6 +104,7 @@ def commit(database: Database, lease: Lease, answers: dict[int, Answer | None]) 
 
 
 FOUND = Answer.found(Record(id="W1"), Match(by="doi", score=1.0))
+UNCLEAR = Answer.ambiguous((), "two works match")
 
 
 # ---- its states
@@ -176,6 +179,23 @@ def test_failed_papers_of_a_completed_session_can_be_retried(
     assert status_of(database, session).next == f"jobrunner retry {session} --failed"
 
 
+def test_ambiguous_papers_of_a_completed_session_can_be_reviewed_once_none_is_to_be_retried(
+    database: Database, session: str
+) -> None:
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        usable = [number for number in range(1, 31) if number != 29]
+        commit(database, lease, {**dict.fromkeys(usable, UNCLEAR), 1: Answer.failed("broken")})
+        end_run(database, lease, status="completed", reason="all papers are done")
+        assert status_of(database, session).next == f"jobrunner retry {session} --failed"
+        retire(database, lease, Retries(outcomes=(Outcome.FAILED,)))
+        assert status_of(database, session).next == f"jobrunner resume {session}"
+        start_run(database, lease)
+        commit(database, lease, {1: FOUND})
+        end_run(database, lease, status="completed", reason="all papers are done")
+    assert status_of(database, session).next == f"jobrunner review {session} -o review.jsonl"
+
+
 def test_a_stopped_source_tells_why_and_from_when_on_it_can_go_on(
     program: Program, database: Database, session: str
 ) -> None:
@@ -235,6 +255,15 @@ def test_the_figures_are_counts_of_rows(running: Work) -> None:
     assert [(found.done, found.enriched, found.not_found)] == records
     assert [(found.batches, found.requests, found.cost_micros)] == batches
     assert (found.papers, found.done, found.pending) == (29, 10, 19)
+
+
+def test_the_figures_of_a_line_for_a_log_add_up(database: Database, session: str) -> None:
+    with take_lease(database, session) as lease:
+        start_run(database, lease)
+        answers = [FOUND, Answer.not_found(), UNCLEAR, UNCLEAR, Answer.failed("broken")]
+        commit(database, lease, dict(enumerate(answers, start=1)))
+        said = line(status_of(database, session).sources[0])
+    assert "5/29 done, 1 enriched, 1 not found, 2 ambiguous, 1 failed, 1 requests" in said
 
 
 def test_rate_and_eta_are_shown_while_a_run_is_at_work(running: Work) -> None:
