@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from jobrunner.deleting import delete_leftovers
 from jobrunner.errors import InputError, LeaseHeld, Refused, SessionError, StoreError
 from jobrunner.inputs import Input, InputPaper, open_input
+from jobrunner.status import read_state
 from jobrunner.store.database import Database
 from jobrunner.store.lease import remove_lock, session_directory, session_lock
 from jobrunner.store.rows import Options, SessionRow
-from jobrunner.store.runs import Lease, is_running, take_lease
+from jobrunner.store.runs import Lease, held_elsewhere, is_running, take_lease
 from jobrunner.store.sessions import (
     add_papers,
     create_session,
@@ -60,7 +61,8 @@ def load_session(
 
     Returns the session with its lease. ``strict`` refuses a list with an unusable paper; without
     ``new`` a list of which there is an unfinished session is refused, also if that was loaded
-    meanwhile. Raises InputError, StoreError or Refused; then nothing of the session is left.
+    meanwhile. Raises InputError, StoreError, Refused or LeaseHeld; then nothing of the session is
+    left.
     """
     with open_input(path) as papers:
         lease = _reserve(database)
@@ -82,7 +84,7 @@ def load_session(
                 input_format=papers.format,
                 sha256=papers.sha256,
                 other=papers.other,
-                check=None if new else partial(check_unfinished, path=path),
+                check=None if new else partial(check_unfinished, database, path),
             )
         except BaseException:
             forget(database, session_id)
@@ -91,15 +93,22 @@ def load_session(
     return get_session(database, session_id), lease
 
 
-def check_unfinished(sessions: list[SessionRow], path: Path | None) -> None:
-    """Raise Refused if an input has unfinished sessions: nothing is resumed silently."""
-    if sessions:
-        last = sessions[-1]
-        afresh = f"jobrunner run {shlex.quote(str(path or '-'))} --new"
-        raise Refused(
-            f"there is an unfinished session of this input: {last.id} ({last.status})",
-            hint=f"go on with `jobrunner resume {last.id}`, or start afresh with `{afresh}`",
-        )
+def check_unfinished(database: Database, path: Path | None, sessions: Sequence[SessionRow]) -> None:
+    """Raise Refused if an input has unfinished sessions: nothing is resumed silently.
+
+    Raises LeaseHeld if a run is at work on the last one.
+    """
+    if not sessions:
+        return
+    last = sessions[-1]
+    afresh = f"or start afresh with `jobrunner run {shlex.quote(str(path or '-'))} --new`"
+    if is_running(database, last.id):
+        raise held_elsewhere(database, last.id, otherwise=f", {afresh}")
+    state = read_state(database, last)
+    raise Refused(
+        f"there is an unfinished session of this input: {last.id} ({state})",
+        hint=f"go on with `jobrunner resume {last.id}`, {afresh}",
+    )
 
 
 def _checked(papers: Input, *, strict: bool) -> Iterator[InputPaper]:

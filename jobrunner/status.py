@@ -69,6 +69,13 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
     )
 
 
+def read_state(database: Database, session: SessionRow) -> str:
+    """Return the state of a session alone, as its status tells it."""
+    runs, alive = _runs(database, session.id)
+    session = get_session(database, session.id)
+    return _state(session, runs[-1] if runs else None, alive=alive)
+
+
 def _output(database: Database, session: SessionRow, newest: SnapshotRow) -> str | None:
     """Return where the newest snapshot is; other files may have its names before it comes there."""
     places = [

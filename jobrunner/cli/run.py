@@ -28,7 +28,7 @@ from jobrunner.cli.options import (
 )
 from jobrunner.cli.printing import fact, print_json, say
 from jobrunner.cli.working import Start, check_loaded, chosen_sources, go_on, tell_loaded
-from jobrunner.errors import SettingsError
+from jobrunner.errors import Refused, SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.resuming import Changes
@@ -131,7 +131,7 @@ def run(
     database = open_db(db, create=True)
     delete_abandoned(database)
     sessions = [] if new or path is None else _unfinished(database, path)
-    if sessions and path is not None and (resume_ or _goes_on(sessions, path)):
+    if sessions and path is not None and (resume_ or _goes_on(database, sessions, path)):
         check_loaded(database, sessions[-1], in_order=in_order, strict=strict)
         changes = changes_of(
             start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
@@ -164,14 +164,16 @@ def _unfinished(database: Database, path: Path) -> list[SessionRow]:
     return unfinished_sessions(database, sha256_of(path)) if path.is_file() else []
 
 
-def _goes_on(sessions: list[SessionRow], path: Path) -> bool:
+def _goes_on(database: Database, sessions: list[SessionRow], path: Path) -> bool:
     """Ask whether to go on with the last session rather than start afresh."""
     from jobrunner.intake import check_unfinished
 
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        check_unfinished(sessions, path)
-    last = sessions[-1]
-    say(f"there is an unfinished session of this input: {last.id} ({last.status})")
+    try:
+        check_unfinished(database, path, sessions)
+    except Refused as refused:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        say(str(refused))
     return typer.confirm("Go on with it? (no starts afresh)", default=True, err=True)
 
 

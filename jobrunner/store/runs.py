@@ -72,10 +72,7 @@ def take_lease(
     try:
         _check_revision(database)
         if not own.acquire(exclusive=True, patience=patience):
-            raise LeaseHeld(
-                f"session {session_id} is running elsewhere{_holder(database, session_id)}",
-                hint=f"look at it with `jobrunner status {session_id}`",
-            )
+            raise held_elsewhere(database, session_id)
         if not new:
             _check_row(database, own.path, session_id)
         faults.point("lease.taken")
@@ -113,12 +110,17 @@ def _check_row(database: Database, lock: Path, session_id: str) -> None:
     )
 
 
-def _holder(database: Database, session_id: str) -> str:
+def held_elsewhere(database: Database, session_id: str, *, otherwise: str = "") -> LeaseHeld:
+    """Return the error that says who holds a session; ``otherwise`` ends its hint."""
     runs = list_runs(database, session_id)
-    if not runs or runs[-1].ended_at is not None:
-        return ""
-    last = runs[-1]
-    return f": host {last.host}, pid {last.pid}, since {last.started_at}"
+    holder = ""
+    if runs and runs[-1].ended_at is None:
+        last = runs[-1]
+        holder = f": host {last.host}, pid {last.pid}, since {last.started_at}"
+    return LeaseHeld(
+        f"session {session_id} is running elsewhere{holder}",
+        hint=f"look at it with `jobrunner status {session_id}`{otherwise}",
+    )
 
 
 def _note_crashes(database: Database, session_id: str) -> None:

@@ -22,6 +22,7 @@ from . import library
 from .running import (
     Program,
     adopt,
+    eventually,
     finish,
     has_its_checksum,
     load,
@@ -30,6 +31,7 @@ from .running import (
     rows_of,
     was_killed,
 )
+from .terminal import terminal
 
 ODD = (
     r'{"zz": 1.50, "doi": "10.5555/study.1", "caf\u00e9": "a\/b", "year": 2.001e3, "aa": -0}',
@@ -203,10 +205,38 @@ def test_without_a_terminal_an_unfinished_session_is_refused(
 ) -> None:
     (session,) = sessions_of(killed)
     said = killed.run("run", "papers.json", code=5).stderr
-    assert f"unfinished session of this input: {session}" in said
+    assert f"unfinished session of this input: {session} (crashed)" in said
     assert list(sessions_of(killed)) == [session]
     assert server.requests == []
     assert commands_in(said) == [["resume", session], ["run", "papers.json", "--new"]]
+
+
+def test_an_unfinished_session_on_which_a_run_is_at_work_is_not_offered(
+    program: Program, server: LocalServer
+) -> None:
+    server.faults = always(slow(60))
+    program.input([library.by_doi(1)])
+    child = program.start("run", "papers.json")
+    eventually(lambda: program.has_started() and program.query("SELECT 1 FROM run"))
+    (session,) = sessions_of(program)
+    said = program.run("run", "papers.json", code=4).stderr
+    child.kill()
+    child.communicate()
+    assert f"session {session} is running elsewhere: host " in said
+    assert f", pid {child.pid}, since " in said
+    assert commands_in(said) == [["status", session], ["run", "papers.json", "--new"]]
+
+
+def test_at_a_terminal_it_is_asked_whether_to_go_on_with_an_unfinished_session(
+    killed: Program,
+) -> None:
+    (session,) = sessions_of(killed)
+    with terminal(killed, "run", "papers.json") as seen:
+        eventually(lambda: seen.shows("Go on with it?"))
+        assert seen.shows(f"there is an unfinished session of this input: {session} (crashed)")
+        seen.press("y\r")
+        assert "completed: all papers are done" in seen.finish()
+    assert sessions_of(killed) == {session: "completed"}
 
 
 def test_run_with_resume_goes_on(killed: Program, server: LocalServer) -> None:
