@@ -101,7 +101,8 @@ def record_snapshot(
             f"{row.path} ({row.papers} papers, {row.reason})",
         )
         own = table.c.session_id == lease.session_id
-        connection.execute(delete(table).where(own, table.c.number.in_(gone)))
+        if gone:
+            connection.execute(delete(table).where(own, table.c.number.in_(gone)))
         # Numbers may have gaps: a crash uses up the number of the snapshot that it cut off.
         last = select(table.c.number).where(own).order_by(table.c.number.desc()).limit(keep)
         connection.execute(delete(table).where(own, table.c.number.not_in(last)))

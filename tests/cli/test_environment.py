@@ -200,7 +200,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("retry",): ("20261124",),
     ("explain",): ("10.5555/study.1",),
     ("review",): ("-o", "review.json"),
-    ("restore",): ("papers.json",),
+    ("restore",): ("snapshot.json",),
     ("sessions", "delete"): ("20261124", "--yes"),
 }
 """What a command needs beside the database."""
@@ -217,9 +217,10 @@ OF_A_DATABASE = [
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of a newer jobrunner."""
+    """A database of a newer jobrunner, and in the directory above a snapshot of ours."""
     program = Program(tmp_path_factory.mktemp("newer"))
     load(program, [library.by_doi(1)])
+    program.call("snapshot", "-o", "snapshot.json")
     change(program, "UPDATE alembic_version SET version_num = '9999'")
     return program.database
 
@@ -246,11 +247,15 @@ STRANGERS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.fixture
-def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., JobrunnerError]:
+def called(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., JobrunnerError]:
     """Call a command in this process, on a database that it refuses; return its error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(printing, "database", None)
     (tmp_path / "papers.json").write_text('[{"title": "Reading the ferns"}]', encoding="utf-8")
+    for name in ("snapshot.json", "snapshot.json.sha256"):
+        shutil.copy(template.parents[1] / name, tmp_path)
 
     def call(words: tuple[str, ...], path: Path) -> JobrunnerError:
         arguments = [*words, *ARGUMENTS.get(words, ()), "--db", str(path)]

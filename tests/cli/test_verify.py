@@ -231,7 +231,7 @@ def test_where_rows_are_damaged_too_a_snapshot_is_to_be_restored(
     snapshot.unlink()
     change(completed, "DELETE FROM record WHERE id = 3")
     said = completed.call("verify", code=6).stderr
-    assert "jobrunner restore SNAPSHOT --db NEW.db" in said
+    assert "jobrunner restore SNAPSHOT --db NEW/state.db" in said
     assert "jobrunner snapshot" not in said
 
 
