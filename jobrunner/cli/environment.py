@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from jobrunner.cli.options import AsJson, BaseUrls, Db, Email
-from jobrunner.cli.printing import fact, print_json, say, show_fact, table
+from jobrunner.cli.printing import Table, fact, print_json, say, show_fact
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, SettingsError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def sources(
                 source.service.base_url,
             ]
         )
-    show_fact(table([*columns, ("address", "left")], rows))
+    show_fact(Table([*columns, ("address", "left")], rows))
     for why in broken.values():
         say(f"cannot be used: {why}")
 

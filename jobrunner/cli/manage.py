@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db
-from jobrunner.cli.printing import counted, fact, print_json, say, show_fact, table
+from jobrunner.cli.printing import Table, counted, fact, print_json, say, show_fact
 from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def list_(as_json: AsJson = False, db: Db = None) -> None:
         ]
         for status in found
     ]
-    show_fact(table([*columns, ("input", "left")], rows))
+    show_fact(Table([*columns, ("input", "left")], rows))
 
 
 @sessions.command(epilog="Example: jobrunner sessions show 20261124-013000-3f9a")

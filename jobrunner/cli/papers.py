@@ -22,7 +22,7 @@ from jobrunner.cli.options import (
     open_db,
     policy_in,
 )
-from jobrunner.cli.printing import command, counted, fact, print_json, say, show_fact, table
+from jobrunner.cli.printing import Table, command, counted, fact, print_json, say, show_fact
 from jobrunner.cli.progress import duration, money
 from jobrunner.errors import SettingsError
 
@@ -103,7 +103,7 @@ def _show_plan(found: Plan) -> None:
         ("source", "left"), ("lookups", "right"), ("searches", "right"), ("requests", "right"),
         ("cost", "right"), ("time", "right"),
     ]  # fmt: skip
-    show_fact(table(columns, [_plan_cells(source) for source in found.sources]))
+    show_fact(Table(columns, [_plan_cells(source) for source in found.sources]))
     fact(f"in all {_range(_time(found.seconds_least), _time(found.seconds_most))}")
     advice = found.advice
     if advice is None:

@@ -9,9 +9,9 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import typer
 
@@ -43,19 +43,32 @@ def say(text: str) -> None:
             typer.echo(plain(text), err=True)
 
 
-def show_talk(table: Sequence[str]) -> None:
+class Table(NamedTuple):
+    """Rows under headings; ``columns`` are (heading, 'left' or 'right').
+
+    The ``spare`` columns are left out where there is no room and they say nothing but zero.
+    """
+
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[Sequence[object]]
+    spare: Container[str] = ()
+
+
+def show_talk(table: Table) -> None:
     """Print a table on standard error as :func:`say` does."""
     with contextlib.suppress(OSError):
-        typer.echo(_shown(table), err=True)
+        typer.echo(_shown(table, sys.stderr), err=True)
 
 
-def show_fact(table: Sequence[str]) -> None:
+def show_fact(table: Table) -> None:
     """Print a table on standard output."""
-    _write(_shown(table))
+    _write(_shown(table, sys.stdout))
 
 
-def _shown(table: Sequence[str]) -> str:
-    return "\n".join((typer.style(table[0], bold=True), *table[1:]))
+def _shown(table: Table, stream: TextIO) -> str:
+    width = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    headings, lines = laid_out(table, width)
+    return "\n".join((*(typer.style(heading, bold=True) for heading in headings), *lines))
 
 
 def drop_output() -> None:
@@ -142,23 +155,52 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Return a table line by line, headings first; ``columns`` are (heading, 'left' or 'right').
+def laid_out(table: Table, width: int = 0) -> tuple[list[str], list[str]]:
+    """Return the line of headings and the lines of a table; ``width`` 0 for no limit to them.
 
-    A column in which no row says anything is left out.
+    A column in which no row says anything is left out. A table that is too wide is a list: there is
+    no line of headings, and each row is its first cell with all others, by name, below it.
     """
+    columns = [
+        (heading, side, [plain(str(row[place])) for row in table.rows])
+        for place, (heading, side) in enumerate(table.columns)
+    ]
+    full = [column for column in columns if any(column[2])]
+    short = [
+        column for column in full if column[0] not in table.spare or set(column[2]) - {"", "0"}
+    ]
+    for chosen in (full, short):
+        lines = _aligned(chosen)
+        if not width or max(map(len, lines), default=0) <= width:
+            return lines[:1], lines[1:]
+    headings = [heading for heading, _, _ in full]
+    rows = zip(*(cells for _, _, cells in full), strict=True)
+    return [], [line for row in rows for line in _listed(headings, row, width)]
+
+
+def _aligned(columns: Sequence[tuple[str, str, list[str]]]) -> list[str]:
     padded = []
-    for place, (heading, side) in enumerate(columns):
-        cells = [plain(str(row[place])) for row in rows]
-        if any(cells):
-            width = max(map(len, (heading, *cells)))
-            pad = str.ljust if side == "left" else str.rjust
-            padded.append([pad(cell, width) for cell in (heading, *cells)])
+    for heading, side, cells in columns:
+        width = max(map(len, (heading, *cells)))
+        pad = str.ljust if side == "left" else str.rjust
+        padded.append([pad(cell, width) for cell in (heading, *cells)])
     return ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]
 
 
+def _listed(headings: Sequence[str], cells: Sequence[str], width: int) -> list[str]:
+    """Return a row as its first cell and lines of what else it says, no value broken in two."""
+    lines = [""]
+    for heading, cell in zip(headings[1:], cells[1:], strict=True):
+        said = f"  {heading}: {cell}" if cell else ""
+        if lines[-1] and len(lines[-1] + said) > width:
+            lines.append(said)
+        else:
+            lines[-1] += said
+    return [cells[0], *filter(None, lines)]
+
+
 @contextlib.contextmanager
-def picture(*, err: bool) -> Iterator[Callable[[Iterable[str]], None]]:
+def picture(*, err: bool) -> Iterator[Callable[[Iterable[str | Table]], None]]:
     """Yield what draws lines over those that it drew before; at the end they are wiped off.
 
     The cursor is left on a line of its own below them. There the terminal shows the ^C of a user,
@@ -170,8 +212,15 @@ def picture(*, err: bool) -> Iterator[Callable[[Iterable[str]], None]]:
 
     console = Console(stderr=err)
 
-    def draw(lines: Iterable[str]) -> None:
-        live.update(Text("\n".join([*map(plain, lines), ""])), refresh=True)  # no text is markup
+    def draw(parts: Iterable[str | Table]) -> None:
+        lines = []
+        for part in parts:
+            if isinstance(part, str):
+                lines.append(plain(part))
+            else:
+                headings, rows = laid_out(part, console.width)
+                lines += headings + rows
+        live.update(Text("\n".join([*lines, ""])), refresh=True)  # no text is markup
 
     with Live(console=console, transient=True, auto_refresh=False) as live:
         _drawing.append(console)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from jobrunner.cli.printing import picture, say, table
+from jobrunner.cli.printing import Table, picture, say
 
 if TYPE_CHECKING:
     from jobrunner.store.progress import Progress, SourceProgress
@@ -31,11 +31,12 @@ COLUMNS = [
     ("rate", "right"),
     ("ETA", "right"),
 ]
+SPARE = ("ambiguous", "failed")
 
 
-def source_table(sources: tuple[SourceProgress, ...], *, live: bool) -> list[str]:
+def source_table(sources: tuple[SourceProgress, ...], *, live: bool) -> Table:
     """Return a table of a line a source; rate and ETA only while it is ``live``."""
-    return table(COLUMNS, [_cells(source, live=live) for source in sources])
+    return Table(COLUMNS, [_cells(source, live=live) for source in sources], SPARE)
 
 
 def _cells(source: SourceProgress, *, live: bool) -> list[str]:
@@ -125,5 +126,5 @@ async def show(read: Callable[[], Progress]) -> None:
                 say(line(source))
     with picture(err=True) as draw:
         while True:
-            draw(source_table(read().sources, live=True))
+            draw([source_table(read().sources, live=True)])
             await asyncio.sleep(REFRESH_S)

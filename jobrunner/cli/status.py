@@ -123,5 +123,5 @@ def _watch(database: Database, session: SessionRow) -> None:
 
     with picture(err=False) as draw:
         while (found := read_status(database, session)).state == "running":
-            draw([*headline(found), *source_table(found.sources, live=True), *details(found)])
+            draw([*headline(found), source_table(found.sources, live=True), *details(found)])
             time.sleep(EVERY_S)
