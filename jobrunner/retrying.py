@@ -42,12 +42,19 @@ def retire(database: Database, lease: Lease, retries: Retries) -> int:
     return count
 
 
-def explain_retry(database: Database, session: SessionRow, retries: Retries) -> list[str]:
-    """Say in sentences what a retry would ask again."""
+class Retried(Struct, frozen=True, kw_only=True):
+    """How many papers one source would be asked about again, for one outcome."""
+
+    source: str
+    outcome: Outcome
+    papers: int
+
+
+def count_retried(database: Database, session: SessionRow, retries: Retries) -> list[Retried]:
+    """Count what a retry would ask again."""
     sources = read_progress(database, session.id).sources
     return [
-        f"{source.name}: {getattr(source, outcome.value)} papers"
-        f" ({outcome.value.replace('_', ' ')}) would be asked about again"
+        Retried(source=source.name, outcome=outcome, papers=getattr(source, outcome.value))
         for source in _chosen(sources, retries.sources)
         for outcome in retries.outcomes
     ]

@@ -119,7 +119,15 @@ def may_be_alive(run: RunRow) -> bool:
 
 
 def _at_rest(sources: tuple[SourceProgress, ...]) -> tuple[SourceProgress, ...]:
-    return tuple(structs.replace(source, rate=None, eta_seconds=None) for source in sources)
+    return tuple(
+        structs.replace(
+            source,
+            state="open" if source.state == "active" else source.state,
+            rate=None,
+            eta_seconds=None,
+        )
+        for source in sources
+    )
 
 
 def _last_error(progress: Progress, last: RunRow | None, state: str) -> str | None:

@@ -31,7 +31,7 @@ def list_(as_json: AsJson = False, db: Db = None) -> None:
     from jobrunner.store.sessions import list_sessions
 
     database = open_db(db)
-    found = [read_status(database, session) for session in list_sessions(database)]
+    found = [read_status(database, one, fields=as_json) for one in list_sessions(database)]
     if as_json:
         print_json(found)
         return

@@ -61,6 +61,25 @@ PolicyFile = Annotated[
         show_default=False,
     ),
 ]
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        "--checkpoint-interval",
+        metavar="MINUTES",
+        min=0,
+        help="Minutes between snapshots, 0 for none but the last [default: 5].",
+        show_default=False,
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        help="Most papers of one batch [default: each source's own].",
+        show_default=False,
+    ),
+]
 Email = Annotated[
     str | None,
     typer.Option(

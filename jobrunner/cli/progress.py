@@ -34,16 +34,16 @@ COLUMNS = [
 SPARE = ("ambiguous", "failed")
 
 
-def source_table(sources: tuple[SourceProgress, ...], *, live: bool) -> Table:
-    """Return a table of a line a source; rate and ETA only while it is ``live``."""
-    return Table(COLUMNS, [_cells(source, live=live) for source in sources], SPARE)
+def source_table(sources: tuple[SourceProgress, ...]) -> Table:
+    """Return a table of a line a source; rate and ETA only while a run is at work on it."""
+    return Table(COLUMNS, [_cells(source) for source in sources], SPARE)
 
 
-def _cells(source: SourceProgress, *, live: bool) -> list[str]:
-    at_work = live and source.status == "active" and source.pending
+def _cells(source: SourceProgress) -> list[str]:
+    at_work = source.state == "active"
     return [
         source.name,
-        _state(source, live=live),
+        source.state,
         f"{source.done}/{source.papers}",
         str(source.enriched),
         str(source.not_found),
@@ -54,14 +54,6 @@ def _cells(source: SourceProgress, *, live: bool) -> list[str]:
         f"{source.rate:.1f}/s" if at_work and source.rate else "",
         duration(source.eta_seconds) if at_work else "",
     ]
-
-
-def _state(source: SourceProgress, *, live: bool) -> str:
-    if source.status != "active":
-        return source.status
-    if not source.pending:
-        return "done"
-    return "active" if live else "open"
 
 
 def money(micros: int) -> str:
@@ -126,5 +118,5 @@ async def show(read: Callable[[], Progress]) -> None:
                 say(line(source))
     with picture(err=True) as draw:
         while True:
-            draw([source_table(read().sources, live=True)])
+            draw([source_table(read().sources)])
             await asyncio.sleep(REFRESH_S)

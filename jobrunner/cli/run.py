@@ -11,11 +11,13 @@ import typer
 from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
+    BatchSize,
     Budgets,
     Db,
     DryRun,
     Email,
     InOrder,
+    Interval,
     MaxRequests,
     MaxTime,
     PolicyFile,
@@ -26,7 +28,7 @@ from jobrunner.cli.options import (
     open_db,
     policy_in,
 )
-from jobrunner.cli.printing import fact, print_json, say
+from jobrunner.cli.printing import counted, fact, print_json, say
 from jobrunner.cli.working import Start, check_loaded, chosen_sources, go_on, tell_loaded
 from jobrunner.errors import Refused, SettingsError
 
@@ -36,25 +38,6 @@ if TYPE_CHECKING:
     from jobrunner.store.rows import SessionRow
 
 
-Interval = Annotated[
-    float | None,
-    typer.Option(
-        "--checkpoint-interval",
-        metavar="MINUTES",
-        min=0,
-        help="Minutes between snapshots, 0 for none but the last [default: 5].",
-        show_default=False,
-    ),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        "--batch-size",
-        min=1,
-        help="Most papers of one batch [default: each source's own].",
-        show_default=False,
-    ),
-]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -290,8 +273,12 @@ def retry(
         outcomes.append(Outcome.FAILED)
     retries = retrying.Retries(outcomes=tuple(outcomes), sources=tuple(source))
     if dry_run:
-        for line in retrying.explain_retry(database, chosen, retries):
-            fact(line)
+        counts = retrying.count_retried(database, chosen, retries)
+        if as_json:
+            print_json(counts)
+        for one in () if as_json else counts:
+            what = f"{counted(one.papers, 'paper')} ({one.outcome.value.replace('_', ' ')})"
+            fact(f"{one.source}: {what} would be asked about again")
         return
     path = Path(chosen.input_path) if chosen.input_path else None
     start.check(chosen.options.sources, output, database.path, path)

@@ -54,7 +54,7 @@ def status(
 def _show(found: Status) -> None:
     for line in headline(found):
         fact(line)
-    show_fact(source_table(found.sources, live=found.state == "running"))
+    show_fact(source_table(found.sources))
     for line in details(found):
         fact(line)
 
@@ -123,5 +123,5 @@ def _watch(database: Database, session: SessionRow) -> None:
 
     with picture(err=False) as draw:
         while (found := read_status(database, session)).state == "running":
-            draw([*headline(found), source_table(found.sources, live=True), *details(found)])
+            draw([*headline(found), source_table(found.sources), *details(found)])
             time.sleep(EVERY_S)

@@ -266,11 +266,11 @@ def report(database: Database, session: SessionRow, ending: Ending, *, as_json: 
     from jobrunner.settings import variable
     from jobrunner.status import read_status
 
-    status = read_status(database, session)
+    status = read_status(database, session, fields=as_json)
     if as_json:
         print_json(status)
         return
-    show_talk(source_table(status.sources, live=False))
+    show_talk(source_table(status.sources))
     say(f"{ending.status}: {ending.reason}")
     for name, error in ending.stopped.items():
         if isinstance(error, KeyRefused):

@@ -23,6 +23,8 @@ RATE_BATCHES = 50
 class SourceProgress(Struct, frozen=True, kw_only=True):
     """What the rows say of one source.
 
+    ``status`` is what its row says, ``state`` what that comes to: active while a run is at work on
+    it, done once nothing is pending, stopped or dropped; and open in a Status of no run at work.
     ``done`` is the papers with an outcome, ``pending`` those without. Cost is in micro-USD.
     ``rate`` is papers a second over its last batches in the latest run, None before its first
     there; ``eta_seconds`` follows from it. ``fields`` counts records in which a field has a value.
@@ -30,6 +32,7 @@ class SourceProgress(Struct, frozen=True, kw_only=True):
 
     name: str
     status: str
+    state: str
     error: str | None
     not_before: str | None
     papers: int
@@ -128,6 +131,7 @@ def _source(
     return SourceProgress(
         name=source.name,
         status=source.status,
+        state="done" if source.status == "active" and done == papers else source.status,
         error=source.error,
         not_before=source.not_before,
         papers=papers,

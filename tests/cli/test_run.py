@@ -143,6 +143,9 @@ def test_with_json_the_status_is_all_that_stands_on_standard_output(in_threes: F
     assert status["state"] == "completed"
     assert status["output"] == str(in_threes.output)
     assert [(source["name"], source["done"]) for source in status["sources"]] == [("openalex", 14)]
+    database = in_threes.program.directory / "deep/down/state.db"
+    assert status == in_threes.program.json("status", "--db", database)
+    assert status["sources"][0]["fields"]["title"] > 0
 
 
 def test_no_batch_is_larger_than_the_size_that_was_asked_for(in_threes: Finished) -> None:
@@ -397,10 +400,16 @@ def test_a_dry_run_of_retry_tells_how_many_and_changes_nothing(
     before = rows_of(to_retry)
     session = sessions_of(to_retry)
     said = to_retry.run("retry", *session, "--failed", "--not-found", "--dry-run").stdout
-    assert "openalex: 1 papers (failed)" in said
-    assert "openalex: 1 papers (not found)" in said
+    assert "openalex: 1 paper (failed)" in said
+    assert "openalex: 1 paper (not found)" in said
     assert rows_of(to_retry) == before
     assert server.requests == []
+
+
+def test_a_dry_run_of_retry_tells_it_as_json_too(to_retry: Program) -> None:
+    assert to_retry.json("retry", *sessions_of(to_retry), "--not-found", "--dry-run") == [
+        {"source": "openalex", "outcome": "not_found", "papers": 1}
+    ]
 
 
 # ---- while it waits

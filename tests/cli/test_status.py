@@ -303,6 +303,22 @@ def test_json_has_every_fact_by_name(program: Program, session: str) -> None:
     assert (found["session"], found["state"], found["papers"]) == (session, "pending", 30)
 
 
+def test_json_tells_the_state_of_a_source_as_the_table_does(
+    running: Work, dead: Work, program: Program, session: str, database: Database
+) -> None:
+    def states(program: Program) -> list[tuple[str, str]]:
+        shown = program.call("status").stdout.splitlines()[3].split()[1]
+        found = program.json("status")["sources"][0]
+        return [(shown, found["status"]), (found["state"], found["status"])]
+
+    assert states(running.program) == [("active", "active")] * 2
+    assert states(dead.program) == [("open", "active")] * 2
+    program.call("resume")
+    assert states(program) == [("done", "active")] * 2
+    change(program, "UPDATE source_state SET status = 'dropped'")
+    assert states(program) == [("dropped", "dropped")] * 2
+
+
 # ---- which session, and how it is asked
 
 
