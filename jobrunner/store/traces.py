@@ -15,6 +15,7 @@ Batches = dict[tuple[str, int], frozenset[int]]
 """Positions of papers, by the source and the number of their batch."""
 
 _MAGIC = b"SQLite format 3\0"
+_NOT_ASKED = ("-wal", "-shm", "-journal", ".bak", ".tmp")
 _HELD = "SELECT 1 FROM session NOT INDEXED WHERE id = ? AND status <> 'loading'"
 _BATCHES = """
     SELECT s.name, b.number, b.id FROM source_state s JOIN batch b ON b.source_id = s.id
@@ -37,11 +38,19 @@ def batches_of(database: Database, session_id: str) -> set[tuple[str, int]]:
 def databases_beside(database: Path) -> Iterator[Path]:
     """Yield the other databases in the directory of one.
 
-    Copies that upgrades have made do not count: nobody works with them.
+    Copies that upgrades have made do not count: nobody works with them. No file is opened that
+    SQLite may have locked for this process: closing it would drop the locks
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
     for path in sorted(database.parent.iterdir()):
-        if path != database and path.suffix not in (".bak", ".tmp") and _is_sqlite(path):
+        if not path.name.endswith(_NOT_ASKED) and not _is(path, database) and _is_sqlite(path):
             yield path
+
+
+def _is(path: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return path.samefile(other)
+    return True  # it is gone by now, or cannot be asked
 
 
 def _is_sqlite(path: Path) -> bool:

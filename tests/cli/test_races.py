@@ -232,8 +232,8 @@ def test_of_many_restores_of_one_snapshot_one_makes_the_session(
     for number in range(rounds):
         name = f"new/{number}.db"
         ends = start(program, *[f"restore {snapshot} --db {name}"] * FEW)
-        assert codes(ends)[0] == 1, codes(ends)
-        assert set(codes(ends)) <= {0, 4, 5}, codes(ends)
+        assert codes(ends)[0] == 1, ends
+        assert set(codes(ends)) <= {0, 4, 5}, ends
         program.call("verify", "--db", name)
         done = program.json("status", "--db", name)["sources"][0]["done"]
         assert done == finished.json("status")["sources"][0]["done"]
