@@ -18,6 +18,8 @@ from jobrunner.store.schema import HEAD
 ROOT = Path(__file__).resolve().parents[1]
 PIP = (sys.executable, "-m", "pip")
 
+pytestmark = pytest.mark.torture  # building takes long, and depends on little
+
 OPEN = """
 import sys
 from contextlib import closing

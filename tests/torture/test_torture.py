@@ -73,6 +73,7 @@ def test_a_seed_makes_the_same_plan_again_and_another_seed_another_one() -> None
     assert plan_of(7, 3) != plan_of(8, 3)
 
 
+@pytest.mark.torture
 def test_a_failure_names_its_steps_and_the_command_that_repeats_it(tmp_path: Path) -> None:
     # What is redone may be found as asked again or as lost: kills by time decide.
     totals, said = torture(tmp_path, "--seed", 1, "--session", 1, "--mutation", "redo")
