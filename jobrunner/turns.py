@@ -33,10 +33,11 @@ def turn(directory: Path) -> Iterator[None]:
         yield
 
 
-def try_lock(descriptor: int) -> bool:
-    """Lock an open file alone; False if another has it, OSError where there are no locks."""
+def try_lock(descriptor: int, *, exclusive: bool = True) -> bool:
+    """Lock an open file; False if another's lock forbids it, OSError where there are no locks."""
+    mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

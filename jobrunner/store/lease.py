@@ -8,7 +8,6 @@ that has lost its name excludes nobody, so whoever gets one looks whether it is 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Self
 
 from jobrunner.errors import StoreError, remedy
 from jobrunner.files import is_at, make_directory
+from jobrunner.turns import try_lock
 
 PATIENCE_S = 0.5
 """A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
@@ -79,25 +79,21 @@ def _make(path: Path) -> int:
 
 
 def _lock(descriptor: int, path: Path, *, exclusive: bool, deadline: float) -> bool:
-    mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    while not _try_lock(descriptor, mode, path):
+    while not _try_lock(descriptor, path, exclusive=exclusive):
         if time.monotonic() >= deadline:
             return False
         time.sleep(_PAUSE_S)
     return True
 
 
-def _try_lock(descriptor: int, mode: int, path: Path) -> bool:
+def _try_lock(descriptor: int, path: Path, *, exclusive: bool) -> bool:
     try:
-        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(descriptor, exclusive=exclusive)
     except OSError as error:
         raise StoreError(
             f"the file system of {path} does not support locks: {error.strerror}",
             hint="put the database on a local disk with --db",
         ) from error
-    return True
 
 
 def is_held(path: Path) -> bool:
@@ -116,7 +112,7 @@ def is_held(path: Path) -> bool:
             hint=remedy(error),
         ) from error
     try:
-        return not _try_lock(descriptor, fcntl.LOCK_SH, path)
+        return not _try_lock(descriptor, path, exclusive=False)
     finally:
         os.close(descriptor)
 
