@@ -16,7 +16,7 @@ from jobrunner.errors import RESTORE, DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
 from jobrunner.intake import delete_abandoned
 from jobrunner.lost import missing_batches
-from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry
+from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry, damaged
 from jobrunner.papers import Record
 from jobrunner.runlog import run_log
 from jobrunner.store.contents import StoredBatch, StoredPaper
@@ -104,11 +104,8 @@ def restore(database: Database, snapshot: Whole) -> tuple[SessionRow, list[str]]
             _restore(database, path, head)
         except UNFIT as error:
             delete_session(database, head.session)
-            raise DamageFound(
-                f"{path} is not a whole jobrunner snapshot: its parts do not fit together"
-                f" ({type(error).__name__})",
-                hint="use another snapshot",
-            ) from error
+            what = type(error).__name__
+            raise damaged(path, f"its parts do not fit together ({what})") from error
         except BaseException:
             delete_session(database, head.session)
             raise

@@ -74,8 +74,11 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
     Papers are the same if their text is. None is removed. Cut off, it can be done again. Raises
     InputError if there is no file any more, or it cannot be read to its end; then none is added.
     """
-    _count_new_papers(database, session)
-    path, known = _input_file(session), _known(database, session)
+    path = _input_file(session)
+    with open_input(path) as papers:
+        for _ in papers.papers():
+            pass
+    known = _known(database, session)
     reopen(database, lease, kind="input", message=f"new papers of {path} are added")
     with open_input(path) as papers:
         new = _new(papers.papers(), known)
@@ -179,8 +182,9 @@ def explain(
     """
     new, usable = _count_new_papers(database, session) if update_input else (None, 0)
     said = [_last_run(database, session), _input_plan(session, new)]
-    progress = {source.name: source for source in read_progress(database, session.id).sources}
-    names = sources or tuple(n for n, s in progress.items() if s.status != "dropped")
+    found = read_progress(database, session.id)
+    progress = {source.name: source for source in found.sources}
+    names = sources or tuple(source.name for source in found.active)
     said += [_source_plan(name, progress.get(name), usable) for name in names]
     said += [f"{name} is dropped, what it found stays" for name in progress if name not in names]
     if is_snapshot_owed(database, session.id):

@@ -171,6 +171,14 @@ def _decode_entry(decoder: msgspec.json.Decoder[T], line: bytes) -> T:
     return entry
 
 
+def damaged(path: Path, why: str) -> DamageFound:
+    """Return the error for a file that is not as a snapshot is written."""
+    return DamageFound(
+        f"{path} is not a whole jobrunner snapshot: {why}",
+        hint="use another snapshot: `jobrunner sessions show SESSION` lists them",
+    )
+
+
 class Document:
     """A snapshot document that is read as a stream: the head, then papers, then batches, once.
 
@@ -244,7 +252,4 @@ class Document:
 
     def damaged(self, why: str) -> DamageFound:
         """Return the error for a document in which something is wrong."""
-        return DamageFound(
-            f"{self._path} is not a whole jobrunner snapshot: {why}",
-            hint="use another snapshot: `jobrunner sessions show SESSION` lists them",
-        )
+        return damaged(self._path, why)
