@@ -226,7 +226,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file_alone(
     target: Path, source: Path, act: str
 ) -> None:
     message, hint = on_a_full_disk(act, target, source)
-    assert message == f"cannot write {target}: File too large"
+    assert message == f"cannot write {target}: {os.strerror(errno.EFBIG)}"
     assert "(ulimit -f), or name another place" in hint
     assert target.read_bytes() == OLD
     assert read_sidecar(target) == sha256(OLD)
@@ -281,7 +281,7 @@ def test_a_file_without_a_checksum_has_none(source: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_has_no_checksum_but_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"cannot read .*: No such file"):
+    with pytest.raises(FileError, match=r"cannot read .*absent\.json"):
         sha256_of(tmp_path / "absent.json")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +77,7 @@ def test_a_disk_without_room_for_the_output_loses_no_snapshot(
     with disk(loaded.directory / "small", "16k") as place:
         output = place / "out.json"
         error = told(loaded.run(*RUN[:2], "-o", output, code=1))
-        assert f"cannot write {output}: No space left on device|free some space" in error
+        assert f"cannot write {output}: {os.strerror(errno.ENOSPC)}|free some space" in error
         safe = Path(error.partition("its content is safe in ")[2].partition(",")[0])
         assert has_its_checksum(safe)
         assert list(place.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 from typing import Any
 
@@ -101,7 +102,9 @@ def test_a_snapshot_that_the_disk_fails_is_none(
     faults.fail(call, path, errno.EIO, count=MANY)
     said = told(loaded.run(*RUN, code=1))
     assert faults.stop() >= 1
-    assert ".json: Input/output error|check the disk, or name another place, then `job" in said
+    assert (
+        f".json: {os.strerror(errno.EIO)}|check the disk, or name another place, then `job" in said
+    )
     assert loaded.query("SELECT * FROM snapshot") == []
     assert not (loaded.directory / "out.json").exists()
     assert_it_goes_on(loaded, server, uninterrupted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import shlex
@@ -54,7 +55,7 @@ def test_facts_that_cannot_be_written_are_an_error(loaded: Program) -> None:
     done = shell(loaded, "jobrunner sources >/dev/full")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "error: standard output cannot be written: No space left on device",
+        f"error: standard output cannot be written: {os.strerror(errno.ENOSPC)}",
         "  free some space",
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import socket
 import threading
 import time
@@ -272,7 +273,7 @@ def test_a_torn_body_ends_too_early(serve: Serve) -> None:
 
 def test_a_truncated_body_is_half_a_json_text(serve: Serve) -> None:
     response = serve(Echo(), faults=faults.always(faults.truncated)).get("/list")
-    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+    with pytest.raises(json.JSONDecodeError):
         response.json()
 
 

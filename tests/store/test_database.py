@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from jobrunner.errors import StoreError
 from jobrunner.store import database as module
@@ -267,18 +268,26 @@ def test_a_reader_does_not_wait_for_a_write_transaction(
 
 def test_a_row_that_points_at_nothing_is_refused(database: Database) -> None:
     with (
-        pytest.raises(StoreError, match="FOREIGN KEY") as caught,
+        pytest.raises(StoreError, match="cannot use the database") as caught,
         database.write() as connection,
     ):
         connection.exec_driver_sql("INSERT INTO event VALUES (1, 'nobody', NULL, '', '', '')")
     assert caught.value.hint
+    assert code_of_cause(caught.value) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+
+
+def code_of_cause(error: BaseException) -> int:
+    cause = error.__cause__
+    assert isinstance(cause, DBAPIError)
+    assert isinstance(cause.orig, sqlite3.Error)
+    return cause.orig.sqlite_errorcode
 
 
 def test_the_drivers_error_is_kept_as_the_cause(database: Database) -> None:
     add_session(database, "a")
-    with pytest.raises(StoreError, match="UNIQUE") as caught:
+    with pytest.raises(StoreError, match="cannot use the database") as caught:
         add_session(database, "a")
-    assert "INSERT INTO session" in str(caught.value.__cause__)
+    assert code_of_cause(caught.value) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 
 
 def test_what_piles_up_beside_a_long_read_is_folded_at_its_end(
