@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from functools import partial
 
-from alembic import context
+from alembic import command, context
 from sqlalchemy import Connection
 
 from jobrunner.store import migrate
@@ -24,8 +24,9 @@ def upgrade(connection: Connection) -> None:
     migrate.check_foreign_keys(connection)
 
 
-def name_of_command() -> str:
-    return getattr(context.config.cmd_opts, "cmd", [upgrade])[0].__name__
+def is_by_hand() -> bool:
+    called = getattr(context.config.cmd_opts, "cmd", [None])[0]
+    return called in (command.upgrade, command.downgrade)
 
 
 given = context.config.attributes.get("connection")
@@ -36,6 +37,6 @@ else:
     path.parent.mkdir(parents=True, exist_ok=True)
     open_ = partial(connect, create=True)
     with ExitStack() as stack:
-        if name_of_command() in {"upgrade", "downgrade"}:  # by hand, as `jobrunner db upgrade` does
+        if is_by_hand():  # then as `jobrunner db upgrade` does
             stack.enter_context(migrate.alone(path.resolve(), open_))
         upgrade(stack.enter_context(migrate.engine(path.resolve(), open_).begin()))

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from jobrunner.errors import StoreError
+from jobrunner.store.translating import reason_of
 
 Identity = tuple[int, int] | None
 
@@ -67,7 +68,8 @@ def _rescue(path: Path, writer: Engine) -> StoreError:
             assert isinstance(source, sqlite3.Connection)  # noqa: S101 - our engine has no other
             source.backup(target)
     except (OSError, sqlite3.Error) as error:
-        return StoreError(f"{lost}, and a copy cannot be written: {error}", hint="restore a backup")
+        why = error.strerror if isinstance(error, OSError) else reason_of(error)
+        return StoreError(f"{lost}, and a copy cannot be written: {why}", hint="restore a backup")
     return StoreError(
         f"{lost}; all that was committed is in {copy}",
         hint=f"go on with `jobrunner resume --db {shlex.quote(str(copy))}`",

@@ -67,12 +67,17 @@ def _translate(path: Path, error: BaseException | None, *, reading: bool) -> Job
         )
     if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
         code = sqlite3.SQLITE_FULL
-    reason, hint = _ADVICE.get(code, (str(error), "see `jobrunner doctor`"))
+    reason, hint = _ADVICE.get(code, (f"unexpected error: {error}", "see `jobrunner doctor`"))
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
         reason, hint = str(lack.strerror), remedy(lack)
     busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
     kind = DatabaseBusy if busy else StoreError
     return kind(f"cannot use the database {path}: {reason}", hint=hint)
+
+
+def reason_of(error: sqlite3.Error) -> str:
+    """Say what an error of SQLite's means."""
+    return _ADVICE.get(code_of(error), (f"unexpected error: {error}", ""))[0]
 
 
 def _is_full(directory: Path) -> bool:
