@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from jobrunner.decoding import json_fault
 from jobrunner.errors import (
     AnswerMalformed,
     JobrunnerError,
@@ -17,6 +18,7 @@ from jobrunner.errors import (
     SourceStopped,
     SourceUnavailable,
     understood,
+    unexpected,
 )
 from jobrunner.http import Requests
 from jobrunner.papers import Answer, Outcome, Paper
@@ -158,8 +160,16 @@ def _storable(source: Source, answer: object) -> Answer:
         raise _broken(source, f"the answer for a paper is {_kind(answer)}, not an Answer")
     try:
         return _ANSWER.decode(msgspec.json.encode(answer))
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
-        return Answer.failed(f"{source.name}: a record that cannot be stored: {error}")
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return Answer.failed(f"{source.name}: a record that cannot be stored: {_unfit(answer)}")
+
+
+def _unfit(answer: Answer) -> str:
+    """Say what of an answer cannot be stored."""
+    try:
+        return json_fault(msgspec.json.encode(answer), Answer)
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return "it holds what is no JSON value, or text that is not Unicode"
 
 
 _ANSWER = msgspec.json.Decoder(Answer)
@@ -184,7 +194,7 @@ async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
     except Exception as error:
         log.exception("%s: unexpected error", source.name)
         told = understood(error) or JobrunnerError(
-            f"unexpected {type(error).__name__}: {str(error)[:200]}",
+            unexpected(error),
             hint="this is a bug: run.log of the session has its traceback",
         )
         raise SourceBroken(f"{source.name}: {told}", hint=told.hint) from error

@@ -21,7 +21,7 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http_rules import check_address, check_headers, reason
+from jobrunner.http_rules import check_address, check_headers, is_untrusted, reason
 from jobrunner.pace import Pace, Start
 from jobrunner.service import Params, RetryBudget, Service, Usage
 
@@ -35,7 +35,6 @@ TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
 """Errors of making a connection, before which nothing leaves that could cost anything."""
 
-UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
@@ -172,7 +171,7 @@ class Client:
             except (httpx2.RequestError, TimeoutError) as exc:
                 if isinstance(exc, NEVER_SENT):
                     self.allowance.settle(price, 0)
-                if UNTRUSTED in str(exc):  # asking again will not make it trusted
+                if is_untrusted(exc):  # asking again will not make it trusted
                     raise SourceUnavailable(
                         f"{self.service.name}: its certificate is not trusted ({reason(exc)})",
                         hint="check the address; SSL_CERT_FILE names certificates to trust",

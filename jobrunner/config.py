@@ -15,13 +15,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from jobrunner.decoding import toml_table
 from jobrunner.errors import SettingsError
 from jobrunner.policies import Policy, policy_of
 
@@ -61,12 +61,13 @@ def read_config(directory: Path, environment: Mapping[str, str], known: Collecti
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        # Its message has line and column, and no value of the file, which may be a key.
-        raise SettingsError(f"{path}: {error}", hint="correct the file") from error
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read {path}", hint="check the path") from error
+    try:
+        return toml_table(text)
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}", hint="correct the file") from error
 
 
 def _tool(table: dict[str, Any], path: Path) -> dict[str, Any]:

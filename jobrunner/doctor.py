@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from jobrunner.errors import DamageFound, JobrunnerError
+from jobrunner.errors import DamageFound, JobrunnerError, understood
 from jobrunner.filesystem import NETWORK, fault_of, kind_of
 from jobrunner.settings import EMAIL, Settings, variable
 from jobrunner.store.audit import check_database
@@ -57,7 +57,7 @@ def _check(name: str, look: Callable[[], tuple[str, str]]) -> Check:
     except DamageFound as error:
         verdict, message = "damage", str(error)
     except (JobrunnerError, OSError) as error:
-        verdict, message = "problem", str(error)
+        verdict, message = "problem", str(understood(error))
     return Check(name=name, verdict=verdict, message=message)
 
 

@@ -32,7 +32,10 @@ step, shown on a line of its own.
 from __future__ import annotations
 
 import errno
+import mmap
 import os
+import threading
+import traceback
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -168,6 +171,9 @@ class SourceBroken(SourceStopped):
     """The program of the source itself failed: a bug, in a plug-in or in ours."""
 
 
+SPARE_MEMORY = 8 << 20
+"""Bytes that a process can get at once unless its memory is at an end."""
+
 _REMEDIES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for a larger quota",
@@ -200,15 +206,35 @@ def understood(error: BaseException) -> JobrunnerError | None:
     """Return what an error that Python itself raises means to a user, None if it is a bug."""
     if isinstance(error, JobrunnerError):
         return error
-    if isinstance(error, MemoryError) or str(error) == "can't allocate lock":
+    if isinstance(error, RuntimeError) and _is_of_thread_start(error):
+        hint = "free some memory, or raise the limit on processes (ulimit -u)"
+        return JobrunnerError("the system gives no more threads", hint=hint)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _lacks_memory()):
         return JobrunnerError("memory ran out", hint="free some memory")
     if isinstance(error, OSError):
-        where = f": {error.filename}" if error.filename else ""
-        return FileError(f"{error.strerror or error}{where}", hint=remedy(error))
+        what = f"cannot use {error.filename}" if error.filename else "the system reports an error"
+        return FileError(f"{what}: {error.strerror or error}", hint=remedy(error))
     if isinstance(error, ImportError):
         hint = "free some memory; if that does not help, install jobrunner again"
         return JobrunnerError(f"a part of the program cannot be loaded: {error}", hint=hint)
-    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
-        hint = "free some memory, or raise the limit on processes (ulimit -u)"
-        return JobrunnerError("the system gives no more threads", hint=hint)
     return None
+
+
+def unexpected(error: BaseException) -> str:
+    """Return how an error is told that nobody foresaw."""
+    return f"unexpected {type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
+
+
+def _is_of_thread_start(error: RuntimeError) -> bool:
+    """Tell whether an error, of which only the words are special, comes from starting a thread."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_code is threading.Thread.start.__code__
+
+
+def _lacks_memory() -> bool:
+    """Tell whether memory is short: where it is, Python raises a bare RuntimeError for a lock."""
+    try:
+        mmap.mmap(-1, SPARE_MEMORY).close()
+    except (OSError, MemoryError):
+        return True
+    return False

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -179,11 +182,51 @@ def check_headers(name: str, headers: Mapping[str, str]) -> None:
 
 def reason(exc: Exception) -> str:
     """Say what went wrong on the wire, without URL and without anything that we sent."""
-    if isinstance(exc, (httpx2.TimeoutException, TimeoutError)):
-        return f"no answer in time ({type(exc).__name__})"
-    if isinstance(exc, (httpx2.NetworkError, httpx2.RemoteProtocolError)):
-        return f"{type(exc).__name__} {str(exc)[:200]}".strip()
-    return type(exc).__name__
+    what = next(words for kind, words in _ON_THE_WIRE if isinstance(exc, kind))
+    detail = next(filter(None, map(_detail, _causes(exc))), None)
+    return f"{what}: {detail}" if detail else what
+
+
+_ON_THE_WIRE: tuple[tuple[type[Exception], str], ...] = (
+    (httpx2.ConnectTimeout, "no connection in time"),
+    (httpx2.TimeoutException, "no answer in time"),
+    (TimeoutError, "no answer in time"),
+    (httpx2.ConnectError, "no connection"),
+    (httpx2.NetworkError, "the connection broke off"),
+    (httpx2.ProxyError, "the proxy makes no connection"),
+    (httpx2.RemoteProtocolError, "the answer breaks off, or is not HTTP"),
+    (httpx2.DecodingError, "the compression of the answer is damaged"),
+    (Exception, "the request cannot be made"),
+)
+"""The first that fits says what went wrong."""
+
+
+def is_untrusted(exc: Exception) -> bool:
+    """Tell whether a request failed at the certificate of the other side."""
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(exc))
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from."""
+    waiting = [exc]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        if isinstance(one, BaseExceptionGroup):
+            waiting += reversed(one.exceptions)
+        if cause := one.__cause__ or one.__context__:
+            waiting.append(cause)
+
+
+def _detail(exc: BaseException) -> str | None:
+    """Return what the operating system or the TLS library says of a connection."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return exc.verify_message
+    if isinstance(exc, ssl.SSLError):
+        return exc.reason
+    if isinstance(exc, OSError) and (exc.errno or 0) > 0:
+        return os.strerror(exc.errno or 0)  # asyncio puts words of its own in the error
+    return exc.strerror if isinstance(exc, socket.gaierror) else None
 
 
 def shown(message: str, headers: Mapping[str, str]) -> str:

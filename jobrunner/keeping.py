@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from jobrunner.errors import FileError
+from jobrunner.errors import FileError, understood
 from jobrunner.snapshots import (
     Cancelled,
     finish_snapshot,
@@ -90,8 +90,8 @@ class Keeper:
         return not self._closed.is_set()
 
     def _note(self, error: Exception) -> None:
-        log.warning("snapshot failed: %s", error)
-        message = f"snapshot failed: {error}"
+        message = f"snapshot failed: {understood(error)}"
+        log.warning("%s", message)
         add_event(self._database, self._lease.session_id, "warning", message, self._lease.run_id)
 
     async def take_last(self, reason: str) -> None:

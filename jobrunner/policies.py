@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from jobrunner.decoding import misfit, toml_table
 from jobrunner.errors import SettingsError
 from jobrunner.papers import Record
 
@@ -45,8 +45,14 @@ DEFAULT = Policy()
 def read_policy(path: Path, known: Collection[str]) -> Policy:
     """Read a policy file; ``known`` are the sources it may name. Raises :class:`SettingsError`."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table = toml_table(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        why = "it is not UTF-8 text"
+        raise SettingsError(f"cannot read the policy {path}: {why}", hint=HINT) from error
+    except OSError as error:
+        why = error.strerror or "it is no file"
+        raise SettingsError(f"cannot read the policy {path}: {why}", hint=HINT) from error
+    except ValueError as error:
         raise SettingsError(f"cannot read the policy {path}: {error}", hint=HINT) from error
     return policy_of(table, str(path), known)
 
@@ -60,7 +66,8 @@ def policy_of(table: object, where: str, known: Collection[str]) -> Policy:
     try:
         policy = msgspec.convert(table, Policy)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{where}: {error}", hint=HINT) from error
+        why = misfit(table, Policy) if isinstance(table, dict) else "it is no table"
+        raise SettingsError(f"{where}: {why}", hint=HINT) from error
     unknown |= set(policy.fields).difference(Record.__struct_fields__)
     unknown |= policy.given_first.difference(GIVEN)
     if unknown or policy.citations not in ("maximum", "priority"):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, structs
 
 from jobrunner.comparing import stored_record
+from jobrunner.decoding import json_fault
 from jobrunner.errors import RESTORE, DamageFound, Refused
 from jobrunner.inputs.fields import paper_of_text
 from jobrunner.intake import delete_abandoned
@@ -104,8 +105,7 @@ def restore(database: Database, snapshot: Whole) -> tuple[SessionRow, list[str]]
             _restore(database, path, head)
         except UNFIT as error:
             delete_session(database, head.session)
-            what = type(error).__name__
-            raise damaged(path, f"its parts do not fit together ({what})") from error
+            raise damaged(path, "its parts do not fit together") from error
         except BaseException:
             delete_session(database, head.session)
             raise
@@ -191,7 +191,7 @@ def _paper(entry: PaperEntry) -> Restored:
     try:
         paper = paper_of_text(entry.position, given)
     except json.JSONDecodeError as error:
-        raise DamageFound(f"{name} is no JSON: {error}") from error
+        raise DamageFound(f"{name} cannot be read: {json_fault(given)}") from error
     return Restored(
         paper=structs.replace(paper, unusable=entry.unusable),
         stored=StoredPaper(

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from jobrunner import clock
+from jobrunner.decoding import json_fault
 from jobrunner.errors import InputError, Refused
 from jobrunner.files import write_whole
 from jobrunner.papers import Answer, Candidate, Outcome
@@ -159,13 +160,15 @@ def _read(path: Path) -> Iterator[tuple[int, Question]]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="check the path") from error
+        why = f"cannot be read: {error.strerror}"
+        raise InputError(f"{path}: {why}", hint="check the path") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 yield number, decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                raise InputError(f"{path}:{number}: {error}", hint="see `review --help`") from error
+                why = json_fault(line, Question)
+                raise InputError(f"{path}:{number}: {why}", hint="see `review --help`") from error
 
 
 def _answer(one: Ambiguous, answer: str, where: str) -> Answer:

@@ -24,6 +24,7 @@ from jobrunner.errors import (
     SourceStopped,
     TooManyFailures,
     understood,
+    unexpected,
 )
 from jobrunner.keeping import Keeper
 from jobrunner.runlog import run_log
@@ -113,7 +114,7 @@ def run_session(job: Job) -> Ending:
 def _end_badly(job: Job, error: BaseException) -> None:
     # The state that the error came from may not take this either: then the run counts as crashed.
     with contextlib.suppress(JobrunnerError):
-        reason = str(error) or type(error).__name__
+        reason = str(error) if isinstance(error, JobrunnerError) else unexpected(error)
         end_run(job.database, job.lease, status="failed", reason=reason)
 
 

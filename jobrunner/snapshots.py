@@ -204,7 +204,7 @@ def _read(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
         return _paper_entry(paper, policy)
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
         raise DamageFound(
-            f"paper {paper.position} cannot be read from the database: {error}",
+            f"paper {paper.position} cannot be read from the database",
             hint=GET_BACK,
         ) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -152,13 +153,26 @@ def test_a_source_that_answers_no_search_of_a_batch_is_down(
 # ---- a source that cannot go on
 
 
+def no_more_threads() -> RuntimeError:
+    """Return what Python raises where the system gives no thread: here, none with such a stack."""
+    before = threading.stack_size(1 << 46)
+    try:
+        threading.Thread(target=int).start()
+    except RuntimeError as error:
+        return error
+    finally:
+        threading.stack_size(before)
+    raise AssertionError("a thread with a stack of 64 TiB was given")
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
         (TypeError("a slip"), "unexpected TypeError: a slip|this is a bug"),
         (ImportError("failed to map segment"), "a part of the program cannot be loaded"),
-        (RuntimeError("can't start new thread"), "the system gives no more threads"),
-        (OSError(24, "Too many open files"), "Too many open files|raise the limit on open files"),
+        (no_more_threads(), "the system gives no more threads"),
+        (OSError(24, "one too many"), "the system reports an error: one too many|raise the limit"),
+        (OSError(13, "no", "x"), "cannot use x: no|check the permissions"),
     ],
 )
 def test_an_error_in_a_source_stops_it_and_is_told_as_what_it_is(

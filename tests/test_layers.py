@@ -27,7 +27,7 @@ LAYERS = (
         *("merging", "unions", "identifiers", "identifier_rules", "policies"),
         *("pace", "allowance", "files", "turns", "filesystem", "runlog"),
     },
-    {"papers", "errors", "clock", "faults", "jobrunner"},
+    {"papers", "errors", "decoding", "clock", "faults", "jobrunner"},
 )
 """From the top down; a room may use its own layer and those below."""
 

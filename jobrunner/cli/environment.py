@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from jobrunner.cli.options import AsJson, BaseUrls, Db, Email
+from jobrunner.cli.options import AsJson, BaseUrls, Db, Email, show_commands
 from jobrunner.cli.printing import Table, fact, print_json, say, show_fact
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, SettingsError
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from jobrunner.settings import Settings
     from jobrunner.sources.base import Source
 
-db_app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
+db_app = typer.Typer(
+    invoke_without_command=True, callback=show_commands, help="The schema of the database."
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,15 +12,15 @@ import typer
 
 from jobrunner import __version__
 from jobrunner.cli import demo, environment, files, manage, papers, run, status
-from jobrunner.cli.options import damage_found, opened
+from jobrunner.cli.options import damage_found, opened, show_commands
 from jobrunner.cli.printing import forgive_encodings, print_error
-from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, understood
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, understood, unexpected
 
 USAGE, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     name="jobrunner",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,11 +38,13 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Hold the options of the program itself."""
+    show_commands(context)
 
 
 run.register(app)
@@ -96,7 +98,7 @@ def main() -> None:
         if os.environ.get("JOBRUNNER_DEBUG") and not isinstance(error, JobrunnerError):
             raise
         told = understood(error) or JobrunnerError(
-            f"unexpected {type(error).__name__}: {error}",
+            unexpected(error),
             hint="this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows",
         )
         error.__traceback__ = None  # frees what its frames hold

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db
+from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db, show_commands
 from jobrunner.cli.printing import Table, counted, fact, print_json, say, show_fact
 from jobrunner.errors import SettingsError
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from jobrunner.store.database import Database
     from jobrunner.store.rows import SessionRow
 
-sessions = typer.Typer(no_args_is_help=True, help="List, show, delete and clean up sessions.")
+sessions = typer.Typer(
+    invoke_without_command=True,
+    callback=show_commands,
+    help="List, show, delete and clean up sessions.",
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -226,3 +226,10 @@ def open_db(path: Path | None, *, create: bool = False) -> Database:
     opened.callback(_databases.clear)
     _databases.append(database)
     return database
+
+
+def show_commands(context: typer.Context) -> None:
+    """Show the help of a group that is called without one of its commands: a usage error."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)

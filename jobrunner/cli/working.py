@@ -153,7 +153,8 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
         place, database = output.resolve(), database.resolve()
         is_input = input_path is not None and place == Path(input_path).resolve()
     except (RuntimeError, OSError) as error:  # RuntimeError: a circle of symbolic links
-        raise SettingsError(f"cannot write {output}: {error}") from error
+        why = getattr(error, "strerror", None) or "its links lead in a circle"
+        raise SettingsError(f"cannot write {output}: {why}") from error
     if is_input:
         reason = "it is the input"
     elif owner := owner_of(place, database):

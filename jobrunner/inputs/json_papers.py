@@ -236,7 +236,7 @@ class JsonInput:
         try:
             value = self._decoder.whole(text)
         except json.JSONDecodeError as error:
-            why = f"line {number} is not JSON: {error.msg} (column {error.pos + 1})"
+            why = f"line {number} is not JSON (column {error.pos + 1})"
             return Value(text, None, why)
         if value.problem:
             return value._replace(problem=f"line {number} {value.problem}")

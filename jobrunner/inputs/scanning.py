@@ -24,6 +24,7 @@ TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 _NOT_SPACE = re.compile(r"[^ \t\n\r]")
 _SCALAR = re.compile(r"[^][{},:\s]*")
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
 _BRACKET = re.compile(rf'{_STRING}|[][{{}}"]', re.DOTALL)
 _TOKEN = re.compile(rf'{_STRING}|[^" \t\n\r]++', re.DOTALL)
 _CLOSED_BY = {"[": "]", "{": "}"}
@@ -190,12 +191,12 @@ def read_value(window: Window, decoder: Decoder) -> Value:
         except RecursionError:
             return _read_too_deep(window)
         except json.JSONDecodeError as error:
-            if not _is_settled(error) and not window.ended:
+            if not _is_settled(error, start) and not window.ended:
                 window.grow()  # and try again even at the end: growing has moved the positions
                 continue
-            if window.ended and _is_cut(error):
+            if window.ended and _is_cut(error, start):
                 raise Truncated from error
-            raise window.error(f"not JSON: {error.msg}", at=error.pos) from error
+            raise _not_json(window, error.pos) from error
         window.position = end
         return Value(window.text[start:end], value, problem)
 
@@ -234,7 +235,7 @@ def _read_too_deep(window: Window) -> Value:
             end, _ = _outline(window.text, start)
         except json.JSONDecodeError as error:
             if error.pos < len(window.text):
-                raise window.error(f"not JSON: {error.msg}", at=error.pos) from error
+                raise _not_json(window, error.pos) from error
             if not window.grow():
                 raise Truncated from error
             continue
@@ -260,16 +261,30 @@ def _outline(text: str, start: int) -> tuple[int, int]:
     raise json.JSONDecodeError("brackets are not closed", text, len(text))
 
 
-def _is_settled(error: json.JSONDecodeError) -> bool:
+def _is_settled(error: json.JSONDecodeError, start: int) -> bool:
     """Tell whether the text is wrong whatever may follow it."""
-    open_string = error.msg.startswith("Unterminated string")
-    return not open_string and len(error.doc) - error.pos > _LOOKAHEAD
+    return not _opens_string(error, start) and len(error.doc) - error.pos > _LOOKAHEAD
 
 
-def _is_cut(error: json.JSONDecodeError) -> bool:
+def _is_cut(error: json.JSONDecodeError, start: int) -> bool:
     """Tell, at the end of the text, whether it is right as far as it goes."""
     rest = error.doc[error.pos :].rstrip()
-    return error.msg.startswith("Unterminated string") or not re.search(r'[][{},:"]', rest)
+    return _opens_string(error, start) or not re.search(r'[][{},:"]', rest)
+
+
+def _opens_string(error: json.JSONDecodeError, start: int) -> bool:
+    """Tell whether the value from ``start`` stopped at a string that has no end yet."""
+    text, before = error.doc, error.pos
+    if not text.startswith('"', before) or _WHOLE_STRING.match(text, before):
+        return False
+    while before > start and text[before - 1] in " \t\n\r":
+        before -= 1
+    return before == start or text[before - 1] in "[{,:"
+
+
+def _not_json(window: Window, place: int) -> InputError:
+    found = ascii(window.text[place : place + 20])
+    return window.error(f"not JSON from here on: {found}", at=place)
 
 
 def _excerpt(window: Window) -> str:

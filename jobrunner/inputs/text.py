@@ -113,7 +113,7 @@ class TextReader:
             )
         if isinstance(error, (zlib.error, gzip.BadGzipFile)):
             return InputError(
-                f"{self.name}: the compressed data is damaged: {error}",
+                f"{self.name}: the compressed data is damaged",
                 hint="copy or download the file again",
             )
         return _refused(self.name, error)
@@ -193,5 +193,5 @@ def _refused(name: str, error: Exception) -> InputError:
             return InputError(f"{name}: is a directory", hint="name the file inside it")
         case PermissionError():
             return InputError(f"{name}: may not be read", hint=f"allow it: chmod u+r {name}")
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return InputError(f"{name}: cannot be read: {reason}", hint="check the path and the disk")
+    reason = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return InputError(f"{name}: cannot be read{reason}", hint="check the path and the disk")

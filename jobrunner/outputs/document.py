@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 import msgspec
 from msgspec import Raw, Struct, structs
 
+from jobrunner.decoding import json_fault
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.unions import View
 
@@ -237,7 +238,8 @@ class Document:
             try:
                 yield _decode_entry(decoder, line.removesuffix(b","))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                raise self.damaged(str(error)) from error
+                why = f"an entry cannot be read: {json_fault(line.removesuffix(b','), kind)}"
+                raise self.damaged(why) from error
 
     def _expect(self, wanted: bytes) -> None:
         line = self._file.readline().rstrip(b"\n")
@@ -248,7 +250,8 @@ class Document:
         try:
             return msgspec.json.decode(line, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise self.damaged(str(error)) from error
+            why = f"its beginning cannot be read: {json_fault(line, kind)}"
+            raise self.damaged(why) from error
 
     def damaged(self, why: str) -> DamageFound:
         """Return the error for a document in which something is wrong."""

@@ -48,8 +48,8 @@ def _records_of(file: Path) -> Iterator[Fields]:
             if not isinstance(value, dict):
                 raise ValueError(f"{file} is not a list of records")
             yield value
-    except msgspec.DecodeError as exc:
-        raise ValueError(f"{file} is not JSON: {exc}") from exc
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise ValueError(f"{file} is not JSON") from exc
 
 
 def _lines_of(file: Path) -> Iterator[object]:

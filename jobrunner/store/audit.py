@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
+from jobrunner.decoding import json_fault
 from jobrunner.errors import DamageFound
 from jobrunner.papers import Candidate, Match, Outcome, Record
 from jobrunner.store.batches import field_counts
@@ -91,8 +92,8 @@ def _check_given(connection: Connection, session_id: str) -> Iterator[str]:
     for position, given in enumerate(iter_given(connection, session_id)):
         try:
             given_of(given)
-        except ValueError as error:
-            yield f"paper {position} as given cannot be read: {error}"
+        except (ValueError, RecursionError):
+            yield f"paper {position} as given cannot be read: {json_fault(given)}"
 
 
 def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:

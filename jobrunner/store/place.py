@@ -27,8 +27,9 @@ def locate(path: Path, *, create: bool) -> Path:
         _make_directory(real.parent)
         return real
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+        why = getattr(error, "strerror", None) or "its links lead in a circle"
         raise StoreError(
-            f"cannot open the database {path}: {getattr(error, 'strerror', error)}",
+            f"cannot open the database {path}: {why}",
             hint="check the path and its permissions, or name another with --db",
         ) from error
     if not stat.S_ISREG(mode):

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Table, insert, update
 
 from jobrunner import clock
+from jobrunner.decoding import json_fault
 from jobrunner.errors import GET_BACK, DamageFound, LeaseLost
 from jobrunner.store import schema
 from jobrunner.store.database import Database
@@ -105,8 +106,8 @@ def from_json(text_: str, kind: type[T], what: str) -> T:
     """Return the value that a column holds; ``what`` names it in the DamageFound of a bad one."""
     try:
         return msgspec.json.decode(text_, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DamageFound(
-            f"{what} cannot be read: {error}",
+            f"{what} cannot be read: {json_fault(text_, kind)}",
             hint=GET_BACK,
         ) from error

@@ -282,7 +282,7 @@ def test_no_source_is_asked_again(finished: Finished) -> None:
         ("priorities = ['crossref']", "no such thing in a policy: priorities"),
         ("[fields]\nabstrakt = ['crossref']", "no such thing in a policy: abstrakt"),
         ("given_first = ['titel']", "no such thing in a policy: titel"),
-        ("priority = 'crossref'", "Expected `array`"),
+        ("priority = 'crossref'", "policy: `priority` is of the wrong type"),
     ],
 )
 def test_a_policy_that_is_none_is_refused_with_an_example(policy: str, message: str) -> None:
@@ -311,12 +311,22 @@ def test_the_paper_as_given_is_no_source_of_a_policy(tmp_path: Path) -> None:
     assert "given_first" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("text", [None, "priority = "])
-def test_a_policy_that_cannot_be_read_is_refused(text: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, ""),
+        (b"priority = ", "line 1 is not TOML$"),
+        (b"[fields]\nyear = [\n  'crossref',\n]\nurl = x\n", "line 5 is not TOML$"),
+        (b"# caf\xe9", "it is not UTF-8 text$"),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_refused(
+    text: bytes | None, why: str, tmp_path: Path
+) -> None:
     path = tmp_path / "policy.toml"
     if text is not None:
-        path.write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError, match=f"cannot read the policy {path}"):
+        path.write_bytes(text)
+    with pytest.raises(SettingsError, match=f"cannot read the policy {path}: {why}"):
         read_policy(path, KNOWN)
 
 
