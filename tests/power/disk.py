@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 from collections.abc import Iterable
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,7 +94,7 @@ class Disk:
         """Begin with what there is, all of it synced."""
         self.root = root
         self._nodes: dict[int, File | Directory] = {}
-        self._order = count()
+        self._changed = 0
         self.top = self._read(root)
 
     def _read(self, path: Path) -> Directory:
@@ -131,7 +130,7 @@ class Disk:
                 assert target.parent == Path(op.path).parent, "a rename between directories"
                 if self._names(target.parent).now.get(target.name) is not node:
                     names = {Path(op.path).name: None, target.name: node}
-                    self._names(target.parent).change(Change(next(self._order), names))
+                    self._rename(target.parent, names)
 
     def _file(self, op: Op) -> File:
         node = self._nodes[op.inode]
@@ -139,8 +138,11 @@ class Disk:
         return node
 
     def _change(self, path: str, node: File | Directory | None) -> None:
-        change = Change(next(self._order), {Path(path).name: node})
-        self._names(Path(path).parent).change(change)
+        self._rename(Path(path).parent, {Path(path).name: node})
+
+    def _rename(self, directory: Path, names: dict[str, File | Directory | None]) -> None:
+        self._names(directory).change(Change(self._changed, names))
+        self._changed += 1
 
     def _names(self, path: Path) -> Directory:
         node = self.find(str(path))
