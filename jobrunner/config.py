@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from jobrunner.decoding import toml_table
 from jobrunner.errors import SettingsError
+from jobrunner.paths import is_file
 from jobrunner.policies import Policy, policy_of
 
 CONFIG = "JOBRUNNER_CONFIG"
@@ -52,7 +53,7 @@ def read_config(directory: Path, environment: Mapping[str, str], known: Collecti
     """
     named = environment.get(CONFIG)
     paths = [Path(named)] if named else [directory / NAME, directory / PROJECT]
-    path = next((path for path in paths if named or path.is_file()), None)
+    path = next((path for path in paths if named or is_file(path)), None)
     if path is None:
         return Config()
     table = _table(path)

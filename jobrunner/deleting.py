@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jobrunner import faults
 from jobrunner.errors import FileError
+from jobrunner.paths import exists
 from jobrunner.store.database import Database
 from jobrunner.store.lease import FileLock, deletion_mark, session_directory, session_lock
 from jobrunner.store.rows import SessionRow
@@ -91,4 +92,4 @@ def _is_left_over(database: Database, directory: Path) -> bool:
     if session_exists(database, directory.name):
         return False
     nothing = {_lock(database, directory), deletion_mark(directory)}
-    return deletion_mark(directory).exists() or nothing.issuperset(directory.iterdir())
+    return exists(deletion_mark(directory)) or nothing.issuperset(directory.iterdir())

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from jobrunner.errors import DamageFound, JobrunnerError, understood
 from jobrunner.filesystem import NETWORK, fault_of, kind_of
+from jobrunner.paths import exists, real_path
 from jobrunner.settings import EMAIL, Settings, variable
 from jobrunner.store.audit import check_database
 from jobrunner.store.database import OLDEST_SQLITE, open_database
@@ -36,7 +37,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 def examine(database: Path, sources: Iterable[str], settings: Settings) -> list[Check]:
     """Look at everything; ``database`` need not exist."""
-    directory = _existing(database.resolve().parent)
+    directory = _existing(real_path(database).parent)
     checks: tuple[Callable[[], tuple[str, str]], ...] = (
         _python,
         _sqlite,
@@ -62,7 +63,7 @@ def _check(name: str, look: Callable[[], tuple[str, str]]) -> Check:
 
 
 def _existing(directory: Path) -> Path:
-    while not directory.exists():
+    while not exists(directory):
         directory = directory.parent
     return directory
 
@@ -139,7 +140,7 @@ def _integrity(database: Path) -> tuple[str, str]:
 
 
 def _revision(database: Path) -> str | None:
-    return read_revision(database) if database.exists() else None
+    return read_revision(database) if exists(database) else None
 
 
 def _keys(sources: Iterable[str], settings: Settings) -> list[Check]:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from jobrunner import faults
 from jobrunner.errors import FileError, remedy
+from jobrunner.paths import exists, named_like
 from jobrunner.turns import try_lock, turn
 
 READ_ONLY = 0o444
@@ -96,7 +97,7 @@ def _new_name(path: Path) -> Path:
 
 def _sweep(path: Path) -> None:
     """Delete what killed processes left of a file; a living writer holds the lock on its own."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+    for left in named_like(path.parent, f".{glob.escape(path.name)}.????????.tmp"):
         with contextlib.suppress(OSError), left.open("rb") as file:
             if try_lock(file.fileno()):
                 left.unlink()
@@ -203,7 +204,7 @@ def make_directory(directory: Path) -> None:
 
     The name of one that is there is synced too: who made it may have been killed before that.
     """
-    made = [directory, *takewhile(lambda above: not above.exists(), directory.parents)]
+    made = [directory, *takewhile(lambda above: not exists(above), directory.parents)]
     directory.mkdir(parents=True, exist_ok=True)
     for path in made:
         with contextlib.suppress(PermissionError):  # who may not read a directory cannot sync it
@@ -289,4 +290,4 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
 
 def is_published(target: Path, sha256: str) -> bool:
     """Tell whether ``target`` was published with this checksum."""
-    return target.exists() and read_sidecar(target) == sha256
+    return exists(target) and read_sidecar(target) == sha256

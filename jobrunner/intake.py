@@ -11,6 +11,7 @@ from pathlib import Path
 from jobrunner.deleting import delete_leftovers
 from jobrunner.errors import InputError, LeaseHeld, Refused, SessionError, StoreError
 from jobrunner.inputs import Input, InputPaper, open_input
+from jobrunner.paths import real_path
 from jobrunner.status import read_state
 from jobrunner.store.database import Database
 from jobrunner.store.lease import remove_lock, session_directory, session_lock
@@ -71,9 +72,9 @@ def load_session(
             create_session(
                 database,
                 session_id,
-                input_path=str(path.resolve()) if path else None,
+                input_path=str(real_path(path)) if path else None,
                 options=options,
-                output=str(output.resolve()) if output else None,
+                output=str(real_path(output)) if output else None,
             )
             count = add_papers(database, session_id, _checked(papers, strict=strict))
             if not count:

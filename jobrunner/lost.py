@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jobrunner.paths import named_like
 from jobrunner.runlog import committed_batches, ranges
 from jobrunner.store.database import Database
 from jobrunner.store.traces import Batches, batches_of, traces_of
@@ -19,7 +20,7 @@ def missing_batches(database: Database, session_id: str, snapshot: Path) -> list
     for place in (snapshot.absolute().parent, snapshot.absolute().parent.parent):
         if place.name == session_id:
             known |= committed_batches(place / "run.log")
-            for path in sorted(place.parent.glob("*.db")):
+            for path in sorted(named_like(place.parent, "*.db")):
                 if path != database.path:
                     known |= traces_of(path, session_id)
     held = batches_of(database, session_id)

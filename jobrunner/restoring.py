@@ -19,6 +19,7 @@ from jobrunner.intake import delete_abandoned
 from jobrunner.lost import missing_batches
 from jobrunner.outputs.document import BatchEntry, Document, Head, PaperEntry, RecordEntry, damaged
 from jobrunner.papers import Record
+from jobrunner.paths import named_like
 from jobrunner.runlog import run_log
 from jobrunner.store.contents import StoredBatch, StoredPaper
 from jobrunner.store.database import Database
@@ -85,7 +86,8 @@ def newest_whole(directory: Path) -> tuple[Whole, list[str]]:
 
 def _snapshots_in(directory: Path) -> list[Path]:
     """Return the snapshots in a directory, or in that of a session, the newest first."""
-    found = [*directory.glob("[0-9]*.json"), *directory.glob("snapshots/[0-9]*.json")]
+    places = (directory, directory / "snapshots")
+    found = [path for place in places for path in named_like(place, "[0-9]*.json")]
     return sorted(found, key=lambda path: (len(path.stem), path.stem), reverse=True)
 
 

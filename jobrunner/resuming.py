@@ -15,6 +15,7 @@ from jobrunner.errors import InputError, Refused
 from jobrunner.files import sha256_of
 from jobrunner.inputs import InputPaper, open_input
 from jobrunner.matching import RULES
+from jobrunner.paths import is_file, real_path
 from jobrunner.policies import Policy
 from jobrunner.store.contents import iter_given
 from jobrunner.store.database import Database
@@ -62,7 +63,7 @@ def input_state(session: SessionRow) -> InputState:
     if session.input_path is None:
         return InputState.NO_FILE
     path = Path(session.input_path)
-    if not path.is_file():
+    if not is_file(path):
         return InputState.MISSING
     same = sha256_of(path) == session.input_sha256
     return InputState.SAME if same else InputState.CHANGED
@@ -160,7 +161,7 @@ def apply_changes(
         batch_size=changes.batch_size or old.batch_size,
         checkpoint_interval=old.checkpoint_interval if interval is None else interval,
     )
-    output = str(changes.output.resolve()) if changes.output else session.output
+    output = str(real_path(changes.output)) if changes.output else session.output
     if changes.accepted:
         add_event(database, session.id, "warning", f"allowed: {changes.accepted}")
     if options != old or output != session.output:

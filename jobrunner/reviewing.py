@@ -17,6 +17,7 @@ from jobrunner.decoding import json_fault
 from jobrunner.errors import InputError, Refused
 from jobrunner.files import write_whole
 from jobrunner.papers import Answer, Candidate, Outcome
+from jobrunner.paths import exists
 from jobrunner.store.ambiguous import NONE, Ambiguous, iter_ambiguous
 from jobrunner.store.batches import REVIEW, Batch, commit_batch
 from jobrunner.store.database import Database
@@ -61,7 +62,7 @@ def write_questions(
 
     Raises FileError, and Refused if the file is there: it may hold answers.
     """
-    if path.exists():
+    if exists(path):
         raise Refused(
             f"{path} is there already, and may hold answers",
             hint=f"read them back with `jobrunner review --answers {path}`, or name another file",

@@ -18,6 +18,7 @@ from jobrunner.leftovers import delete_old_snapshots
 from jobrunner.merging import Parts, consolidate
 from jobrunner.outputs import document
 from jobrunner.papers import Outcome, Record
+from jobrunner.paths import exists, named_like
 from jobrunner.policies import Policy
 from jobrunner.store.contents import (
     StoredBatch,
@@ -61,11 +62,10 @@ def take_snapshot(
 
 def is_owed(database: Database, session_id: str) -> bool:
     """Tell whether something is committed that no snapshot shows, or the newest one is gone."""
-    rows = list_snapshots(database, session_id)
-    return (
-        is_snapshot_owed(database, session_id)
-        or not (database.path.parent / rows[-1].path).exists()
-    )
+    if is_snapshot_owed(database, session_id):
+        return True
+    newest = list_snapshots(database, session_id)[-1]
+    return not exists(database.path.parent / newest.path)
 
 
 def write_snapshot(
@@ -256,7 +256,7 @@ def _consolidated(paper: StoredPaper, policy: Policy) -> View:
 def _next_number(database: Database, session_id: str, directory: Path) -> int:
     """Return a number that no snapshot and no file left by a crash has."""
     recorded = [row.number for row in list_snapshots(database, session_id)]
-    files = [int(path.stem) for path in directory.glob("[0-9]*.json") if path.stem.isdigit()]
+    files = [int(path.stem) for path in named_like(directory, "[0-9]*.json") if path.stem.isdigit()]
     return max([0, *recorded, *files]) + 1
 
 
@@ -268,7 +268,7 @@ def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
     faults.point("snapshot.recording")
     root = database.path.parent
     rows = list_snapshots(database, lease.session_id)
-    gone = [old.number for old in rows if not (root / old.path).exists()]
+    gone = [old.number for old in rows if not exists(root / old.path)]
     record_snapshot(database, lease, row, keep=KEEP, gone=gone)
     faults.point("snapshot.recorded")
     directory = snapshot_directory(database, lease.session_id)
@@ -285,7 +285,7 @@ def publish_newest(database: Database, session_id: str, output: Path | None = No
         return
     newest = rows[-1]
     source = database.path.parent / newest.path
-    if not source.exists():  # somebody deleted it: the next one is owed
+    if not exists(source):  # somebody deleted it: the next one is owed
         return
     target = newest_path(database, session_id)
     if not is_published(target, newest.sha256):

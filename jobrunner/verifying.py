@@ -11,6 +11,7 @@ from jobrunner.comparing import differences
 from jobrunner.errors import DamageFound
 from jobrunner.files import read_sidecar, sha256_of, sidecar_of
 from jobrunner.outputs.document import Document
+from jobrunner.paths import exists
 from jobrunner.store.audit import check_database, check_session
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SnapshotRow
@@ -61,7 +62,7 @@ def examine_session(database: Database, session_id: str) -> Verified:
     files = [line for row in rows for line in _verify_snapshot(database, row)]
     compared = [] if found or files or not rows else _compare(database, session_id, rows[-1])
     newest = newest_path(database, session_id)
-    if rows and newest.exists() and not _is_snapshot(newest, rows):
+    if rows and exists(newest) and not _is_snapshot(newest, rows):
         files.append(f"{newest} is none of the snapshots (its checksum differs)")
     # A run may have come meanwhile, and gone again.
     undisturbed = not is_running(database, session_id) and rows == list_snapshots(
@@ -88,7 +89,7 @@ def _is_snapshot(newest: Path, rows: Sequence[SnapshotRow]) -> bool:
 
 def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
     path = database.path.parent / row.path
-    if not path.exists():
+    if not exists(path):
         return [f"snapshot {path} is missing"]
     found, papers = verify_file(path)
     if not found and sha256_of(path) != row.sha256:

@@ -6,6 +6,7 @@ from functools import partial
 from alembic import command, context
 from sqlalchemy import Connection
 
+from jobrunner.paths import real_path
 from jobrunner.store import migrate
 from jobrunner.store.database import connect, default_path
 from jobrunner.store.schema import metadata
@@ -38,5 +39,5 @@ else:
     open_ = partial(connect, create=True)
     with ExitStack() as stack:
         if is_by_hand():  # then as `jobrunner db upgrade` does
-            stack.enter_context(migrate.alone(path.resolve(), open_))
-        upgrade(stack.enter_context(migrate.engine(path.resolve(), open_).begin()))
+            stack.enter_context(migrate.alone(real_path(path), open_))
+        upgrade(stack.enter_context(migrate.engine(real_path(path), open_).begin()))

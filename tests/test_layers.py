@@ -25,7 +25,7 @@ LAYERS = (
     {
         *("matching", "evidence", "title_evidence", "titles", "names", "latex"),
         *("merging", "unions", "identifiers", "identifier_rules", "policies"),
-        *("pace", "allowance", "files", "turns", "filesystem", "runlog"),
+        *("pace", "allowance", "files", "paths", "turns", "filesystem", "runlog"),
     },
     {"papers", "errors", "decoding", "clock", "faults", "jobrunner"},
 )

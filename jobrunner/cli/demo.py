@@ -15,6 +15,7 @@ import typer
 
 from jobrunner.cli.printing import fact
 from jobrunner.errors import JobrunnerError, StoreError
+from jobrunner.paths import exists
 
 if TYPE_CHECKING:
     from jobrunner.sample import LocalServer
@@ -53,7 +54,7 @@ def demo(
 
     place = directory or Path(tempfile.mkdtemp(prefix="jobrunner-demo-"))
     place.mkdir(parents=True, exist_ok=True)
-    if (place / "state.db").exists():
+    if exists(place / "state.db"):
         raise JobrunnerError(f"{place} holds a demo already", hint="name another --directory")
     shutil.copyfile(PAPERS, place / "papers.json")
     api = OpenAlex(load_records(WORKS))

@@ -10,6 +10,7 @@ import typer
 from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionArgument, open_db, policy_in
 from jobrunner.cli.printing import command, counted, fact, print_json, say
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
+from jobrunner.paths import is_directory, is_file
 
 MAKE_AGAIN = (
     "the database is whole: delete what is damaged of the snapshots, then make a new one with"
@@ -81,7 +82,7 @@ def verify(
     """
     from jobrunner.verifying import verify_file
 
-    if what is not None and Path(what).is_file():
+    if what is not None and is_file(Path(what)):
         problems, papers = verify_file(Path(what))
         _conclude(
             {what: problems}, counted(papers, "paper"), "use another snapshot", as_json=as_json
@@ -145,12 +146,12 @@ def restore(
     from jobrunner.restoring import restore as restore_session
     from jobrunner.store.progress import read_progress
 
-    if snapshot_.is_dir():
+    if is_directory(snapshot_):
         whole, problems = newest_whole(snapshot_)
         for problem in problems:
             say(f"passed over: {problem}")
         say(f"restoring {whole.path}")
-    elif snapshot_.is_file():
+    elif is_file(snapshot_):
         whole = examine(snapshot_)
     else:
         raise JobrunnerError(f"{snapshot_}: no such file", hint="name a snapshot's .json file")

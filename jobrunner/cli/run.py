@@ -31,6 +31,7 @@ from jobrunner.cli.options import (
 from jobrunner.cli.printing import counted, fact, print_json, say
 from jobrunner.cli.working import Start, check_loaded, chosen_sources, go_on, tell_loaded
 from jobrunner.errors import Refused, SettingsError
+from jobrunner.paths import exists, is_file
 
 if TYPE_CHECKING:
     from jobrunner.resuming import Changes
@@ -109,7 +110,7 @@ def run(
     budgets, requests = budgets_of(budget), max_requests_of(max_requests)
     rules = policy_in(policy)
     start.check(names, output, db or default_path(), path)
-    if path is not None and not path.exists():
+    if path is not None and not exists(path):
         open_input(path)  # raises, before a database is made
     database = open_db(db, create=True)
     delete_abandoned(database)
@@ -144,7 +145,7 @@ def _unfinished(database: Database, path: Path) -> list[SessionRow]:
     from jobrunner.choosing import unfinished_sessions
     from jobrunner.files import sha256_of
 
-    return unfinished_sessions(database, sha256_of(path)) if path.is_file() else []
+    return unfinished_sessions(database, sha256_of(path)) if is_file(path) else []
 
 
 def _goes_on(database: Database, sessions: list[SessionRow], path: Path) -> bool:

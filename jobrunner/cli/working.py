@@ -15,6 +15,7 @@ from jobrunner.cli.printing import command, counted, drop_output, fact, print_js
 from jobrunner.cli.progress import show, source_table, talking
 from jobrunner.cli.status import tell_next
 from jobrunner.errors import FileError, JobrunnerError, KeyRefused, SettingsError, StoreError
+from jobrunner.paths import exists, is_directory, is_file, real_path
 
 if TYPE_CHECKING:
     from jobrunner.config import Config
@@ -150,18 +151,18 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
     from jobrunner.store.place import owner_of
 
     try:
-        place, database = output.resolve(), database.resolve()
-        is_input = input_path is not None and place == Path(input_path).resolve()
-    except (RuntimeError, OSError) as error:  # RuntimeError: a circle of symbolic links
-        why = getattr(error, "strerror", None) or "its links lead in a circle"
-        raise SettingsError(f"cannot write {output}: {why}") from error
+        place, database = real_path(output), real_path(database)
+        is_input = input_path is not None and place == real_path(Path(input_path))
+    except OSError as error:  # links lead in a circle
+        hint = "name another file with --output"
+        raise SettingsError(f"cannot write {output}: {error.strerror}", hint=hint) from error
     if is_input:
         reason = "it is the input"
     elif owner := owner_of(place, database):
         reason = f"it belongs to {owner}"
-    elif place.is_dir():
+    elif is_directory(place):
         reason = "it is a directory"
-    elif str(output) == "-" or _is_device(output) or (place.exists() and not place.is_file()):
+    elif str(output) == "-" or _is_device(output) or (exists(place) and not is_file(place)):
         reason = "it is no file"
     else:
         return
@@ -175,8 +176,8 @@ def _is_device(path: Path) -> bool:
 
 
 def _check_directory(output: Path) -> None:
-    place = output.resolve()
-    if not place.parent.is_dir():
+    place = real_path(output)
+    if not is_directory(place.parent):
         reason = "its directory does not exist"
     elif not os.access(place.parent, os.W_OK):
         reason = "its directory is read-only"

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from jobrunner.paths import is_directory
+
 Fields = dict[str, Any]
 """A record as its API gives it."""
 
@@ -35,7 +37,7 @@ def load_records(path: Path | str) -> list[Fields]:
 def read_records(path: Path | str) -> Iterator[Fields]:
     """Read records like :func:`load_records`, one after the other."""
     path = Path(path)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = sorted(path.iterdir()) if is_directory(path) else [path]
     for file in files:
         if file == path or file.name.endswith(SUFFIXES):
             yield from _records_of(file)

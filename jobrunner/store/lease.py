@@ -15,6 +15,7 @@ from typing import Self
 
 from jobrunner.errors import StoreError, remedy
 from jobrunner.files import is_at, make_directory
+from jobrunner.paths import exists, is_directory
 from jobrunner.turns import try_lock
 
 PATIENCE_S = 0.5
@@ -70,7 +71,7 @@ def _make(path: Path) -> int:
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             gone = isinstance(error, (FileNotFoundError, FileExistsError))
-            if gone and not (path.parent.exists() and not path.parent.is_dir()):
+            if gone and not (exists(path.parent) and not is_directory(path.parent)):
                 continue  # others delete the directory, or make it, at this moment
             raise StoreError(
                 f"cannot make the lock file {path}: {error.strerror}",

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from jobrunner import faults
 from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError, remedy
 from jobrunner.files import sync_directory
+from jobrunner.paths import is_directory, real_path
 from jobrunner.store.lease import FileLock
 from jobrunner.store.schema import HEAD, metadata
 
@@ -33,9 +34,9 @@ Connect = Callable[[Path], sqlite3.Connection]
 
 def migrations_directory() -> Path:
     """Return where the migrations are: in the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
+    package = real_path(Path(__file__)).parents[1]
     installed = package / "migrations"
-    return installed if installed.is_dir() else package.parent / "migrations"
+    return installed if is_directory(installed) else package.parent / "migrations"
 
 
 def current_revision(connection: sqlite3.Connection) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobrunner.errors import StoreError
 from jobrunner.files import make_directory
+from jobrunner.paths import real_path
 
 SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
 """A session's id is also the name of its directory, beside the database."""
@@ -19,17 +20,16 @@ _ADDED = re.compile(r"(-wal|-shm|-journal|\.lock|\.pre-\d{4}(\.\d+)?\.bak|\.resc
 def locate(path: Path, *, create: bool) -> Path:
     """Return the real path of a database file; with ``create`` its directory is there."""
     try:
-        real = path.resolve()
+        real = real_path(path)
         mode = real.stat().st_mode
     except FileNotFoundError:
         if not create:
             raise nothing_at(path) from None
         _make_directory(real.parent)
         return real
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-        why = getattr(error, "strerror", None) or "its links lead in a circle"
+    except OSError as error:
         raise StoreError(
-            f"cannot open the database {path}: {why}",
+            f"cannot open the database {path}: {error.strerror}",
             hint="check the path and its permissions, or name another with --db",
         ) from error
     if not stat.S_ISREG(mode):

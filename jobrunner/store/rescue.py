@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from jobrunner.errors import StoreError
+from jobrunner.paths import exists
 from jobrunner.store.translating import reason_of
 
 Identity = tuple[int, int] | None
@@ -58,7 +59,7 @@ def _rescue(path: Path, writer: Engine) -> StoreError:
     copy = next(
         place
         for number in count(1)
-        if not (place := path.with_name(f"{path.name}.rescued-{number}")).exists()
+        if not exists(place := path.with_name(f"{path.name}.rescued-{number}"))
     )
     lost = f"the database {path} was deleted or replaced while it was in use"
     try:

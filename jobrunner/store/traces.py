@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from jobrunner.paths import is_file
 from jobrunner.store.database import Database
 
 Batches = dict[tuple[str, int], frozenset[int]]
@@ -55,7 +56,7 @@ def _is(path: Path, other: Path) -> bool:
 
 def _is_sqlite(path: Path) -> bool:
     with suppress(OSError):
-        if path.is_file() and not path.is_symlink():
+        if is_file(path) and not path.is_symlink():
             with path.open("rb") as file:
                 return file.read(len(_MAGIC)) == _MAGIC
     return False

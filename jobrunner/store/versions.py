@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jobrunner.errors import StoreError
+from jobrunner.paths import is_file, real_path
 from jobrunner.store.database import APPLICATION_ID, connect
 from jobrunner.store.migrate import current_revision, make, upgrade
 from jobrunner.store.schema import HEAD
@@ -17,7 +18,7 @@ from jobrunner.store.translating import code_of, translated
 
 def read_revision(path: Path) -> str | None:
     """Return the revision of a database, None if it is empty. Raises :class:`StoreError`."""
-    if not path.is_file():
+    if not is_file(path):
         raise StoreError(f"there is no database at {path}", hint="name one with --db")
     with translated(path):
         try:
@@ -29,7 +30,7 @@ def read_revision(path: Path) -> str | None:
 
 
 def _revision_of(path: Path, mode: str) -> str | None:
-    address = f"file:{quote(os.fsencode(path.resolve()))}?mode={mode}"
+    address = f"file:{quote(os.fsencode(real_path(path)))}?mode={mode}"
     with closing(sqlite3.connect(address, uri=True)) as connection:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         if owner != APPLICATION_ID and path.stat().st_size:
@@ -43,7 +44,7 @@ def upgrade_database(path: Path) -> tuple[str | None, str, Path | None]:
     Raises StoreError, Refused (made by a newer jobrunner) or LeaseHeld (a run is at work).
     """
     before = read_revision(path)
-    path = path.resolve()
+    path = real_path(path)
     if before == HEAD:
         return before, before, None
     backup = None

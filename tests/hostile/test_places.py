@@ -93,7 +93,9 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(program: Program, o
     ended = program.call("run", "papers.json", "-o", output, "--new", code=None)
     assert ended.returncode in (1, 2), ended.stderr
     assert "unexpected" not in ended.stderr, ended.stderr
+    assert ended.stderr.count("error: ") == 1, ended.stderr
     assert program.json("sessions", "list") == sessions
+    assert circle.is_symlink()
 
 
 @pytest.mark.parametrize("name", ["circle", "x" * 300, "papers.json/x", "/", "\udcff", "a\nb"])
