@@ -17,6 +17,7 @@ from jobrunner.store.schema import HEAD
 
 ROOT = Path(__file__).resolve().parents[1]
 PIP = (sys.executable, "-m", "pip")
+TESTED = ROOT / "constraints.txt"
 
 pytestmark = pytest.mark.torture  # building takes long, and depends on little
 
@@ -62,7 +63,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("jobrunner", "migrations", "tests", "benchmarks"):
         ignored = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "alembic.ini", ".gitignore"):
+    for name in ("pyproject.toml", "README.md", "alembic.ini", ".gitignore", TESTED.name):
         shutil.copy(ROOT / name, target)
     return target
 
@@ -84,7 +85,8 @@ def installed(built: Path) -> Path:
     venv.create(place, with_pip=False)
     programs = place / "bin"
     wheel = next(built.glob("*.whl"))
-    run(*PIP, "--python", programs / "python", "install", "--quiet", wheel, directory=built)
+    install = ("--python", programs / "python", "install", "--quiet", "-c", TESTED, wheel)
+    run(*PIP, *install, directory=built)
     return programs
 
 
@@ -114,7 +116,7 @@ def test_the_sdist_holds_what_a_packager_needs(checkout: Path, built: Path) -> N
     for directory in ("jobrunner", "migrations", "tests"):
         wanted = {f"{directory}/{name}" for name in relative_files(checkout / directory)}
         assert wanted - names == set()
-    assert {"alembic.ini", "README.md", "pyproject.toml"} <= names
+    assert {"alembic.ini", "README.md", "pyproject.toml", TESTED.name} <= names
 
 
 def test_the_installed_package_opens_a_database_anywhere(installed: Path, tmp_path: Path) -> None:
