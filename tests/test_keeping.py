@@ -32,6 +32,7 @@ from jobrunner.store.snapshots import (
     snapshot_directory,
 )
 from jobrunner.store.sources import list_sources
+from tests.waiting import LIMIT_S
 
 HOUR_S = 3600.0
 PAPERS = 200
@@ -94,9 +95,15 @@ def keep(keeper: Keeper, meanwhile: Coroutine[None, None, None]) -> None:
 
 
 async def until(happens: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         while not happens():  # noqa: ASYNC110 - it happens in rows and other threads
             await asyncio.sleep(0.005)
+
+
+async def one_more(count: Callable[[], int]) -> None:
+    """Wait until something is counted that was not counted before."""
+    before = count()
+    await until(lambda: count() > before)
 
 
 class SlowWriter:
@@ -130,7 +137,7 @@ class HeldWriter:
         self, database: Database, session_id: str, reason: str, *, cancelled: Cancelled
     ) -> SnapshotRow:
         self.began.set()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + LIMIT_S
         while not (self.leave.is_set() or cancelled() or time.monotonic() > deadline):
             time.sleep(0.005)
         return write_snapshot(database, session_id, reason, cancelled=cancelled)
@@ -154,10 +161,10 @@ def test_after_a_snapshot_none_begins_for_nineteen_times_as_long_as_it_took(
     keeper = work.keeper(interval=0.001)
 
     async def commit_and_ask() -> None:
-        while len(writer.times) < 3:
+        for _ in range(3):
             work.commit()
             keeper.ask("openalex ended")
-            await asyncio.sleep(0.1)
+            await one_more(lambda: len(writer.times))
 
     keep(keeper, commit_and_ask())
     for (began, ended), (next_began, _) in zip(writer.times, writer.times[1:], strict=False):
@@ -166,9 +173,9 @@ def test_after_a_snapshot_none_begins_for_nineteen_times_as_long_as_it_took(
 
 def test_a_quick_snapshot_is_followed_by_one_at_every_interval(work: Work) -> None:
     async def commit() -> None:
-        while len(work.snapshots()) < 2:
+        for _ in range(2):
             work.commit()
-            await asyncio.sleep(0.01)
+            await one_more(lambda: len(work.snapshots()))
 
     keep(work.keeper(interval=0.01), commit())
     assert {row.reason for row in work.snapshots()} == {"interval"}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from jobrunner.pace import Pace
+from tests.waiting import LIMIT_S
 
 
 class Clock:
@@ -169,7 +170,7 @@ def test_a_cancelled_wait_gives_its_slot_back() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         pace._paused_until = 0.0
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(LIMIT_S):
             await starts(pace, 1)
 
     asyncio.run(run())

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobrunner.names import surname_keys
 from jobrunner.titles import is_generic, main_title, normalise_title
+from tests.waiting import little_work
 
 
 @pytest.mark.parametrize(
@@ -57,11 +56,10 @@ def test_normalising_a_title_twice_changes_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["<", "[", "(", "\\", "$", "&amp;", "{", "\\'", "<a ", " -", "İ"])
 def test_huge_titles_take_no_time(piece: str) -> None:
-    started = time.perf_counter()
-    normalise_title(piece * 10**6)
-    main_title(piece * 10**6)
-    surname_keys(piece * 10**6)
-    assert time.perf_counter() - started < 1
+    with little_work(1):
+        normalise_title(piece * 10**6)
+        main_title(piece * 10**6)
+        surname_keys(piece * 10**6)
 
 
 @pytest.mark.parametrize(

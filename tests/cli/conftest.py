@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
+from tests.waiting import Gate
 
 from . import library
 from .running import Program
@@ -17,6 +18,14 @@ from .running import Program
 def server() -> Iterator[LocalServer]:
     with LocalServer(OpenAlex(library.works())) as server:
         yield server
+
+
+@pytest.fixture
+def gate(server: LocalServer) -> Iterator[Gate]:
+    """A gate for a plan of the server, which cannot end before all its answers have left."""
+    gate = Gate()
+    yield gate
+    gate.open()
 
 
 @pytest.fixture

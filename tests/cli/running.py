@@ -10,8 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from jobrunner.sample.faults import always, slow, where
 from jobrunner.sample.messages import Plan
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.rows import Options
+from tests.waiting import LIMIT_S
 
 KEY = "planted-key-4711-abcdef"
 NOT_INHERITED = ("JOBRUNNER_", "PYTHONDONTWRITEBYTECODE")
@@ -66,7 +66,7 @@ class Program:
     ) -> subprocess.CompletedProcess[str]:
         """Run the program to its end and demand its exit code (None: any)."""
         child = self.start(*arguments, fault=fault)
-        out, err = child.communicate(timeout=120)
+        out, err = child.communicate(timeout=LIMIT_S)
         assert "Traceback" not in err, err
         assert code is None or child.returncode == code, f"{child.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(child.args, child.returncode, out, err)
@@ -236,14 +236,6 @@ def spoil_an_index(database: Path) -> None:
         connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", index)
 
 
-def eventually(happens: Callable[[], object], *, within: float = 30.0) -> None:
-    """Wait until something is so, and fail if it is not in time."""
-    deadline = time.monotonic() + within
-    while not happens():
-        assert time.monotonic() < deadline, "it has not happened"
-        time.sleep(0.02)
-
-
 @contextmanager
 def protected(path: Path) -> Iterator[None]:
     """Make a directory or file read-only during the block, for root too."""
@@ -313,14 +305,14 @@ def feed(program: Program, data: bytes, *arguments: object) -> subprocess.Comple
         env=program.environment,
         input=data,
         capture_output=True,
-        timeout=120,
+        timeout=LIMIT_S,
         check=False,
     )
 
 
 def finish(child: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     """Wait for a started program to end."""
-    out, err = child.communicate(timeout=120)
+    out, err = child.communicate(timeout=LIMIT_S)
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 

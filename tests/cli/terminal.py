@@ -11,7 +11,9 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from .running import Program, eventually
+from tests.waiting import eventually
+
+from .running import Program
 
 LINES = 40
 AT_TERMINAL = ("setsid", "--ctty")

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
+from tests.waiting import Gate, eventually
 
 from . import library
-from .running import Program, committed, eventually, finish, papers_of
+from .running import Program, committed, finish, papers_of
 
 Runner = subprocess.Popen[str]
 
@@ -20,9 +21,17 @@ PAPERS = [library.by_doi(number) for number in range(40)]
 
 
 @pytest.fixture
-def slow_server() -> Iterator[LocalServer]:
-    with LocalServer(OpenAlex(library.works()), latency=0.1) as server:
+def held() -> Gate:
+    """Holds back half of the answers that a run waits for."""
+    return Gate()
+
+
+@pytest.fixture
+def slow_server(held: Gate) -> Iterator[LocalServer]:
+    plan = held.after(len(PAPERS) // 2)
+    with LocalServer(OpenAlex(library.works()), latency=0.1, faults=plan) as server:
         yield server
+        held.open()
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def copied(program: Program, place: Path, *, wal: bool) -> Program:
 
 
 def test_a_copied_directory_is_not_called_dead_and_both_can_be_finished(
-    at_work: Program, runner: Runner, tmp_path: Path, server: LocalServer
+    at_work: Program, runner: Runner, held: Gate, tmp_path: Path, server: LocalServer
 ) -> None:
     copy = copied(at_work, tmp_path / "copy", wal=True)
     assert "running (host" in at_work.call("status").stdout
@@ -67,6 +76,7 @@ def test_a_copied_directory_is_not_called_dead_and_both_can_be_finished(
     copy.environment = {**copy.environment, "JOBRUNNER_OPENALEX_BASE_URL": server.base_url}
     copy.call("resume", "-o", "copy.json")
     copy.call("verify")
+    held.open()
     assert finish(runner).returncode == 0
     at_work.call("verify")
     assert "completed" in at_work.call("status").stdout
@@ -75,10 +85,11 @@ def test_a_copied_directory_is_not_called_dead_and_both_can_be_finished(
 
 
 def test_a_file_copied_without_its_log_is_of_an_earlier_moment_or_told_to_be_empty(
-    at_work: Program, runner: Runner, tmp_path: Path, server: LocalServer
+    at_work: Program, runner: Runner, held: Gate, tmp_path: Path, server: LocalServer
 ) -> None:
     copy = copied(at_work, tmp_path / "copy", wal=False)
     done = copy.call("verify", code=None)
+    held.open()
     assert finish(runner).returncode == 0
     assert done.returncode in (0, 1, 6), done
     assert "this is a bug" not in done.stderr

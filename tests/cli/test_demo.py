@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from jobrunner.sample import read_log
 from jobrunner.verifying import verify_file
+from tests.waiting import LIMIT_S
 
 from .running import KEY, Program
 
@@ -55,7 +56,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=120,
+        timeout=LIMIT_S,
     )
     return Shown(directory, done.stdout, done.returncode, is_isolated)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
 from jobrunner.http_rules import MESSAGE_LENGTH
 from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import slow, status
+from jobrunner.sample.faults import status
 from jobrunner.sample.messages import Fault, Reply, Request
+from tests.waiting import Gate, eventually
 
 from . import library
 from .running import KEY, Program, finish
@@ -124,19 +124,14 @@ def test_a_key_at_the_end_of_a_long_message_is_not_shown_in_part(
 
 
 def test_a_running_program_shows_no_key_in_the_list_of_processes(
-    program: Program, server: LocalServer
+    program: Program, server: LocalServer, gate: Gate
 ) -> None:
-    asked = threading.Event()
-
-    def plan(_request: Request, _number: int) -> Fault:
-        asked.set()
-        return slow(1.0)
-
-    server.faults = plan
+    server.faults = gate.after(0)
     program.input([library.by_doi(1)])
     child = program.start("run", "papers.json")
-    assert asked.wait(30)
+    eventually(lambda: gate.asked)
     shown = Path(f"/proc/{child.pid}/cmdline").read_bytes().split(b"\0")
+    gate.open()
     finish(child)
     assert b"papers.json" in shown
     assert not any(PIECE.encode() in word for word in shown)

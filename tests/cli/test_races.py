@@ -19,10 +19,11 @@ from jobrunner.errors import Refused
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import always, slow
 from jobrunner.verifying import verify_session
+from tests.waiting import eventually
 
 from . import library
 from .crowd import Crowd, End
-from .running import Program, adopt, eventually, load, opened
+from .running import Program, adopt, load, opened
 
 PAPERS = library.papers(lookups=12, searches=2)
 
@@ -129,7 +130,7 @@ def test_of_many_resumes_one_takes_over_from_a_runner_killed_at_that_moment(
     for number in range(rounds):
         holder = busy.start("resume")
         eventually(lambda: busy.query("SELECT 1 FROM run WHERE ended_at IS NULL AND pid = ?",
-                                      holder.pid), within=120)  # fmt: skip  # noqa: B023
+                                      holder.pid))  # fmt: skip  # noqa: B023
         winner = assert_one_runner(
             start(busy, *["resume"] * FEW, kill=holder.pid, stay=1), others=4
         )
@@ -154,7 +155,7 @@ def test_whatever_wants_a_session_that_is_running_is_refused(
         f"retry {session} --not-found", f"snapshot {session}", f"restore {snapshot}",
     )  # fmt: skip
     holder = busy.start("resume")
-    eventually(lambda: busy.query("SELECT 1 FROM run WHERE ended_at IS NULL"), within=120)
+    eventually(lambda: busy.query("SELECT 1 FROM run WHERE ended_at IS NULL"))
     ends = start(busy, *wishes * 2)
     holder.kill()
     holder.communicate()

@@ -17,12 +17,12 @@ from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import always, slow, status
 from jobrunner.store import feeds
 from jobrunner.workers import Worker
+from tests.waiting import eventually
 
 from . import library
 from .running import (
     Program,
     adopt,
-    eventually,
     finish,
     has_its_checksum,
     load,

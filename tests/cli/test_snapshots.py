@@ -27,9 +27,10 @@ from jobrunner.store.sessions import list_events, list_sessions
 from jobrunner.store.snapshots import list_snapshots, newest_path, snapshot_directory
 from jobrunner.store.writing import add_event
 from jobrunner.verifying import verify_file, verify_session
+from tests.waiting import eventually
 
 from . import library
-from .running import Program, adopt, change, eventually, load, opened, papers_of, protected
+from .running import Program, adopt, change, load, opened, papers_of, protected
 
 PAPERS = library.papers(lookups=24, searches=2)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from jobrunner.retrying import Retries, retire
 from jobrunner.runner import STOPPED
 from jobrunner.sample import LocalServer, OpenAlex
 from jobrunner.sample.faults import slow
+from jobrunner.sample.messages import Reply, Request
 from jobrunner.status import Status, read_status
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database
@@ -26,9 +27,10 @@ from jobrunner.store.runs import Lease, end_run, start_run, take_lease
 from jobrunner.store.sessions import get_session
 from jobrunner.store.snapshots import newest_path
 from jobrunner.store.sources import list_sources, stop_source
+from tests.waiting import LIMIT_S, eventually
 
 from . import library
-from .running import Program, change, eventually, load, opened
+from .running import Program, change, load, opened
 
 PAPERS = library.papers(lookups=24, searches=2)
 """29 of these 30 can be asked about."""
@@ -342,9 +344,19 @@ def test_without_a_database_the_first_step_is_told(program: Program) -> None:
 def test_a_run_goes_on_while_it_is_asked_again_and_again(
     program: Program, session: str, database: Database, server: LocalServer
 ) -> None:
-    server.latency = 0.1
+    seen: list[tuple[str, int]] = []
+
+    def seen_between(_request: Request, number: int) -> Callable[[Reply], Reply]:
+        """Let an answer wait until what came of those before it was seen."""
+
+        def wait(reply: Reply) -> Reply:
+            eventually(lambda: len({done for _, done in seen}) >= min(number, 3))
+            return reply
+
+        return wait
+
+    server.faults = seen_between
     child = program.start("resume", session)
-    seen = []
     while child.poll() is None:
         found = status_of(database, session)
         seen.append((found.state, found.sources[0].done))
@@ -373,7 +385,7 @@ def test_watch_ends_when_the_run_ends(tmp_path: Path) -> None:
         log = work.program.database.parent / work.session / "run.log"
         eventually(lambda: "stopping" in log.read_text(encoding="utf-8"))
         work.child.terminate()
-        shown, _ = watching.communicate(timeout=60)
+        shown, _ = watching.communicate(timeout=LIMIT_S)
     assert watching.returncode == 0
     assert f"session {work.session}: interrupted at 20" in shown
     assert "reason  signal SIGTERM" in shown

@@ -8,9 +8,10 @@ from jobrunner.cli.printing import Table, laid_out
 from jobrunner.sample import LocalServer
 from jobrunner.sample.faults import always, slow
 from jobrunner.stopping import GRACE_S
+from tests.waiting import eventually
 
 from . import library
-from .running import Program, eventually
+from .running import Program
 from .terminal import screen, terminal
 
 CTRL_C = "\x03"

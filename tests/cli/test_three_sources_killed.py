@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 from . import library
-from .running import Program, eventually, papers_of, was_killed
+from .running import Program, papers_of, was_killed
 from .trio import (
     CROSSREF,
     OPENALEX,

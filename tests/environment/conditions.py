@@ -130,7 +130,7 @@ class Faults:
 
 HOLD = """
 import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=900)
 for statement in sys.argv[2:]:
     connection.execute(statement).fetchall()
 print("held", flush=True)

@@ -11,12 +11,12 @@ import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
 from tests.cli import library
-from tests.cli.conftest import program, server
+from tests.cli.conftest import gate, program, server
 from tests.cli.running import Program, papers_of
 
 from .conditions import RUN, Faults, Hold, holders, library_of_faults
 
-__all__ = ["library_of_faults", "program", "server"]
+__all__ = ["gate", "library_of_faults", "program", "server"]
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import after, always, first, rate_limited, slow
-from tests.cli.running import Program, committed, eventually, finish, papers_of
+from jobrunner.sample.faults import after, first, rate_limited, slow
+from tests.cli.running import Program, committed, finish, papers_of
+from tests.waiting import Gate, eventually
 
 from .conditions import RUN, Faults, torture
 
@@ -21,15 +22,17 @@ def test_a_clock_that_is_set_in_the_middle_changes_nothing(
     loaded: Program,
     faults: Faults,
     server: LocalServer,
+    gate: Gate,
     uninterrupted: list[dict[str, Any]],
     seconds: float,
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(7)
     faults.set_clock(0.0)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     before = committed(loaded)
     faults.set_clock(seconds)
+    gate.open()
     eventually(lambda: committed(loaded) > before)
     shown = loaded.json("status")
     assert shown["state"] in ("running", "completed")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import always, slow
 from tests.cli import library
-from tests.cli.running import Program, committed, eventually, finish, has_its_checksum
+from tests.cli.running import Program, committed, finish, has_its_checksum
+from tests.waiting import Gate, eventually
 
 from .conditions import RUN, assert_it_goes_on, disk, fill, free, told, torture
 
@@ -56,12 +56,13 @@ def test_whatever_room_there_is_nothing_is_lost(
 
 
 def test_a_disk_that_fills_up_during_the_run_stops_it(
-    small: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    small: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = small.start(*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0)
     eventually(lambda: committed(small) >= 6)
     fill(small.directory)
+    gate.open()
     error = told(finish(child))
     assert child.returncode == 1
     assert "the disk is full|free some space, then `jobrunner resume " in error

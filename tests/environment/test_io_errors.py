@@ -11,15 +11,8 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import always, slow
-from tests.cli.running import (
-    Program,
-    committed,
-    eventually,
-    finish,
-    has_its_checksum,
-    papers_of,
-)
+from tests.cli.running import Program, committed, finish, has_its_checksum, papers_of
+from tests.waiting import Gate, eventually
 
 from .conditions import MANY, RUN, Faults, assert_it_goes_on, told, torture
 
@@ -43,10 +36,11 @@ def told_as_committed(program: Program) -> int:
         ("write", LOG, errno.EROFS, MANY),
     ],
 )
-def test_a_commit_that_the_disk_fails_is_not_told_as_one(
+def test_a_commit_that_the_disk_fails_is_not_told_as_one(  # noqa: PLR0917
     loaded: Program,
     faults: Faults,
     server: LocalServer,
+    gate: Gate,
     uninterrupted: list[dict[str, Any]],
     call: str,
     path: str,
@@ -55,10 +49,11 @@ def test_a_commit_that_the_disk_fails_is_not_told_as_one(
 ) -> None:
     faults.fail(call, path, error, count=count)
     faults.wait()
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0)
     eventually(lambda: committed(loaded) >= 6)
     faults.begin()
+    gate.open()
     said = told(finish(child))
     assert child.returncode == 1
     assert faults.stop() >= 1

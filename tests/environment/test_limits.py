@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import always, slow
-from tests.cli.running import Program, committed, eventually, finish
+from tests.cli.running import Program, committed, finish
+from tests.waiting import LIMIT_S, Gate, eventually
 
 from .conditions import RUN, assert_it_goes_on, limited, told, torture
 
@@ -44,12 +44,13 @@ def test_a_limit_on_the_size_of_files_leaves_an_old_output_alone(loaded: Program
 
 
 def test_a_log_that_reaches_the_limit_is_cut_and_does_not_hide_what_is_wrong(
-    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    loaded: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (10, 10))
+    gate.open()
     assert "state.db: the disk reports an error|" in told(finish(child))
     assert child.returncode == 1
     server.faults = None
@@ -69,12 +70,13 @@ def test_too_few_open_files_are_told_before_anything_is_made(loaded: Program, co
 
 
 def test_open_files_that_run_out_during_the_run_are_told(
-    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    loaded: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (6, 6))
+    gate.open()
     error = told(finish(child))
     assert os.strerror(errno.EMFILE) in error
     assert "|raise the limit on open files (ulimit -n), then `jobrunner resume " in error
@@ -100,7 +102,7 @@ def assert_memory_is_told(
     program.prefix = limited(**{"as": megabytes * MEGABYTE})
     child = program.start(*RUN)
     try:
-        _, err = child.communicate(timeout=60)
+        _, err = child.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         child.kill()
         _, err = child.communicate()

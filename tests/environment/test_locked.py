@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import always, slow
 from jobrunner.store import database as module
-from tests.cli.running import Program, committed, eventually, finish, load, papers_of
+from tests.cli.running import Program, committed, finish, load, papers_of
+from tests.waiting import Gate, eventually
 
 from .conditions import RUN, Hold, assert_it_goes_on, told
 
@@ -22,12 +22,17 @@ LOCKS = {
 
 
 def test_a_reader_that_holds_on_hinders_nothing(
-    loaded: Program, server: LocalServer, hold: Hold, uninterrupted: list[dict[str, Any]]
+    loaded: Program,
+    server: LocalServer,
+    gate: Gate,
+    hold: Hold,
+    uninterrupted: list[dict[str, Any]],
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     reader = hold(loaded.database, "BEGIN", "SELECT * FROM record")
+    gate.open()
     assert finish(child).returncode == 0
     assert papers_of(loaded.directory / "out.json") == uninterrupted
     log = loaded.database.with_name("state.db-wal")
@@ -37,14 +42,21 @@ def test_a_reader_that_holds_on_hinders_nothing(
 
 
 def test_a_writer_that_lets_go_is_waited_for(
-    loaded: Program, server: LocalServer, hold: Hold, uninterrupted: list[dict[str, Any]]
+    loaded: Program,
+    server: LocalServer,
+    gate: Gate,
+    hold: Hold,
+    uninterrupted: list[dict[str, Any]],
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     writer = hold(loaded.database, *LOCKS["writes"])
     seen = committed(loaded)
-    time.sleep(1)
+    answered = len(server.requests)
+    gate.open()
+    eventually(lambda: len(server.requests) > answered)
+    time.sleep(0.5)  # it would have been committed
     assert committed(loaded) == seen
     writer.communicate("\n")
     assert finish(child).returncode == 0
@@ -68,13 +80,18 @@ def test_one_that_never_lets_go_is_told(
 
 @pytest.mark.torture
 def test_a_writer_that_comes_in_the_middle_and_never_lets_go_ends_the_run(
-    loaded: Program, server: LocalServer, hold: Hold, uninterrupted: list[dict[str, Any]]
+    loaded: Program,
+    server: LocalServer,
+    gate: Gate,
+    hold: Hold,
+    uninterrupted: list[dict[str, Any]],
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     writer = hold(loaded.database, *LOCKS["writes"])
     began = time.monotonic()
+    gate.open()
     said = told(finish(child))
     assert child.returncode == 1
     assert "another process holds it|end that process, or wait, then `jobrunner resume " in said

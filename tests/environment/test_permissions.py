@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import always, slow
-from tests.cli.running import Program, committed, eventually, finish, papers_of
+from tests.cli.running import Program, committed, finish, papers_of
+from tests.waiting import Gate, eventually
 
 from .conditions import RUN, assert_it_goes_on, disk, remount, told, torture, without_privileges
 
@@ -23,9 +23,9 @@ SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0.004)
 
 
 @pytest.fixture
-def slowly(loaded: Program, server: LocalServer) -> Program:
-    """The program, with a server that leaves time to do something in the middle of a run."""
-    server.faults = always(slow(0.1))
+def slowly(loaded: Program, server: LocalServer, gate: Gate) -> Program:
+    """The program, with a server that waits in the middle of a run until something is done."""
+    server.faults = gate.after(4)
     return loaded
 
 
@@ -59,7 +59,7 @@ def assert_it_ended_alike(program: Program, uninterrupted: list[dict[str, Any]])
 
 
 def test_a_session_directory_that_becomes_read_only_is_told(
-    slowly: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    slowly: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
     slowly.prefix = without_privileges()
     child = slowly.start(*SLOWLY)
@@ -68,6 +68,7 @@ def test_a_session_directory_that_becomes_read_only_is_told(
     place.chmod(0o500)
     for snapshots in place.glob("snapshots"):
         snapshots.chmod(0o500)
+    gate.open()
     error = told(finish(child))
     assert child.returncode == 1
     denied = os.strerror(errno.EACCES)
@@ -81,7 +82,7 @@ def test_a_session_directory_that_becomes_read_only_is_told(
 
 @pytest.mark.torture
 def test_an_output_directory_that_becomes_read_only_loses_no_snapshot(
-    slowly: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    slowly: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
     place = slowly.directory / "results"
     place.mkdir()
@@ -89,6 +90,7 @@ def test_an_output_directory_that_becomes_read_only_loses_no_snapshot(
     child = slowly.start(*RUN[:2], "-o", place / "out.json", *SLOWLY[4:])
     eventually(lambda: committed(slowly) >= 3)
     place.chmod(0o500)
+    gate.open()
     error = told(finish(child))
     place.chmod(0o700)
     assert child.returncode == 1
@@ -103,28 +105,26 @@ def test_an_output_directory_that_becomes_read_only_loses_no_snapshot(
 
 
 def test_a_session_directory_that_is_deleted_is_made_again(
-    slowly: Program, uninterrupted: list[dict[str, Any]]
+    slowly: Program, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
     child = slowly.start(*SLOWLY)
     eventually(lambda: committed(slowly) >= 3)
     shutil.rmtree(directory_of_session(slowly), ignore_errors=True)
+    gate.open()
     finish(child)
     assert child.returncode == 0
     assert_it_ended_alike(slowly, uninterrupted)
 
 
 def test_a_deleted_lock_lets_a_second_run_in_and_the_first_one_stops(
-    slowly: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    slowly: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
     first = slowly.start(*SLOWLY)
     eventually(lambda: committed(slowly) >= 3)
     (directory_of_session(slowly) / "run.lock").unlink()
-    server.faults = always(slow(60))
     second = slowly.start("resume", "-o", "out.json")
     eventually(lambda: len(slowly.query("SELECT 1 FROM run")) == 2)
-    server.faults = None
-    server.stop()  # both ask again, now
-    server.start()
+    gate.open()
     assert "was taken over by another run; this one stops|" in told(finish(first))
     assert first.returncode == 4
     assert finish(second).returncode == 0
@@ -136,7 +136,7 @@ def test_a_deleted_lock_lets_a_second_run_in_and_the_first_one_stops(
     "way", ["deleted", torture("replaced"), torture("deleted with its directory")]
 )
 def test_a_database_that_is_taken_away_is_saved_and_goes_on(
-    slowly: Program, server: LocalServer, uninterrupted: list[dict[str, Any]], way: str
+    slowly: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]], way: str
 ) -> None:
     child = slowly.start(*SLOWLY[:-1], 0)
     eventually(lambda: committed(slowly) >= 6)
@@ -148,6 +148,7 @@ def test_a_database_that_is_taken_away_is_saved_and_goes_on(
         other.replace(slowly.database)
     else:
         shutil.rmtree(slowly.database.parent, ignore_errors=True)
+    gate.open()
     error = told(finish(child))
     assert child.returncode == 1
     copy = slowly.database.with_name("state.db.rescued-1")

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import after, slow
-from tests.cli.running import Program, committed, eventually, papers_of
+from tests.cli.running import Program, committed, papers_of
+from tests.waiting import LIMIT_S, Gate, eventually
 
 from .conditions import RUN, assert_it_goes_on, torture
 
@@ -33,7 +33,7 @@ def shell(program: Program, line: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LIMIT_S,
     )
 
 
@@ -67,9 +67,9 @@ def test_who_reads_only_the_beginning_is_told_nothing(loaded: Program) -> None:
 
 
 def test_a_terminal_that_goes_away_stops_the_run_gracefully(
-    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    loaded: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
-    server.faults = after(4, slow(2))
+    server.faults = gate.after(4)
     terminal, end = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "jobrunner", *map(str, RUN)],
@@ -83,7 +83,10 @@ def test_a_terminal_that_goes_away_stops_the_run_gracefully(
     eventually(lambda: committed(loaded) >= 10)
     os.close(terminal)
     child.send_signal(signal.SIGHUP)
-    assert child.wait(timeout=60) == 75
+    [log] = loaded.database.parent.glob("*/run.log")
+    eventually(lambda: "stopping" in log.read_text(encoding="utf-8"))
+    gate.open()
+    assert child.wait(timeout=LIMIT_S) == 75
     assert loaded.json("status")["last_error"] == "signal SIGHUP"
     server.faults = None
     assert_it_goes_on(loaded, server, uninterrupted)

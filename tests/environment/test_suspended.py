@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import always, slow
-from tests.cli.running import Program, committed, eventually, finish, papers_of
+from tests.cli.running import Program, committed, finish, papers_of
+from tests.waiting import Gate, eventually
 
 from .conditions import RUN, told, torture
 
@@ -20,10 +20,11 @@ SLOWLY = (*RUN[:-4], "--batch-size", 3, "--checkpoint-interval", 0)
 def test_a_suspended_run_holds_its_session_and_goes_on(
     loaded: Program,
     server: LocalServer,
+    gate: Gate,
     uninterrupted: list[dict[str, Any]],
     connections: str,
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     child.send_signal(signal.SIGSTOP)
@@ -38,6 +39,7 @@ def test_a_suspended_run_holds_its_session_and_goes_on(
             host = shown["last_run"]["host"]
             assert f"is running elsewhere: host {host}, pid {child.pid}, " in said
         assert committed(loaded) == seen
+        gate.open()
         if connections == "cut":
             server.stop()
             server.start()
@@ -56,15 +58,16 @@ def is_stopped(pid: int) -> bool:
 
 @pytest.mark.torture
 def test_a_suspended_run_that_is_killed_frees_its_session(
-    loaded: Program, server: LocalServer, uninterrupted: list[dict[str, Any]]
+    loaded: Program, server: LocalServer, gate: Gate, uninterrupted: list[dict[str, Any]]
 ) -> None:
-    server.faults = always(slow(0.1))
+    server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
     eventually(lambda: committed(loaded) >= 6)
     child.send_signal(signal.SIGSTOP)
     child.kill()
     child.communicate()
     assert loaded.json("status")["state"] == "crashed"
+    gate.open()
     server.faults = None
     loaded.call("resume")
     assert papers_of(loaded.directory / "out.json") == uninterrupted

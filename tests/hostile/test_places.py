@@ -14,7 +14,8 @@ import pytest
 from jobrunner.files import sha256_of, write_sidecar
 from jobrunner.sample import LocalServer, OpenAlex
 from tests.cli import library
-from tests.cli.running import Program, eventually
+from tests.cli.running import Program
+from tests.waiting import LIMIT_S, eventually
 
 TRICKS = (
     "../victim",
@@ -173,9 +174,9 @@ def test_an_interrupt_while_a_list_is_read_says_so_and_leaves_nothing(tmp_path: 
         except sqlite3.OperationalError:
             return False
 
-    eventually(is_loading, within=60)
+    eventually(is_loading)
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=LIMIT_S)
     assert child.returncode == 130
     assert "interrupted" in said
     assert "give the command again" in said

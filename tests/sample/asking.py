@@ -21,6 +21,7 @@ from jobrunner.http import Client, Limits, Requests
 from jobrunner.papers import Answer, Identifiers, Paper
 from jobrunner.sample import LocalServer
 from jobrunner.sources.base import Source
+from tests.waiting import LIMIT_S
 
 Json = Any
 S = TypeVar("S", bound=Source)
@@ -48,7 +49,7 @@ class Asking:
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server
-        self.client = httpx2.Client(base_url=server.base_url, timeout=5, verify=TLS)
+        self.client = httpx2.Client(base_url=server.base_url, timeout=LIMIT_S, verify=TLS)
 
     def get(self, path: str, **params: object) -> httpx2.Response:
         """Ask; a double underscore in the name of a parameter stands for a dot."""

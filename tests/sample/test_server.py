@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -25,8 +26,10 @@ from jobrunner.sample import (
     faults,
     load_records,
     read_log,
+    wire,
 )
 from jobrunner.sample.messages import json_reply
+from tests.waiting import LIMIT_S, Gate, eventually
 
 from .asking import Asking, lines
 from .conftest import Serve
@@ -100,26 +103,37 @@ def test_what_is_no_http_gets_400(serve: Serve, sent: bytes) -> None:
 
 
 def test_many_connections_are_served_at_once(serve: Serve) -> None:
-    server = serve(Echo(), latency=0.2).server
+    gate = Gate()
+    server = serve(Echo(), faults=gate.after(0)).server
 
-    async def ask() -> float:
-        began = time.monotonic()
-        async with httpx2.AsyncClient(base_url=server.base_url) as client:
+    async def ask() -> None:
+        async with httpx2.AsyncClient(base_url=server.base_url, timeout=LIMIT_S) as client:
             await asyncio.gather(*(client.get("/a") for _ in range(20)))
-        return time.monotonic() - began
 
-    assert asyncio.run(ask()) < 2
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(asyncio.run, ask())
+        eventually(lambda: gate.asked == 20)
+        assert server.requests == []
+        gate.open()
+        asking.result()
     assert len(server.requests) == 20
 
 
 def test_stopping_does_not_wait_for_open_connections_or_delays() -> None:
-    with LocalServer(Echo(), faults=faults.always(faults.slow(60))) as server:
+    asked = threading.Event()
+
+    def plan(_request: Request, _number: int) -> Reply:
+        asked.set()
+        return Reply(delay=2 * LIMIT_S)
+
+    with LocalServer(Echo(), faults=plan) as server:
         raw = socket.create_connection(("127.0.0.1", server.port))
         raw.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.05)
-        began = time.monotonic()
-    assert time.monotonic() - began < 2
-    raw.close()
+        assert asked.wait(LIMIT_S)
+    with raw:
+        assert raw.recv(1) == b""
+    [served] = server.requests
+    assert served.ended - served.started < LIMIT_S
 
 
 def test_a_stopped_server_refuses_and_starts_again_at_the_same_port() -> None:
@@ -128,10 +142,10 @@ def test_a_stopped_server_refuses_and_starts_again_at_the_same_port() -> None:
     url = server.base_url
     server.stop()
     with pytest.raises(httpx2.ConnectError):
-        httpx2.get(url)
+        httpx2.get(url, timeout=LIMIT_S)
     with server:
         assert server.base_url == url
-        assert httpx2.get(url).status_code == 200
+        assert httpx2.get(url, timeout=LIMIT_S).status_code == 200
 
 
 # Log -----------------------------------------------------------------------------------------
@@ -150,7 +164,7 @@ def test_the_log_file_has_the_same_and_is_continued(serve: Serve, tmp_path: Path
     log = tmp_path / "log.jsonl"
     for path in ("/a", "/b"):
         with LocalServer(Echo(), log=log) as server:
-            httpx2.get(server.base_url + path)
+            httpx2.get(server.base_url + path, timeout=LIMIT_S)
             assert read_log(log)[-1] == server.requests[0]
     assert [line["ids"] for line in lines(log)] == [["a"], ["b"]]
 
@@ -166,6 +180,24 @@ def test_a_half_written_last_line_of_a_log_is_left_out(tmp_path: Path) -> None:
 # Limits --------------------------------------------------------------------------------------
 
 
+class Clock:
+    """The time of a server, which passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(wire, "time", clock)
+    return clock
+
+
+@pytest.mark.usefixtures("clock")
 def test_requests_above_the_rate_are_counted(serve: Serve) -> None:
     asking = serve(Echo(per_second=3))
     assert [asking.get("/a").status_code for _ in range(5)] == [200] * 5
@@ -175,20 +207,21 @@ def test_requests_above_the_rate_are_counted(serve: Serve) -> None:
     ]
 
 
-def test_requests_above_the_rate_are_refused_if_enforced(serve: Serve) -> None:
+def test_requests_above_the_rate_are_refused_if_enforced(serve: Serve, clock: Clock) -> None:
     asking = serve(Echo(per_second=3), enforce=True)
     assert [asking.get("/a").status_code for _ in range(5)] == [200] * 3 + [429] * 2
-    time.sleep(1.05)
+    clock.now += 1.05
     assert asking.get("/a").status_code == 200
 
 
 def test_requests_at_once_above_the_limit_are_counted(serve: Serve) -> None:
-    server = serve(Echo(at_once=2), latency=0.2).server
-    threads = [threading.Thread(target=httpx2.get, args=(server.base_url,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    gate = Gate()
+    server = serve(Echo(at_once=2), faults=gate.after(0)).server
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(httpx2.get, server.base_url, timeout=LIMIT_S)
+        eventually(lambda: gate.asked == 3)
+        gate.open()
     assert [(v.kind, v.count, v.allowed) for v in server.violations] == [("at_once", 3, 2)]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobrunner.sources.words import LONGEST, search_words
+from tests.waiting import little_work
 
 
 @pytest.mark.parametrize(
@@ -54,9 +53,8 @@ def test_a_long_word_is_cut_too() -> None:
 
 
 def test_a_title_as_long_as_a_book_is_no_trouble() -> None:
-    started = time.perf_counter()
-    assert search_words("word " * 1_000_000).startswith("word word")
-    assert time.perf_counter() - started < 1
+    with little_work(1):
+        assert search_words("word " * 1_000_000).startswith("word word")
 
 
 @given(st.text())

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from jobrunner.errors import StoreError
 from jobrunner.store import database as module
 from jobrunner.store.database import APPLICATION_ID, Database, default_path, open_database
+from tests.waiting import LIMIT_S
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -245,7 +246,7 @@ def test_a_reader_sees_one_moment_while_another_process_commits(
     assert child.stdout is not None
     child.stdout.readline()
     moments: set[int] = set()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LIMIT_S
     while len(moments) < 20:
         assert time.monotonic() < deadline
         with database.read() as reader:

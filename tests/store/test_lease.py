@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ import pytest
 from jobrunner.errors import StoreError
 from jobrunner.store import lease
 from jobrunner.store.lease import FileLock, is_held, session_directory, session_lock
+from jobrunner.turns import try_lock
+from tests.waiting import LIMIT_S, eventually
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -203,15 +204,29 @@ def test_patience_waits_for_a_holder_that_is_about_to_leave(start: Start, lock_f
     with FileLock(lock_file) as lock:
         child.stdin.write("release\n")
         child.stdin.flush()
-        assert lock.acquire(exclusive=True, patience=20)
+        assert lock.acquire(exclusive=True, patience=LIMIT_S)
 
 
-def test_patience_ends(start: Start, lock_file: Path) -> None:
+class Clock:
+    """Time that passes in sleep only."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_patience_ends(start: Start, lock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take(start, lock_file, "exclusive")
-    before = time.monotonic()
+    clock = Clock()
+    monkeypatch.setattr(lease, "time", clock)
     with FileLock(lock_file) as lock:
         assert not lock.acquire(exclusive=True, patience=0.1)
-    assert 0.1 <= time.monotonic() - before < 5
+    assert clock.now == pytest.approx(0.1, abs=0.03)
 
 
 def test_no_descriptor_stays_open(start: Start, lock_file: Path) -> None:
@@ -316,13 +331,20 @@ def test_the_lock_of_a_session_is_in_its_directory_beside_the_database() -> None
 
 
 def test_a_lock_on_a_file_that_was_deleted_meanwhile_is_taken_on_the_new_one(
-    start: Start, lock_file: Path
+    start: Start, lock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = take(start, lock_file, "exclusive")
+    tried: list[int] = []
+
+    def noted(descriptor: int, *, exclusive: bool) -> bool:
+        tried.append(descriptor)
+        return try_lock(descriptor, exclusive=exclusive)
+
+    monkeypatch.setattr(lease, "try_lock", noted)
     with FileLock(lock_file) as waiting:
-        waiter = threading.Thread(target=lambda: waiting.acquire(exclusive=True, patience=60))
+        waiter = threading.Thread(target=lambda: waiting.acquire(exclusive=True, patience=LIMIT_S))
         waiter.start()
-        time.sleep(0.2)  # it has opened the file
+        eventually(lambda: tried)  # it has opened the file
         lock_file.unlink()
         tell(child, "release")
         waiter.join()
