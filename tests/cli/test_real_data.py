@@ -13,6 +13,7 @@ import pytest
 
 from jobrunner.identifiers import normalise
 from jobrunner.sample import LocalServer, OpenAlex, load_records
+from tests.waiting import Gate, eventually
 
 from .running import Program, papers_of, was_killed
 
@@ -21,6 +22,8 @@ DATA = Path(
 )
 WORKS = DATA / "records" / "openalex_works.jsonl.gz"
 LISTS = DATA / "inputs"
+MOST_REQUESTS = 6
+"""Fewer are answered before a program is killed."""
 
 pytestmark = pytest.mark.skipif(not WORKS.exists(), reason=f"no real data in {DATA}")
 
@@ -36,21 +39,34 @@ def part_of(name: str, count: int) -> list[Any]:
     return papers[:count]
 
 
-def finish(program: Program, chance: random.Random, most: int) -> int:
+def kill(
+    program: Program, server: LocalServer, chance: random.Random, command: tuple[object, ...]
+) -> bool:
+    """Kill a command after some of its requests are answered; False if it ended before."""
+    gate, answered = Gate(), chance.randrange(1, MOST_REQUESTS)
+    server.faults = gate.after(answered)
+    child = program.start(*command, "--checkpoint-interval", 0.005)
+    eventually(lambda: gate.asked > answered or child.poll() is not None)
+    time.sleep(chance.uniform(0.0, 0.2))
+    child.kill()
+    gate.open()
+    out, err = child.communicate()
+    killed = was_killed(child.returncode)
+    assert killed or child.returncode == 0, out + err
+    return killed
+
+
+def finish(program: Program, server: LocalServer, chance: random.Random, most: int) -> int:
     """Run the list to its end, killing it some times before; return the number of kills."""
     command: tuple[object, ...] = ("run", "papers.json", "-o", "out.json")
     for kills in range(most):
-        child = program.start(*command, "--checkpoint-interval", 0.005)
-        time.sleep(chance.uniform(0.8, 2.0))
-        child.kill()
-        out, err = child.communicate()
-        if not was_killed(child.returncode):
-            assert child.returncode == 0, out + err
+        if not kill(program, server, chance, command):
             return kills
         if program.has_started():
             command = ("resume",)
             if program.json("status")["state"] == "completed":
                 return kills + 1
+    server.faults = None
     program.run(*command)
     return most
 
@@ -77,7 +93,7 @@ def test_killed_at_random_it_ends_as_if_it_never_was(
     with LocalServer(OpenAlex(works)) as server:
         killed = Program(tmp_path / "killed", server.base_url)
         killed.input(papers)
-        assert finish(killed, random.Random(count), most) > 0
+        assert finish(killed, server, random.Random(count), most) > 0
     killed.run("verify")
     assert papers_of(killed.directory / "out.json") == papers_of(whole.directory / "out.json")
 

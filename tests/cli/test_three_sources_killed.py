@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import eventually
+from tests.waiting import Gate, eventually
 
 from . import library
 from .running import Program, papers_of, was_killed
@@ -98,12 +98,15 @@ class Killer:
 
     def _kill(self, *command: object) -> bool:
         """Kill a command after some requests, and a while; return whether it had ended before."""
-        enough = sum(self.trio.requests().values()) + self._chance.randrange(MOST_REQUESTS)
+        gate, enough = Gate(), self._chance.randrange(MOST_REQUESTS)
+        for server in self.trio.servers.values():
+            server.faults = gate.after(enough)
         child = self.program.start(*command)
-        eventually(lambda: sum(self.trio.requests().values()) >= enough or child.poll() is not None)
+        eventually(lambda: gate.asked >= enough or child.poll() is not None)
         time.sleep(self._chance.uniform(0.0, 0.5))
         child.kill()
         said = child.communicate()[1]
+        gate.open()
         killed = was_killed(child.returncode)
         assert killed or child.returncode == 0, said
         self.kills += killed

@@ -22,6 +22,7 @@ from jobrunner.sample import PAPERS, WORKS, OpenAlex, load_records, read_log
 from jobrunner.sample.__main__ import main
 from jobrunner.sources.base import SourceSettings
 from jobrunner.sources.openalex import OpenAlex as Source
+from tests.waiting import LIMIT_S
 
 from .asking import look_up, search, unhurried, work
 from .conftest import Serve
@@ -109,9 +110,9 @@ def program(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_the_program_serves_the_sample_until_sigterm() -> None:
     with program() as (process, base_url):
-        found = httpx2.get(f"{base_url}/works/doi:10.7717/peerj.4375").json()
+        found = httpx2.get(f"{base_url}/works/doi:10.7717/peerj.4375", timeout=LIMIT_S).json()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(LIMIT_S) == 0
     assert found["id"] == "https://openalex.org/W2741809807"
 
 
@@ -119,7 +120,7 @@ def test_the_log_of_a_killed_program_has_all_its_requests(tmp_path: Path) -> Non
     log, records = tmp_path / "log.jsonl", tmp_path / "works.jsonl"
     records.write_text(json.dumps(work(11)) + "\n")
     with program("--records", records, "--log", log, "--budget-usd", "0.0002") as (process, url):
-        codes = [httpx2.get(f"{url}/works").status_code for _ in range(3)]
+        codes = [httpx2.get(f"{url}/works", timeout=LIMIT_S).status_code for _ in range(3)]
         process.kill()
     assert codes == [200, 200, 429]
     assert [served.status for served in read_log(log)] == codes
@@ -137,7 +138,7 @@ def test_the_program_serves_the_other_services(
 ) -> None:
     (tmp_path / "records.json").write_text(json.dumps([record]))
     with program("--api", api, "--records", tmp_path, "--latency", "0.01") as (_, base_url):
-        assert httpx2.get(base_url + path).status_code == 200
+        assert httpx2.get(base_url + path, timeout=LIMIT_S).status_code == 200
 
 
 @pytest.mark.parametrize(

