@@ -30,6 +30,7 @@ from jobrunner.store.lease import FileLock
 from jobrunner.store.migrate import lock_path
 from jobrunner.store.runs import take_lease
 from jobrunner.store.schema import HEAD, metadata
+from tests.waiting import LIMIT_S
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -262,7 +263,7 @@ def test_a_launch_waits_for_another_that_makes_the_tables(
         opened: list[Database] = []
         thread = threading.Thread(target=lambda: opened.append(open_database(path, create=True)))
         thread.start()
-        assert met.wait(30)
+        assert met.wait(LIMIT_S)
         thread.join(0.3)
         assert not opened
         for statement in migrate._STAMP:
