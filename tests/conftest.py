@@ -1,10 +1,18 @@
-"""What holds for all tests."""
+"""What holds for all tests, and a server with a made-up library with the program pointed at it."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from jobrunner.sample import LocalServer, OpenAlex
+from tests.cli import library
+from tests.cli.running import Program
+from tests.waiting import Gate
 
 # On a busy machine any example takes long; that says nothing about the program.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -12,3 +20,22 @@ settings.load_profile("unhurried")
 
 # Where Python is told to write no bytecode, each worker would compile all tests anew at each start.
 sys.dont_write_bytecode = False
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer(OpenAlex(library.works())) as server:
+        yield server
+
+
+@pytest.fixture
+def gate(server: LocalServer) -> Iterator[Gate]:
+    """A gate for a plan of the server, which cannot end before all its answers have left."""
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def program(tmp_path: Path, server: LocalServer) -> Program:
+    return Program(tmp_path / "work", server.base_url)

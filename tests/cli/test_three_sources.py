@@ -82,7 +82,11 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
 def patient(place: Path) -> Path:
     """Return where Python finds that lookups wait for ever to be filled."""
     place.mkdir()
-    change = "from jobrunner import lanes, workers\nlanes.FILL_S = workers.FILL_S = 10_000.0\n"
+    change = """
+import jobrunner.lanes
+import jobrunner.workers
+jobrunner.lanes.FILL_S = jobrunner.workers.FILL_S = 10_000.0
+"""
     (place / "sitecustomize.py").write_text(change, encoding="utf-8")
     return place
 

@@ -11,12 +11,11 @@ import pytest
 
 from jobrunner.sample import LocalServer, OpenAlex
 from tests.cli import library
-from tests.cli.conftest import gate, program, server
 from tests.cli.running import Program, papers_of
 
 from .conditions import RUN, Faults, Hold, holders, library_of_faults
 
-__all__ = ["gate", "library_of_faults", "program", "server"]
+__all__ = ["library_of_faults"]
 
 
 @pytest.fixture(scope="session")
