@@ -1,10 +1,11 @@
 """Measure matching on labelled pairs: ``python -m benchmarks.matching --data DIR``.
 
 Two ways to decide are measured. *Rule* is what jobrunner does with what a search by title finds
-(``jobrunner.matching.judge``): it has to be right when it says yes, and leaves doubts to a person.
-*Classifier* answers every pair, as the published systems do: a logistic regression that is fitted
-here, on the training part of each set, with the standard library alone. Its threshold is 0.5. With
-``--cross-validate`` it also decides each fifth of a training part, by a fit on the other four.
+(``jobrunner.matching.decide.judge``): it has to be right when it says yes, and leaves doubts to a
+person. *Classifier* answers every pair, as the published systems do: a logistic regression that is
+fitted here, on the training part of each set, with the standard library alone. Its threshold is
+0.5. With ``--cross-validate`` it also decides each fifth of a training part, by a fit on the other
+four.
 
 The rule's constants were settled on the training parts of DBLP-ACM and DBLP-GoogleScholar, Cora
 and the records of the three sources: its figures on the valid parts are held out, those on Cora and
@@ -36,8 +37,8 @@ from benchmarks.labelled_pairs import Pair
 from benchmarks.logistic import fit, probability
 from benchmarks.pair_features import features, rarity_of, venue_affinities
 from jobrunner import __version__
-from jobrunner.matching import RULES, Verdict, judge
-from jobrunner.papers import Author, Paper, Record
+from jobrunner.matching.decide import RULES, Verdict, judge
+from jobrunner.models import Author, Paper, Record
 
 SHARE_OF_TRUE = 5347 / 28707
 """In all of DBLP-GoogleScholar, as DeepMatcher states; its balanced training part cannot tell."""

@@ -1,7 +1,7 @@
 """What two descriptions have in common, as numbers for a classifier.
 
-Unlike :mod:`jobrunner.matching` this vetoes nothing, and it looks at all fields together too, for
-records whose values are in the wrong columns.
+Unlike :mod:`jobrunner.matching.decide` this vetoes nothing, and it looks at all fields together
+too, for records whose values are in the wrong columns.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 
 from rapidfuzz import fuzz
 
-from jobrunner.evidence import compare_authors, names_of, other_venue
-from jobrunner.names import surname_keys
-from jobrunner.papers import Paper, Record
-from jobrunner.title_evidence import numbers_of
-from jobrunner.titles import is_generic, normalise_title
+from jobrunner.matching.author_names import surname_keys
+from jobrunner.matching.author_similarity import compare_authors, names_of, other_venue
+from jobrunner.matching.title_normalisation import is_generic, normalise_title
+from jobrunner.matching.title_similarity import numbers_of
+from jobrunner.models import Paper, Record
 
 Rarity = dict[str, float]
 Affinities = dict[tuple[str, str], float]

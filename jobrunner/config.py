@@ -21,10 +21,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from jobrunner.consolidation.policy import Policy, policy_of
 from jobrunner.decoding import toml_table
 from jobrunner.errors import SettingsError
-from jobrunner.paths import is_file
-from jobrunner.policies import Policy, policy_of
+from jobrunner.files.path_queries import is_file
 
 CONFIG = "JOBRUNNER_CONFIG"
 NAME = "jobrunner.toml"

@@ -40,7 +40,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobrunner.papers import Answer
+    from jobrunner.models import Answer
 
 RESTORE = "`jobrunner restore SNAPSHOT --db NEW/state.db`"
 """In a directory of its own: sessions of one id beside each other would share their files."""

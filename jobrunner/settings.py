@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from jobrunner.config import Config
 from jobrunner.errors import SettingsError
-from jobrunner.sources.base import SourceSettings
+from jobrunner.sources.contract import SourceSettings
 
 PREFIX = "JOBRUNNER_"
 EMAIL = PREFIX + "EMAIL"

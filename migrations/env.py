@@ -6,8 +6,8 @@ from functools import partial
 from alembic import command, context
 from sqlalchemy import Connection
 
-from jobrunner.paths import real_path
-from jobrunner.store import migrate
+from jobrunner.files.path_queries import real_path
+from jobrunner.store import migrations
 from jobrunner.store.database import connect, default_path
 from jobrunner.store.schema import metadata
 
@@ -22,7 +22,7 @@ def upgrade(connection: Connection) -> None:
         render_as_batch=True,
     )
     context.run_migrations()
-    migrate.check_foreign_keys(connection)
+    migrations.check_foreign_keys(connection)
 
 
 def is_by_hand() -> bool:
@@ -39,5 +39,5 @@ else:
     open_ = partial(connect, create=True)
     with ExitStack() as stack:
         if is_by_hand():  # then as `jobrunner db upgrade` does
-            stack.enter_context(migrate.alone(real_path(path), open_))
-        upgrade(stack.enter_context(migrate.engine(real_path(path), open_).begin()))
+            stack.enter_context(migrations.alone(real_path(path), open_))
+        upgrade(stack.enter_context(migrations.engine(real_path(path), open_).begin()))

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from jobrunner.sample import LocalServer, OpenAlex
-from tests.cli import library
-from tests.cli.running import Program
-from tests.waiting import Gate
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.events import Gate
+from tests.support.program import Program
 
 # On a busy machine any example takes long; that says nothing about the program.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,7 +25,7 @@ sys.dont_write_bytecode = False
 
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         yield server
 
 

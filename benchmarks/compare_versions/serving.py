@@ -1,6 +1,6 @@
 """The three local services in one process, run by the Python of the older version.
 
-They are those of the older version's ``jobrunner.sample``, so both versions are served alike. The
+They are those of the older version's ``jobrunner.demo``, so both versions are served alike. The
 first line of the output is JSON with their addresses. Then each line of the input is an order:
 ``hold N`` lets N requests be answered and keeps all later ones waiting, and the first of these is
 told with the line ``held``; ``release`` lets all be answered.
@@ -69,7 +69,7 @@ def say(text: str) -> None:
 
 def main(records: Path) -> None:
     """Serve until the input ends."""
-    sample: Any = importlib.import_module("jobrunner.sample")
+    sample: Any = importlib.import_module("jobrunner.demo")
     gate = Gate()
     with ExitStack() as stack:
         urls = {}

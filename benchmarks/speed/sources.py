@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.speed.workload import BATCH, SOURCES, note_asked, record_of
-from jobrunner.http import Limits, Requests, Service
-from jobrunner.papers import Answer, Match, Paper, Record
-from jobrunner.sources.base import SourceSettings
+from jobrunner.http.batch_requests import Requests
+from jobrunner.http.service import Limits, Service
+from jobrunner.models import Answer, Match, Paper, Record
+from jobrunner.sources.contract import SourceSettings
 
 _MATCH = Match(by="doi", score=1.0)
 

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from jobrunner import __version__
-from jobrunner.cli import demo, environment, files, manage, papers, run, status
+from jobrunner.cli.commands import demo, plan, run, sessions, sources, status, verify
+from jobrunner.cli.console import forgive_encodings, print_error
 from jobrunner.cli.options import damage_found, opened, show_commands
-from jobrunner.cli.printing import forgive_encodings, print_error
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, understood, unexpected
 
 USAGE, INTERRUPTED = 2, 130
@@ -49,10 +49,10 @@ def options(
 
 run.register(app)
 status.register(app)
-papers.register(app)
-files.register(app)
-manage.register(app)
-environment.register(app)
+plan.register(app)
+verify.register(app)
+sessions.register(app)
+sources.register(app)
 demo.register(app)
 
 

@@ -13,7 +13,7 @@ import typer
 from jobrunner.errors import DamageFound, SettingsError
 
 if TYPE_CHECKING:
-    from jobrunner.policies import Policy
+    from jobrunner.consolidation.policy import Policy
     from jobrunner.store.database import Database
 
 Db = Annotated[
@@ -184,7 +184,7 @@ def policy_in(path: Path | None, asked: Iterable[str] = ()) -> Policy | None:
 
     It may name the sources that are installed, and those that a session has ``asked``.
     """
-    from jobrunner.policies import read_policy
+    from jobrunner.consolidation.policy import read_policy
     from jobrunner.sources.registry import available
 
     return read_policy(path, {*available(), *asked}) if path else None
@@ -199,8 +199,8 @@ _databases: list[Database] = []
 
 def damage_found() -> str | None:
     """Return what is wrong with the databases that the command has opened, None if nothing is."""
+    from jobrunner.operations.verify import verify_database, verify_session
     from jobrunner.store.sessions import list_sessions
-    from jobrunner.verifying import verify_database, verify_session
 
     found = []
     for database in _databases:
@@ -217,10 +217,10 @@ def damage_found() -> str | None:
 
 def open_db(path: Path | None, *, create: bool = False) -> Database:
     """Open the state database that is named, or the default one."""
-    from jobrunner.cli import printing
+    from jobrunner.cli import console
     from jobrunner.store.database import default_path, open_database
 
-    printing.database = path
+    console.database = path
     database = open_database(path or default_path(), create=create)
     opened.callback(database.close)
     opened.callback(_databases.clear)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from jobrunner.cli.printing import Table, picture, say
+from jobrunner.cli.console import Table, picture, say
 
 if TYPE_CHECKING:
     from jobrunner.store.progress import Progress, SourceProgress

@@ -8,9 +8,9 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from jobrunner.errors import SettingsError
-from jobrunner.http_rules import check_address, check_headers
-from jobrunner.service import Service
-from jobrunner.sources.base import Source, SourceSettings
+from jobrunner.http.responses import check_address, check_headers
+from jobrunner.http.service import Service
+from jobrunner.sources.contract import Source, SourceSettings
 
 GROUP = "jobrunner.sources"
 NEEDED = ("name", "schemes", "after", "lookup_size", "search_size", "service", "lookup", "search")

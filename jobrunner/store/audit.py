@@ -8,11 +8,11 @@ from sqlalchemy import Connection, text
 
 from jobrunner.decoding import json_fault
 from jobrunner.errors import DamageFound
-from jobrunner.papers import Candidate, Match, Outcome, Record
+from jobrunner.models import Candidate, Match, Outcome, Record
 from jobrunner.store.batches import field_counts
-from jobrunner.store.contents import given_of, iter_given
 from jobrunner.store.database import Database
-from jobrunner.store.writing import from_json
+from jobrunner.store.session_export import given_of, iter_given
+from jobrunner.store.transactions import from_json
 
 _BATCHES = text(
     """

@@ -10,13 +10,13 @@ from operator import attrgetter
 from msgspec import Struct
 from sqlalchemy import Connection, text
 
-from jobrunner import clock, faults
-from jobrunner.papers import Answer, Outcome, Record
+from jobrunner import clock, crash_points
+from jobrunner.models import Answer, Outcome, Record
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.writing import Insertion, fence, next_id, to_json
+from jobrunner.store.transactions import Insertion, fence, next_id, to_json
 
 COUNTED = (
     "title", "authors", "year", "venue", "abstract", "summary", "citations", "references", "links",
@@ -60,13 +60,13 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
         number = connection.exec_driver_sql(_NEXT_NUMBER, (source.id,)).scalar_one()
         row = _batch_row(batch_id, number, lease, source, batch, moment)
         _BATCH.insert(connection, [row])
-        faults.point("commit.inside")
+        crash_points.point("commit.inside")
         if batch.kind == REVIEW:
             _retire_reviewed(connection, source, batch, moment)
         _insert_records(connection, source, batch, batch_id, moment)
         _insert_misses(connection, source, batch, batch_id)
-        faults.point("commit.before")
-    faults.point("commit.after")
+        crash_points.point("commit.before")
+    crash_points.point("commit.after")
     return int(number)
 
 
@@ -203,5 +203,5 @@ def retire_records(database: Database, lease: Lease, source: SourceRow, outcome:
         fence(connection, lease.session_id, lease.run_id)
         for statement in _RETIRE:
             connection.execute(text(statement), parameters)
-        faults.point("retry.inside")
+        crash_points.point("retry.inside")
         return int(connection.execute(_DELETE_RETIRED, parameters).rowcount)

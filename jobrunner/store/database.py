@@ -21,11 +21,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from jobrunner.errors import DatabaseBusy, StoreError
-from jobrunner.filesystem import check_locks, check_place
-from jobrunner.store import migrate
-from jobrunner.store.place import locate, nothing_at
-from jobrunner.store.rescue import Guard
-from jobrunner.store.translating import code_of, translated
+from jobrunner.files.filesystem import check_locks, check_place
+from jobrunner.store import migrations
+from jobrunner.store.file_guard import Guard
+from jobrunner.store.paths import locate, nothing_at
+from jobrunner.store.sqlite_errors import code_of, translated
 
 APPLICATION_ID = 0x4A52554E
 """'JRUN': tells our databases from a stranger's (``PRAGMA application_id``)."""
@@ -155,7 +155,7 @@ def open_database(path: Path, *, create: bool = False) -> Database:
         check_place(path.parent)
     check_locks(path.parent)
     with translated(path):
-        migrate.prepare(path, partial(connect, create=create))
+        migrations.prepare(path, partial(connect, create=create))
     writer = create_engine("sqlite://", creator=lambda: connect(path), poolclass=StaticPool)
     reader = create_engine("sqlite://", creator=lambda: _connect_ro(path), poolclass=QueuePool)
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

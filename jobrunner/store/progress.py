@@ -9,12 +9,12 @@ from msgspec import Struct
 from sqlalchemy import Connection, text
 
 from jobrunner import clock
-from jobrunner.papers import Record
+from jobrunner.models import Record
 from jobrunner.store.batches import field_counts
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SourceRow
-from jobrunner.store.sources import find_sources
-from jobrunner.store.writing import from_json
+from jobrunner.store.source_states import find_sources
+from jobrunner.store.transactions import from_json
 
 RATE_BATCHES = 50
 """The last batches of the latest run from which the present rate is taken."""

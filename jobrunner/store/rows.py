@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from jobrunner.policies import DEFAULT, Policy
+from jobrunner.consolidation.policy import DEFAULT, Policy
 
 
 class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):

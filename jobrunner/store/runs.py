@@ -9,12 +9,10 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select, text, update
 
-from jobrunner import __version__, clock, faults
+from jobrunner import __version__, clock, crash_points
 from jobrunner.errors import LeaseHeld, Refused, SessionError
-from jobrunner.filesystem import check_place
-from jobrunner.store import schema
-from jobrunner.store.database import Database
-from jobrunner.store.lease import (
+from jobrunner.files.filesystem import check_place
+from jobrunner.files.locks import (
     PATIENCE_S,
     FileLock,
     deletion_mark,
@@ -23,9 +21,11 @@ from jobrunner.store.lease import (
     session_directory,
     session_lock,
 )
-from jobrunner.store.migrate import lock_path
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+from jobrunner.store.migrations import lock_path
 from jobrunner.store.rows import RunRow
-from jobrunner.store.writing import fence, set_session, write_event
+from jobrunner.store.transactions import fence, set_session, write_event
 
 _COLUMNS = tuple(schema.run.c[name] for name in RunRow.__struct_fields__)
 
@@ -75,7 +75,7 @@ def take_lease(
             raise held_elsewhere(database, session_id)
         if not new:
             _check_row(database, own.path, session_id)
-        faults.point("lease.taken")
+        crash_points.point("lease.taken")
         deletion_mark(session_directory(database.path, session_id)).unlink(missing_ok=True)
         _note_crashes(database, session_id)
     except BaseException:
@@ -137,7 +137,7 @@ def _note_crashes(database: Database, session_id: str) -> None:
             message = f"the run of pid {row.pid} had ended without saying so"
             write_event(connection, session_id, row.id, "crashed", message)
         set_session(connection, session_id, status="interrupted", run_id=None)
-        faults.point("crash.noting")
+        crash_points.point("crash.noting")
 
 
 def is_running(database: Database, session_id: str) -> bool:
@@ -189,8 +189,8 @@ def start_run(database: Database, lease: Lease, *, asks: bool = True) -> None:
                 .where(table.c.session_id == session_id, table.c.status == "stopped")
                 .values(status="active", error=None, not_before=None, updated_at=moment)
             )
-        faults.point("run.starting")
-    faults.point("run.started")
+        crash_points.point("run.starting")
+    crash_points.point("run.started")
     lease.run_id = int(run_id)
 
 
@@ -205,7 +205,7 @@ def end_run(database: Database, lease: Lease, *, status: str, reason: str) -> No
         )
         set_session(connection, lease.session_id, status=status, run_id=None)
         write_event(connection, lease.session_id, lease.run_id, status, reason)
-    faults.point("run.ended")
+    crash_points.point("run.ended")
     lease.run_id = None
 
 
@@ -218,4 +218,4 @@ def reopen(database: Database, lease: Lease, *, kind: str, message: str) -> None
         fence(connection, lease.session_id, lease.run_id)
         set_session(connection, lease.session_id, status="pending")
         write_event(connection, lease.session_id, lease.run_id, kind, message)
-    faults.point("retry.retired")
+    crash_points.point("retry.retired")

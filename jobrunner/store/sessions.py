@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, insert, select, text
 
-from jobrunner import __version__, clock, faults
+from jobrunner import __version__, clock, crash_points
 from jobrunner.errors import SessionError
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.sources import choose_sources, insert_source
-from jobrunner.store.writing import (
+from jobrunner.store.source_states import choose_sources, insert_source
+from jobrunner.store.transactions import (
     Insertion,
     fence,
     from_json,
@@ -27,8 +27,8 @@ from jobrunner.store.writing import (
 )
 
 if TYPE_CHECKING:
-    from jobrunner.inputs.base import InputPaper
-    from jobrunner.papers import Identifiers
+    from jobrunner.inputs.contract import InputPaper
+    from jobrunner.models import Identifiers
 
 LOAD_CHUNK = 1000
 """Papers of one transaction while a session is loaded; it stays invisible until all are in."""
@@ -74,7 +74,7 @@ def create_session(
         )
         for ordinal, name in enumerate(options.sources):
             insert_source(connection, session_id, name, ordinal)
-    faults.point("session.created")
+    crash_points.point("session.created")
 
 
 def add_papers(
@@ -86,7 +86,7 @@ def add_papers(
     while chunk := list(islice(iterator, LOAD_CHUNK)):
         with database.write() as connection:
             _insert_papers(connection, session_id, chunk, first + count)
-            faults.point("load.inside")
+            crash_points.point("load.inside")
         count += len(chunk)
     return count
 
@@ -150,7 +150,7 @@ def seal_session(
     ``check`` is given the unfinished sessions of the same input and may refuse, by raising; none is
     sealed meanwhile.
     """
-    faults.point("load.sealing")
+    crash_points.point("load.sealing")
     with database.write() as connection:
         if check is not None:
             visible = find_visible(connection)
@@ -292,4 +292,4 @@ def delete_session(database: Database, session_id: str) -> None:
     with database.write() as connection:
         for statement in _DELETIONS:
             connection.execute(text(statement), {"id": session_id})
-        faults.point("delete.rows")
+        crash_points.point("delete.rows")

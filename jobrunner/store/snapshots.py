@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select, text
 
+from jobrunner.files.locks import session_directory
 from jobrunner.store import schema
 from jobrunner.store.database import Database
-from jobrunner.store.lease import session_directory
 from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.runs import Lease
-from jobrunner.store.writing import fence, write_event
+from jobrunner.store.transactions import fence, write_event
 
 NEWEST = "papers_enriched.json"
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.messages import Fault, Request
-
-from . import library
-from .running import Program, papers_of
+from jobrunner.demo.messages import Fault, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.program import Program, papers_of
 
 KEY = "planted-in-a-file-4711"
 OTHER = "planted-elsewhere-0815"
@@ -55,14 +55,14 @@ class Heard(NamedTuple):
             program.environment.pop(variable)
         text = CONFIG.format(key=KEY, url=self.server.base_url)
         (directory / name).write_text(text, encoding="utf-8")
-        program.input([library.by_doi(1) | {"title": library.title(1).upper()}])
+        program.input([made_up_papers.by_doi(1) | {"title": made_up_papers.title(1).upper()}])
         return program
 
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
     hearing = Hearing()
-    with LocalServer(OpenAlex(library.works()), faults=hearing) as server:
+    with LocalServer(OpenAlex(made_up_papers.works()), faults=hearing) as server:
         yield Heard(server, hearing)
 
 
@@ -90,7 +90,7 @@ COMMANDS = (
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     hearing = Hearing()
-    with LocalServer(OpenAlex(library.works()), faults=hearing) as server:
+    with LocalServer(OpenAlex(made_up_papers.works()), faults=hearing) as server:
         program = Heard(server, hearing).program(tmp_path_factory.mktemp("ended"))
         program.environment["JOBRUNNER_DEBUG"] = "1"
         (program.directory / "broken.json").write_text("[", encoding="utf-8")
@@ -109,7 +109,10 @@ def test_the_key_and_the_address_in_the_file_are_sent(ended: Ended) -> None:
 
 def test_the_policy_in_the_file_makes_the_view(ended: Ended) -> None:
     (paper,) = papers_of(ended.program.directory / "out.json")
-    assert paper["consolidated"]["title"] == {"value": library.title(1), "source": "openalex"}
+    assert paper["consolidated"]["title"] == {
+        "value": made_up_papers.title(1),
+        "source": "openalex",
+    }
 
 
 def test_whether_a_key_is_set_is_told_without_the_key(ended: Ended) -> None:
@@ -190,7 +193,7 @@ def refused(
     for name, (text, _) in WRONG.items():
         program = Program(tmp_path_factory.mktemp("refused"))
         program.environment["JOBRUNNER_DEBUG"] = "1"
-        program.input([library.by_doi(1)])
+        program.input([made_up_papers.by_doi(1)])
         (program.directory / "jobrunner.toml").write_text(text, encoding="utf-8")
         refused[name] = program, program.call("run", "papers.json", code=2)
     return refused

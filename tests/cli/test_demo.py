@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 from msgspec import Struct
 
-from jobrunner.sample import read_log
-from jobrunner.verifying import verify_file
-from tests.waiting import LIMIT_S
-
-from .running import KEY, Program
+from jobrunner.demo.server import read_log
+from jobrunner.operations.verify import verify_file
+from tests.support.events import LIMIT_S
+from tests.support.program import KEY, Program
 
 ONLY_LOOPBACK = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && "$@"')
 """Runs the command after it in a network that has nothing but this machine."""

@@ -7,21 +7,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobrunner.duplicates import Duplicates, find_duplicates
-from jobrunner.sample import LocalServer, OpenAlex
-
-from . import library
-from .running import Program, load, opened, papers_of
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.operations.duplicates import Duplicates, find_duplicates
+from tests.support import made_up_papers
+from tests.support.program import Program, load, opened, papers_of
 
 PAPERS = [
-    library.by_doi(0),
-    library.by_doi(1),
-    {"title": library.title(1), "doi": f"https://doi.org/{library.doi(1).upper()}"},
+    made_up_papers.by_doi(0),
+    made_up_papers.by_doi(1),
+    {"title": made_up_papers.title(1), "doi": f"https://doi.org/{made_up_papers.doi(1).upper()}"},
     {"title": "On fields that nobody holds", "arxiv_id": "2001.00001v1"},
-    library.by_doi(2),
+    made_up_papers.by_doi(2),
     {"title": "On fields that nobody holds", "url": "https://arxiv.org/abs/2001.00001v3"},
-    library.by_title(4),
-    {"title": library.title(4), "doi": library.doi(4)},
+    made_up_papers.by_title(4),
+    {"title": made_up_papers.title(4), "doi": made_up_papers.doi(4)},
     {"note": "neither title nor identifier"},
     {"note": "neither title nor identifier"},
     {"title": "An unknown one", "authors": ["N. Obody"]},
@@ -46,7 +46,7 @@ class Reported(NamedTuple):
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reported]:
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         program = Program(tmp_path_factory.mktemp("reported"), server.base_url)
         program.input(PAPERS)
         program.run("run", "papers.json", "-o", "out.json")
@@ -66,7 +66,7 @@ def test_only_papers_of_one_work_are_told_by_their_first_position(reported: Repo
 
 def test_a_doi_in_another_case_is_the_same(reported: Reported) -> None:
     (doi, record) = reported.evidence(SAME_DOI)
-    assert (doi["scheme"], doi["value"]) == ("doi", library.doi(1))
+    assert (doi["scheme"], doi["value"]) == ("doi", made_up_papers.doi(1))
     assert doi["origins"] == ["input", "openalex"]
     assert (record["scheme"], record["value"]) == ("openalex", "W1001")
 
@@ -97,7 +97,7 @@ def test_nothing_is_dropped(reported: Reported) -> None:
 def test_groups_and_evidence_are_shown_as_lines(reported: Reported) -> None:
     assert reported.lines[:3] == [
         "papers 1, 2:",
-        f"  doi {library.doi(1)} in 1, 2 (from input, openalex)",
+        f"  doi {made_up_papers.doi(1)} in 1, 2 (from input, openalex)",
         "  openalex W1001 in 1, 2 (from openalex)",
     ]
     assert reported.talk == "works that stand in the list more than once: 3\n"
@@ -125,7 +125,7 @@ def test_papers_that_share_one_identifier_each_with_a_third_are_one_group(
 
 
 def test_without_duplicates_nothing_is_told(program: Program) -> None:
-    assert found_in(program, [library.by_doi(1), library.by_doi(2)]) == []
+    assert found_in(program, [made_up_papers.by_doi(1), made_up_papers.by_doi(2)]) == []
 
 
 def found_in(program: Program, papers: object) -> list[Duplicates]:

@@ -15,15 +15,14 @@ import typer.main
 from typer.testing import CliRunner
 
 from jobrunner import __version__
-from jobrunner.cli import printing
+from jobrunner.cli import console
 from jobrunner.cli.main import app
 from jobrunner.errors import JobrunnerError
 from jobrunner.sources.registry import available
 from jobrunner.store.schema import HEAD
-from jobrunner.store.writing import add_event
-
-from . import library
-from .running import (
+from jobrunner.store.transactions import add_event
+from tests.support import made_up_papers
+from tests.support.program import (
     KEY,
     Program,
     change,
@@ -126,7 +125,7 @@ def verdicts(shown: str) -> dict[str, str]:
 
 
 def test_a_healthy_place_is_ok(program: Program) -> None:
-    load(program, [library.by_doi(1)])
+    load(program, [made_up_papers.by_doi(1)])
     found = verdicts(program.run("doctor").stdout)
     looked_at = {"python", "sqlite", "file system", "locks", "migrations", "database"}
     assert {name: found[name] for name in looked_at} == dict.fromkeys(looked_at, "ok")
@@ -145,13 +144,13 @@ def test_the_doctor_tells_whether_keys_are_set_and_never_shows_one(program: Prog
 
 
 def test_a_database_that_cannot_be_read_is_damage(program: Program) -> None:
-    load(program, [library.by_doi(1)])
+    load(program, [made_up_papers.by_doi(1)])
     damage_a_page(program.database, "paper")
     assert verdicts(program.call("doctor", code=6).stdout)["database"] == "damage"
 
 
 def test_a_database_that_contradicts_itself_is_damage(program: Program) -> None:
-    session = load(program, [library.by_doi(1)])
+    session = load(program, [made_up_papers.by_doi(1)])
     with opened(program) as database:
         add_event(database, session, "warning", "to be deleted")
     spoil_an_index(program.database)
@@ -164,13 +163,13 @@ def test_a_database_that_contradicts_itself_is_damage(program: Program) -> None:
 
 
 def test_the_revision_of_a_database_is_told(program: Program) -> None:
-    load(program, [library.by_doi(1)])
+    load(program, [made_up_papers.by_doi(1)])
     said = program.call("db", "current").stdout
     assert said == f".jobrunner/state.db: {HEAD} (this jobrunner works with {HEAD})\n"
 
 
 def test_a_database_of_this_version_needs_no_upgrade(program: Program) -> None:
-    load(program, [library.by_doi(1)])
+    load(program, [made_up_papers.by_doi(1)])
     assert program.call("db", "upgrade").stdout == f".jobrunner/state.db: {HEAD}, nothing to do\n"
 
 
@@ -178,7 +177,7 @@ def test_a_database_of_this_version_needs_no_upgrade(program: Program) -> None:
 def test_what_a_kill_before_the_first_commit_left_is_rolled_back(
     program: Program, command: str
 ) -> None:
-    load(program, [library.by_doi(1)])
+    load(program, [made_up_papers.by_doi(1)])
     leave_a_journal(program.database)
     program.call(*command.split())
     tables = program.query("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -220,7 +219,7 @@ OF_A_DATABASE = [
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of a newer jobrunner, and in the directory above a snapshot of ours."""
     program = Program(tmp_path_factory.mktemp("newer"))
-    load(program, [library.by_doi(1)])
+    load(program, [made_up_papers.by_doi(1)])
     program.call("snapshot", "-o", "snapshot.json")
     change(program, "UPDATE alembic_version SET version_num = '9999'")
     return program.database
@@ -253,7 +252,7 @@ def called(
 ) -> Callable[..., JobrunnerError]:
     """Call a command in this process, on a database that it refuses; return its error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(printing, "database", None)
+    monkeypatch.setattr(console, "database", None)
     (tmp_path / "papers.json").write_text('[{"title": "Reading the ferns"}]', encoding="utf-8")
     for name in ("snapshot.json", "snapshot.json.sha256"):
         shutil.copy(template.parents[1] / name, tmp_path)

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from jobrunner.consolidation.policy import policy_of, read_policy
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
 from jobrunner.errors import SessionError, SettingsError
-from jobrunner.explaining import Explained, FieldExplained, explain_paper
-from jobrunner.policies import policy_of, read_policy
-from jobrunner.sample import Crossref, LocalServer, OpenAlex, SemanticScholar
+from jobrunner.operations.explain import Explained, FieldExplained, explain_paper
 from jobrunner.store.database import Database
-
-from . import library, trio
-from .running import Program, opened
+from tests.support import made_up_papers, three_sources
+from tests.support.program import Program, opened
+from tests.support.servers.crossref import Crossref
+from tests.support.servers.semantic_scholar import SemanticScholar
 
 NUMBER = 5
 """Of this paper OpenAlex counts 15 citations, Semantic Scholar 10 and Crossref 20."""
@@ -28,17 +30,17 @@ NUMBER = 5
 KNOWN = ("openalex", "semantic_scholar", "crossref")
 ALL = ("--source", "openalex", "--source", "semantic_scholar", "--source", "crossref")
 PAPERS = [
-    library.by_doi(NUMBER)
+    made_up_papers.by_doi(NUMBER)
     | {
-        "title": library.title(NUMBER).upper(),
+        "title": made_up_papers.title(NUMBER).upper(),
         "authors": ["A. Fontaine"],
         "year": 2004,
         "journal": "Proceedings of the Society",
         "url": "https://example.org/given",
     },
     {"title": "A treatise that nobody has catalogued", "authors": ["N. Obody"], "year": "1999"},
-    library.by_title(8),
-    {"title": library.title(8), "doi": library.doi(8)},
+    made_up_papers.by_title(8),
+    {"title": made_up_papers.title(8), "doi": made_up_papers.doi(8)},
     {"note": "neither title nor identifier"},
 ]
 POLICY = """
@@ -59,7 +61,7 @@ COMMANDS = {
 
 
 def work() -> dict[str, Any]:
-    found = library.work(NUMBER)
+    found = made_up_papers.work(NUMBER)
     found["ids"]["pmid"] = "https://pubmed.ncbi.nlm.nih.gov/111"
     found["open_access"] = {"is_oa": True, "oa_status": "gold", "oa_url": "https://oa.test/5.pdf"}
     found["best_oa_location"] = {"is_oa": True, "pdf_url": "https://oa.test/5.pdf"}
@@ -67,7 +69,7 @@ def work() -> dict[str, Any]:
 
 
 def paper() -> dict[str, Any]:
-    found = trio.paper(NUMBER)
+    found = three_sources.paper(NUMBER)
     found["externalIds"]["PubMed"] = "222"
     return found
 
@@ -95,9 +97,9 @@ class Finished(NamedTuple):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     with (
-        LocalServer(OpenAlex([work(), library.work(8)])) as openalex,
+        LocalServer(OpenAlex([work(), made_up_papers.work(8)])) as openalex,
         LocalServer(SemanticScholar([paper()])) as scholar,
-        LocalServer(Crossref([trio.item(NUMBER)])) as crossref,
+        LocalServer(Crossref([three_sources.item(NUMBER)])) as crossref,
     ):
         program = Program(tmp_path_factory.mktemp("explained"), openalex.base_url)
         program.environment["JOBRUNNER_SEMANTIC_SCHOLAR_BASE_URL"] = scholar.base_url
@@ -119,7 +121,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
 
 @pytest.mark.parametrize(
     "name",
-    ["0", "p5", f"https://doi.org/{library.doi(NUMBER).upper()}", f"W{1000 + NUMBER}", "PMID: 111"],
+    [
+        "0",
+        "p5",
+        f"https://doi.org/{made_up_papers.doi(NUMBER).upper()}",
+        f"W{1000 + NUMBER}",
+        "PMID: 111",
+    ],
 )
 def test_a_paper_is_named_by_its_position_key_or_any_identifier(
     name: str, finished: Finished
@@ -128,8 +136,8 @@ def test_a_paper_is_named_by_its_position_key_or_any_identifier(
 
 
 def test_what_several_papers_have_names_none_of_them(finished: Finished) -> None:
-    with pytest.raises(SessionError, match=f"2 papers are '{library.doi(8)}'") as caught:
-        finished.explain(library.doi(8))
+    with pytest.raises(SessionError, match=f"2 papers are '{made_up_papers.doi(8)}'") as caught:
+        finished.explain(made_up_papers.doi(8))
     assert caught.value.hint == "by position: 2, 3"
 
 
@@ -191,11 +199,11 @@ def test_the_value_chosen_stands_with_its_source_and_the_rule(finished: Finished
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("title", library.title(NUMBER).upper()),
+        ("title", made_up_papers.title(NUMBER).upper()),
         ("authors", [{"name": "A. Fontaine"}]),
         ("year", 2004),
         ("venue", "Proceedings of the Society"),
-        ("identifiers", {"doi": library.doi(NUMBER)}),
+        ("identifiers", {"doi": made_up_papers.doi(NUMBER)}),
         ("links", ["https://example.org/given"]),
     ],
 )
@@ -246,7 +254,7 @@ def test_of_a_paper_that_was_not_found_only_its_own_values_are_known(finished: F
     ("field", "value", "source"),
     [
         ("citations", 20, "crossref"),
-        ("title", library.title(NUMBER), "crossref"),
+        ("title", made_up_papers.title(NUMBER), "crossref"),
         ("abstract", "Number 5 of many.", "openalex"),
         ("venue", "Studies", "crossref"),
     ],

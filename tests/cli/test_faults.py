@@ -13,8 +13,12 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import (
+from jobrunner.demo.messages import Fault, Plan, Reply, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.program import Program, papers_of
+from tests.support.servers.faults import (
     always,
     dead,
     doubled,
@@ -32,10 +36,6 @@ from jobrunner.sample.faults import (
     where,
     wrong_types,
 )
-from jobrunner.sample.messages import Fault, Plan, Reply, Request
-
-from . import library
-from .running import Program, papers_of
 
 CULPRIT = 5
 """Of eight papers that are looked up by DOI, the one that is the trouble."""
@@ -92,9 +92,11 @@ class Met(NamedTuple):
 
 def enrich(directory: Path, names: Collection[str], plan: Plan | None, batch_size: int) -> Met:
     looked_up, searched = zip(*(NUMBERS[name] for name in names), strict=True)
-    with LocalServer(OpenAlex(library.works()), faults=plan) as server:
+    with LocalServer(OpenAlex(made_up_papers.works()), faults=plan) as server:
         program = Program(directory, server.base_url)
-        program.input([*map(library.by_doi, looked_up), *map(library.by_title, searched)])
+        program.input(
+            [*map(made_up_papers.by_doi, looked_up), *map(made_up_papers.by_title, searched)]
+        )
         command = ("run", "papers.json", "-o", "out.json", "--batch-size", batch_size)
         code = program.run(*command, code=None).returncode
     papers = papers_of(directory / "out.json")
@@ -170,12 +172,12 @@ def all_but_the_culprit(outcome: str) -> list[str]:
 
 
 def asks_for_the_culprit(request: Request) -> bool:
-    return library.doi(CULPRIT) in re.split("[:|]", request.get("filter") or "")
+    return made_up_papers.doi(CULPRIT) in re.split("[:|]", request.get("filter") or "")
 
 
 @pytest.fixture
 def listed(program: Program) -> Program:
-    program.input([library.by_doi(number) for number in range(8)])
+    program.input([made_up_papers.by_doi(number) for number in range(8)])
     return program
 
 
@@ -234,7 +236,7 @@ def test_a_paper_that_breaks_every_answer_is_singled_out(
 def test_a_service_that_answers_nothing_usable_is_down_and_its_papers_stay_open(
     program: Program, server: LocalServer, fault: Fault
 ) -> None:
-    program.input([library.by_doi(number) for number in range(40)])
+    program.input([made_up_papers.by_doi(number) for number in range(40)])
     server.faults = always(fault)
     said = program.run("run", "papers.json", "-o", "out.json", code=75).stderr
     assert "10 times in a row" in said

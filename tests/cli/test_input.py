@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.program import Program, feed
 
-from . import library
-from .running import Program, feed
-
-PAPERS = [library.by_doi(1), library.by_doi(2)]
+PAPERS = [made_up_papers.by_doi(1), made_up_papers.by_doi(2)]
 LIST = json.dumps(PAPERS).encode()
 LINES = b"".join(json.dumps(paper).encode() + b"\n" for paper in PAPERS)
 OBJECT = json.dumps({"venue": "A conference", "papers": PAPERS, "edition": 1.50}).encode()
@@ -74,7 +74,7 @@ def test_what_stands_beside_the_papers_is_kept(program: Program) -> None:
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.CompletedProcess[str]]:
     """A run with papers under all kinds of identifiers, some twice, some that are no papers."""
-    works = library.works(4)
+    works = made_up_papers.works(4)
     works[2] |= {"doi": None, "ids": {"pmid": "https://pubmed.ncbi.nlm.nih.gov/12345678"}}
     works[3]["doi"] = "https://doi.org/10.48550/arxiv.2101.00001"
     papers = [

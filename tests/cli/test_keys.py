@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner.http_rules import MESSAGE_LENGTH
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import status
-from jobrunner.sample.messages import Fault, Reply, Request
-from tests.waiting import Gate, eventually
-
-from . import library
-from .running import KEY, Program, finish
+from jobrunner.demo.messages import Fault, Reply, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.http.responses import MESSAGE_LENGTH
+from tests.support import made_up_papers
+from tests.support.events import Gate, eventually
+from tests.support.program import KEY, Program, finish
+from tests.support.servers.faults import status
 
 PIECE = KEY[: len(KEY) // 2]
 """Half of the key is too much as well."""
@@ -42,7 +42,9 @@ class Indiscreet:
             return echo(401, request)
         if number == 1:
             return echo(503, request)
-        return echo(400, request) if library.doi(1) in (request.get("filter") or "") else None
+        return (
+            echo(400, request) if made_up_papers.doi(1) in (request.get("filter") or "") else None
+        )
 
 
 class Talk:
@@ -74,14 +76,14 @@ COMMANDS = (
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Talk:
     """A session that met all kinds of errors with the key in them, and every look at it."""
     service = Indiscreet()
-    with LocalServer(OpenAlex(library.works()), faults=service) as server:
+    with LocalServer(OpenAlex(made_up_papers.works()), faults=service) as server:
         program = Program(tmp_path_factory.mktemp("keys"), server.base_url)
         program.environment["JOBRUNNER_DEBUG"] = "1"
-        program.input([library.by_doi(number) for number in range(3)])
+        program.input([made_up_papers.by_doi(number) for number in range(3)])
         talk = Talk(program)
         assert talk.run("run", "papers.json", "-o", "out.json") == 3
         service.refuses = True
-        program.input([library.by_doi(number) for number in range(4)], "more.json")
+        program.input([made_up_papers.by_doi(number) for number in range(4)], "more.json")
         assert talk.run("run", "more.json") == 1
     assert service.heard == {f"Bearer {KEY}"}
     # They are started at the same time, to save some.
@@ -118,7 +120,7 @@ def test_a_key_at_the_end_of_a_long_message_is_not_shown_in_part(
 ) -> None:
     padding = "x" * (MESSAGE_LENGTH - len(f"{SAID}Bearer ") - len(PIECE) - 1)
     server.faults = lambda request, _number: echo(401, request, padding)
-    program.input([library.by_doi(1)])
+    program.input([made_up_papers.by_doi(1)])
     said = program.run("run", "papers.json", code=1).stderr
     assert KEY[:8] not in said
 
@@ -127,7 +129,7 @@ def test_a_running_program_shows_no_key_in_the_list_of_processes(
     program: Program, server: LocalServer, gate: Gate
 ) -> None:
     server.faults = gate.after(0)
-    program.input([library.by_doi(1)])
+    program.input([made_up_papers.by_doi(1)])
     child = program.start("run", "papers.json")
     eventually(lambda: gate.asked)
     shown = Path(f"/proc/{child.pid}/cmdline").read_bytes().split(b"\0")
@@ -139,7 +141,7 @@ def test_a_running_program_shows_no_key_in_the_list_of_processes(
 
 def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(program: Program) -> None:
     program.environment["JOBRUNNER_OPENALEX_API_KEY"] = f"{KEY}\u20ac"
-    program.input([library.by_doi(1)])
+    program.input([made_up_papers.by_doi(1)])
     said = program.run("run", "papers.json", code=2).stderr
     assert "openalex: the value for Authorization holds characters no header can" in said
     assert PIECE not in said

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from . import library
-from .running import Program, install_source, load
+from tests.support import made_up_papers
+from tests.support.program import Program, install_source, load
 
 NETWORK = {"anyio", "certifi", "h11", "httpcore2", "truststore"}
 """What connects to a service."""
@@ -41,7 +41,7 @@ def test_help_needs_nothing_but_the_command_line(program: Program, command: str)
 
 @pytest.mark.parametrize("command", ["status", "status --json", "sessions list"])
 def test_who_only_looks_loads_nothing_that_works(program: Program, command: str) -> None:
-    load(program, library.papers(lookups=2, searches=0))
+    load(program, made_up_papers.papers(lookups=2, searches=0))
     modules = loaded(program, *command.split())
     assert "sqlalchemy" in modules
     assert modules & (HEAVY | WORK) == set()
@@ -50,12 +50,12 @@ def test_who_only_looks_loads_nothing_that_works(program: Program, command: str)
 def test_a_run_loads_what_connects_at_the_first_request_alone(tmp_path: Path) -> None:
     program = Program(tmp_path / "work")
     install_source(program, "mine")
-    papers = program.input(library.papers(lookups=2, searches=0))
+    papers = program.input(made_up_papers.papers(lookups=2, searches=0))
     modules = loaded(program, "run", papers, "--source", "mine")
-    assert "jobrunner.http" in modules
+    assert "jobrunner.http.batch_requests" in modules
     assert modules & (NETWORK | SELDOM | {"rich"}) == set()
 
 
 def test_a_request_needs_what_connects(program: Program) -> None:
-    papers = program.input(library.papers(lookups=2, searches=0))
+    papers = program.input(made_up_papers.papers(lookups=2, searches=0))
     assert {"anyio", "httpcore2"} <= loaded(program, "run", papers)

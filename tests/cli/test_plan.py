@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobrunner.sample import LocalServer, OpenAlex
-
-from . import library
-from .running import Program, feed
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.program import Program, feed
 
 LOOKUPS, SEARCHES = 150, 250
 PAPERS = [
-    *(library.by_doi(number) for number in range(LOOKUPS)),
-    *(library.by_title(number) for number in range(LOOKUPS, LOOKUPS + SEARCHES)),
+    *(made_up_papers.by_doi(number) for number in range(LOOKUPS)),
+    *(made_up_papers.by_title(number) for number in range(LOOKUPS, LOOKUPS + SEARCHES)),
     {"title": "With an arXiv id", "arxiv_id": "2001.00001"},
     {"note": "neither title nor identifier"},
     {"doi": "10.1000/without-a-title"},
@@ -58,7 +58,7 @@ class Planned(NamedTuple):
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planned]:
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         program = Program(tmp_path_factory.mktemp("planned"), server.base_url)
         program.input(PAPERS)
         key = program.environment["JOBRUNNER_OPENALEX_API_KEY"]
@@ -196,7 +196,7 @@ def test_nothing_is_sent_and_nothing_is_left(planned: Planned) -> None:
 def test_a_run_takes_what_was_planned_and_one_search_for_a_lookup_in_vain(
     program: Program, server: LocalServer
 ) -> None:
-    listed = library.papers(lookups=40, searches=6)
+    listed = made_up_papers.papers(lookups=40, searches=6)
     program.input(listed)
     (source,) = program.json("plan", "papers.json")["sources"]
     program.run("run", "papers.json")

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobrunner.sample import LocalServer, OpenAlex
-
-from . import library
-from .catalogue import EXAMPLE, KEY, MODULE, CatalogueApi, changed, install, item, use
-from .running import Program, adopt, load, papers_of, rows_of, was_killed
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.catalogue import EXAMPLE, KEY, MODULE, CatalogueApi, changed, install, item, use
+from tests.support.program import Program, adopt, load, papers_of, rows_of, was_killed
 
 DOCUMENT = EXAMPLE.parent / "plugin.md"
 BOTH = ("--source", "openalex", "--source", "catalogue")
@@ -25,9 +25,9 @@ BY_DOI, BY_TITLE, UNKNOWN_TO_OPENALEX, UNKNOWN = range(6), range(6, 10), (21, 22
 
 
 def papers() -> list[dict[str, Any]]:
-    listed = [library.by_doi(number) for number in BY_DOI]
-    listed += [library.by_title(number) for number in (*BY_TITLE, *UNKNOWN_TO_OPENALEX)]
-    return [*listed, library.by_title(UNKNOWN)]
+    listed = [made_up_papers.by_doi(number) for number in BY_DOI]
+    listed += [made_up_papers.by_title(number) for number in (*BY_TITLE, *UNKNOWN_TO_OPENALEX)]
+    return [*listed, made_up_papers.by_title(UNKNOWN)]
 
 
 def items() -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ class Both(NamedTuple):
 @contextmanager
 def serving(packages: Path, items: Iterable[dict[str, Any]]) -> Iterator[Both]:
     with (
-        LocalServer(OpenAlex(library.works(20))) as openalex,
+        LocalServer(OpenAlex(made_up_papers.works(20))) as openalex,
         LocalServer(CatalogueApi(items)) as catalogue,
     ):
         yield Both(openalex, catalogue, packages)
@@ -146,7 +146,7 @@ def test_each_paper_has_its_outcome(finished: Ended) -> None:
 
 def test_its_records_take_part_in_the_view(finished: Ended) -> None:
     view = finished.papers[0]["consolidated"]
-    assert view["topics"] == {"value": [library.SUBJECTS[0]], "source": "catalogue"}
+    assert view["topics"] == {"value": [made_up_papers.SUBJECTS[0]], "source": "catalogue"}
 
 
 def test_papers_are_looked_up_by_the_identifiers_of_the_source_that_it_waits_for(
@@ -154,12 +154,12 @@ def test_papers_are_looked_up_by_the_identifiers_of_the_source_that_it_waits_for
 ) -> None:
     asked = [one.ids for one in finished.both.catalogue.requests if one.path == "/lookup"]
     assert {doi for ids in asked for doi in ids} == {
-        f"doi:{library.doi(number)}" for number in (*BY_DOI, *BY_TITLE)
+        f"doi:{made_up_papers.doi(number)}" for number in (*BY_DOI, *BY_TITLE)
     }
 
 
 def test_only_what_has_no_identifier_is_searched(finished: Ended) -> None:
-    titles = [f"title:{library.title(number)}" for number in (*UNKNOWN_TO_OPENALEX, UNKNOWN)]
+    titles = [f"title:{made_up_papers.title(number)}" for number in (*UNKNOWN_TO_OPENALEX, UNKNOWN)]
     assert sorted(finished.searched) == sorted(titles)
 
 
@@ -189,7 +189,7 @@ def test_its_prices_are_planned_with(finished: Ended) -> None:
 
 def test_what_it_says_is_explained_with_its_name(finished: Ended) -> None:
     said = finished.program.run("explain", "0", "topics").stdout
-    assert f'topics: ["{library.SUBJECTS[0]}"] (catalogue)' in said
+    assert f'topics: ["{made_up_papers.SUBJECTS[0]}"] (catalogue)' in said
     assert "the first that says anything of openalex, semantic_scholar, crossref, catalogue" in said
 
 

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Engine, event
 
-from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
 from jobrunner.store import database
-
-from . import library
-from .running import Program
-from .trio import CROSSREF, OPENALEX, serving_library, sources
+from tests.support import made_up_papers
+from tests.support.program import Program
+from tests.support.three_sources import CROSSREF, OPENALEX, serving_library, sources
 
 MAY_BE_SCANNED = {"session", "sqlite_schema", "alembic_version"}
 """Tables of which there are as many rows as sessions, or fewer; and arrays of JSON."""
@@ -82,7 +82,7 @@ class Heard(NamedTuple):
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
     with serving_library() as trio:
-        papers = library.papers(lookups=30, searches=6)
+        papers = made_up_papers.papers(lookups=30, searches=6)
         program = trio.program(tmp_path_factory.mktemp("heard"), papers)
         with listening() as run:
             chosen = sources(OPENALEX, CROSSREF)  # the second waits for the first
@@ -162,9 +162,9 @@ def work_of_batches(program: Program, steps: list[int], *options: object) -> lis
 
 
 def test_a_batch_costs_the_same_however_much_is_done(tmp_path: Path, steps: list[int]) -> None:
-    with LocalServer(OpenAlex(library.works(600))) as server:
+    with LocalServer(OpenAlex(made_up_papers.works(600))) as server:
         program = Program(tmp_path, server.base_url)
-        program.input([library.by_doi(number) for number in range(600)])
+        program.input([made_up_papers.by_doi(number) for number in range(600)])
         work = work_of_batches(program, steps, "--batch-size", 5, "--checkpoint-interval", 0)
     assert len(work) == 119
     early, late = work[10:40], work[50:80]  # before the next window of papers is looked for

@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 import pytest
 
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import always, in_order, rate_limited, status
-from jobrunner.sources.openalex_service import WITH_KEY
-
-from . import library
-from .running import KEY, Program, adopt, committed, papers_of
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.sources.openalex.service import WITH_KEY
+from tests.support import made_up_papers
+from tests.support.program import KEY, Program, adopt, committed, papers_of
+from tests.support.servers.faults import always, in_order, rate_limited, status
 
 LOOKUPS, SEARCHES = 4, 6
 PAPERS = [
-    *(library.by_doi(number) for number in range(LOOKUPS)),
-    *(library.by_title(number) for number in range(LOOKUPS, LOOKUPS + SEARCHES)),
+    *(made_up_papers.by_doi(number) for number in range(LOOKUPS)),
+    *(made_up_papers.by_title(number) for number in range(LOOKUPS, LOOKUPS + SEARCHES)),
 ]
 ENOUGH_FOR_THREE_SEARCHES = 0.0031
 """US dollars: the lookups take one request of $0.0001, a search costs $0.001."""
@@ -38,7 +38,9 @@ class Spent(NamedTuple):
 
 @pytest.fixture(scope="module")
 def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spent]:
-    api = OpenAlex(library.works(), budget_usd=ENOUGH_FOR_THREE_SEARCHES, reset_after=UNTIL_RESET)
+    api = OpenAlex(
+        made_up_papers.works(), budget_usd=ENOUGH_FOR_THREE_SEARCHES, reset_after=UNTIL_RESET
+    )
     with LocalServer(api) as server:
         program = Program(tmp_path_factory.mktemp("spent"), server.base_url)
         program.input(PAPERS)
@@ -111,7 +113,7 @@ def test_a_long_retry_after_stops_the_source_instead_of_the_program(
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Spent:
-    api = OpenAlex(library.works(), keys={"another-key"})
+    api = OpenAlex(made_up_papers.works(), keys={"another-key"})
     with LocalServer(api) as server:
         program = Program(tmp_path_factory.mktemp("refused"), server.base_url)
         program.input(PAPERS)
@@ -141,13 +143,13 @@ def test_once_the_allowance_is_spent_no_further_request_leaves(
 ) -> None:
     server.latency = 0.3
     server.faults = always(rate_limited(UNTIL_RESET))
-    program.input([library.by_title(number) for number in range(60)])
+    program.input([made_up_papers.by_title(number) for number in range(60)])
     program.call("run", "papers.json", code=75)
     assert len(server.requests) <= WITH_KEY.concurrency
 
 
 def test_every_request_that_is_allowed_is_sent(program: Program, server: LocalServer) -> None:
-    program.input([library.by_doi(number) for number in range(20)])
+    program.input([made_up_papers.by_doi(number) for number in range(20)])
     program.call(*("run", "papers.json", "--batch-size", 1, "--max-requests", "openalex=5"), code=1)
     assert len(server.requests) == 5
     assert outcomes_of(program) == [("enriched", 5)]
@@ -168,7 +170,7 @@ def asked_twice(server: LocalServer) -> set[str]:
 def test_what_a_lookup_found_before_the_source_stopped_is_committed(
     program: Program, server: LocalServer
 ) -> None:
-    known = [library.by_doi(number) for number in range(9)]
+    known = [made_up_papers.by_doi(number) for number in range(9)]
     program.input([*known, UNKNOWN])
     program.call("run", "papers.json", "--max-requests", "openalex=1", code=1)
     assert outcomes_of(program) == [("enriched", 9)]
@@ -179,7 +181,7 @@ def test_what_a_lookup_found_before_the_source_stopped_is_committed(
 def test_the_half_of_a_batch_that_was_answered_is_committed(
     program: Program, server: LocalServer
 ) -> None:
-    program.input([library.by_doi(number) for number in range(8)])
+    program.input([made_up_papers.by_doi(number) for number in range(8)])
     server.faults = in_order(status(400, "Invalid query"), None, rate_limited(UNTIL_RESET))
     program.call("run", "papers.json", code=75)
     assert outcomes_of(program) == [("enriched", 4)]

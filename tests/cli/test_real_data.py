@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from jobrunner.identifiers import normalise
-from jobrunner.sample import LocalServer, OpenAlex, load_records
-from tests.waiting import Gate, eventually
-
-from .running import Program, papers_of, was_killed
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.records import load_records
+from jobrunner.demo.server import LocalServer
+from jobrunner.identifiers.schemes import normalise
+from tests.support.events import Gate, eventually
+from tests.support.program import Program, papers_of, was_killed
 
 DATA = Path(
     os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")

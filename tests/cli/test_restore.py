@@ -14,21 +14,21 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
 from jobrunner.errors import DamageFound
-from jobrunner.files import sha256_of, write_sidecar, write_whole
-from jobrunner.restoring import examine, restore
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import always, where, wrong_types
-from jobrunner.snapshots import take_snapshot
+from jobrunner.files.atomic import sha256_of, write_sidecar, write_whole
+from jobrunner.operations.restore import examine, restore
+from jobrunner.operations.verify import verify_session
+from jobrunner.snapshots.write import take_snapshot
 from jobrunner.store.database import open_database
 from jobrunner.store.runs import take_lease
 from jobrunner.store.sessions import list_events
-from jobrunner.verifying import verify_session
+from tests.support import made_up_papers
+from tests.support.program import Program, adopt, opened, papers_of, rows_of, was_killed
+from tests.support.servers.faults import always, where, wrong_types
 
-from . import library
-from .running import Program, adopt, opened, papers_of, rows_of, was_killed
-
-PAPERS = library.papers(lookups=24, searches=4)
+PAPERS = made_up_papers.papers(lookups=24, searches=4)
 """31 of these 32 can be asked about."""
 
 
@@ -58,7 +58,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
     program = Program(tmp_path_factory.mktemp("original"))
     alone = tmp_path_factory.mktemp("alone")
     program.input(PAPERS)
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         program.environment["JOBRUNNER_OPENALEX_BASE_URL"] = server.base_url
         server.faults = where(lambda request: "study.5" in request.raw_query, always(wrong_types))
         program.call("run", "papers.json", "--batch-size", 5, code=3)
@@ -122,7 +122,7 @@ def test_the_original_had_retried_failed_missed_and_not_found_papers(original: O
     outcomes = ("enriched", "not_found", "failed", "passed_on")
     assert [name for name in outcomes if f'"outcome":"{name}"' not in content] == []
     assert '"missed":{"openalex":' in content
-    assert original.pending == {library.doi(number) for number in range(5, 10)}
+    assert original.pending == {made_up_papers.doi(number) for number in range(5, 10)}
 
 
 def test_papers_records_and_batches_are_back_to_the_letter(
@@ -333,9 +333,9 @@ def test_a_file_of_a_newer_jobrunner_is_refused_as_such(program: Program, snapsh
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from jobrunner.restoring import examine, restore
+from jobrunner.operations.restore import examine, restore
 from jobrunner.store.database import open_database
-from jobrunner.store.restored import Restoration
+from jobrunner.store.session_import import Restoration
 Restoration.add_papers = lambda self, papers: os.kill(os.getpid(), signal.SIGKILL)
 restore(open_database(Path(sys.argv[1]), create=True), examine(Path(sys.argv[2])))
 """

@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from jobrunner.choosing import choose_session
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
 from jobrunner.errors import SessionError
-from jobrunner.matching import RULES
-from jobrunner.resuming import explain
-from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.matching.decide import RULES
+from jobrunner.operations.resume import explain
+from jobrunner.operations.select import choose_session
+from jobrunner.operations.verify import verify_session
 from jobrunner.store.sessions import get_session, list_events
-from jobrunner.verifying import verify_session
-
-from . import library
-from .running import (
+from tests.support import made_up_papers
+from tests.support.program import (
     Program,
     adopt,
     change,
@@ -28,15 +28,15 @@ from .running import (
     was_killed,
 )
 
-PAPERS = library.papers(lookups=24, searches=2)
+PAPERS = made_up_papers.papers(lookups=24, searches=2)
 """29 of these 30 can be asked about."""
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A session that was killed when the first ten papers were committed."""
-    with LocalServer(OpenAlex(library.works())) as server:
-        server.faults = only(library.doi(0))
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
+        server.faults = only(made_up_papers.doi(0))
         program = Program(tmp_path_factory.mktemp("killed"), server.base_url)
         program.input(PAPERS)
         command = ("run", "papers.json", "--batch-size", 10)
@@ -69,13 +69,13 @@ def progress_of(program: Program, source: str = "openalex") -> tuple[int, int]:
 
 
 def test_the_only_unfinished_session_needs_no_name(killed: Program) -> None:
-    load(killed, [library.by_doi(7)], "small.json")
+    load(killed, [made_up_papers.by_doi(7)], "small.json")
     change(killed, "UPDATE session SET status = 'completed' WHERE input_path LIKE '%small.json'")
     assert f"session {session_of(killed)} goes on" in killed.run("resume").stderr
 
 
 def test_of_several_unfinished_sessions_none_is_chosen_and_all_are_listed(killed: Program) -> None:
-    ids = [session_of(killed), load(killed, [library.by_doi(7)], "small.json")]
+    ids = [session_of(killed), load(killed, [made_up_papers.by_doi(7)], "small.json")]
     said = killed.call("resume", code=1).stderr
     assert all(session in said for session in ids)
     assert "name one of them" in said
@@ -88,7 +88,7 @@ def test_the_beginning_of_an_id_is_enough(killed: Program) -> None:
 
 
 def test_a_beginning_that_fits_several_sessions_is_not_enough(killed: Program) -> None:
-    load(killed, [library.by_doi(7)], "small.json")
+    load(killed, [made_up_papers.by_doi(7)], "small.json")
     with opened(killed) as database, pytest.raises(SessionError, match="2 sessions begin with 20"):
         choose_session(database, "20")
 
@@ -124,7 +124,7 @@ def test_the_input_file_is_not_needed_any_more(killed: Program) -> None:
 
 
 def test_a_changed_input_is_told_and_the_papers_stay_those_of_the_session(killed: Program) -> None:
-    killed.input([library.by_doi(79)])
+    killed.input([made_up_papers.by_doi(79)])
     said = killed.call("resume", "-o", "out.json").stderr
     assert "papers.json has changed since" in said
     assert "--update-input adds the new ones" in said
@@ -132,7 +132,7 @@ def test_a_changed_input_is_told_and_the_papers_stay_those_of_the_session(killed
 
 
 def test_update_input_adds_the_new_papers_and_removes_none(killed: Program) -> None:
-    new = [library.by_doi(78), library.by_title(79)]
+    new = [made_up_papers.by_doi(78), made_up_papers.by_title(79)]
     killed.input([*PAPERS[10:], *new])
     said = killed.call("resume", "--update-input", "-o", "out.json").stderr
     assert f"2 new papers of {killed.directory / 'papers.json'} added" in said
@@ -142,7 +142,7 @@ def test_update_input_adds_the_new_papers_and_removes_none(killed: Program) -> N
 
 
 def test_a_paper_that_stands_in_the_new_input_once_more_is_added_once(killed: Program) -> None:
-    killed.input([*PAPERS, library.by_doi(3)])
+    killed.input([*PAPERS, made_up_papers.by_doi(3)])
     assert "1 new paper of" in killed.call("resume", "--update-input").stderr
 
 
@@ -198,7 +198,7 @@ def test_update_input_of_standard_input_is_an_error(killed: Program) -> None:
 def test_explain_says_what_would_be_done_and_changes_nothing(
     killed: Program, server: LocalServer
 ) -> None:
-    papers, before = killed.input([*PAPERS, library.by_doi(78)]), rows_of(killed)
+    papers, before = killed.input([*PAPERS, made_up_papers.by_doi(78)]), rows_of(killed)
     lines = killed.run("resume", "--explain").stdout.splitlines()
     assert "was killed; only its batches in flight are asked again" in lines[0]
     assert f"the input {papers} has changed" in lines[1]
@@ -209,7 +209,7 @@ def test_explain_says_what_would_be_done_and_changes_nothing(
 
 
 def test_explain_says_how_many_papers_would_be_added(killed: Program) -> None:
-    papers, before = killed.input([*PAPERS, library.by_doi(78)]), rows_of(killed)
+    papers, before = killed.input([*PAPERS, made_up_papers.by_doi(78)]), rows_of(killed)
     lines = killed.json("resume", "--explain", "--update-input")
     assert f"new papers of {papers} are added: 1" in lines
     assert rows_of(killed) == before
@@ -219,7 +219,9 @@ def test_explain_counts_the_papers_that_would_be_added_among_those_that_are_aske
     killed: Program,
 ) -> None:
     killed.run("resume")
-    killed.input([*PAPERS, library.by_doi(77), library.by_doi(78), {"note": "cannot be used"}])
+    killed.input(
+        [*PAPERS, made_up_papers.by_doi(77), made_up_papers.by_doi(78), {"note": "cannot be used"}]
+    )
     lines = killed.json("resume", session_of(killed), "--explain", "--update-input")
     assert lines[1].endswith("are added: 3")
     assert "openalex is asked about 2 of 31 papers that have no record" in lines
@@ -265,7 +267,9 @@ def test_a_dropped_source_that_is_named_again_goes_on_where_it_was(
     killed.call("resume", "--source", "openalex")
     assert progress_of(killed) == (29, 29)
     asked = {name for request in server.requests for name in request.ids}
-    assert asked.isdisjoint(f"doi:{library.doi(number)}" for number in range(10) if number != 3)
+    assert asked.isdisjoint(
+        f"doi:{made_up_papers.doi(number)}" for number in range(10) if number != 3
+    )
 
 
 def test_a_retry_leaves_what_a_dropped_source_said(killed: Program) -> None:

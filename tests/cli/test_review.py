@@ -9,32 +9,32 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
 from jobrunner.errors import InputError, Refused
-from jobrunner.reviewing import commit_answers, write_questions
-from jobrunner.sample import LocalServer, OpenAlex
+from jobrunner.operations.review import commit_answers, write_questions
 from jobrunner.store.runs import take_lease
-
-from . import library
-from .running import Program, adopt, change, opened, papers_of, rows_of
+from tests.support import made_up_papers
+from tests.support.program import Program, adopt, change, opened, papers_of, rows_of
 
 TWINS, NAMELESS, ELSEWHERE, CLEAR = 3, 60, 5, 1
 PAPERS = [
-    library.by_doi(CLEAR),
-    library.by_title(TWINS),
-    {"title": library.title(NAMELESS)},
-    {"title": "A wholly different thing", "doi": library.doi(ELSEWHERE)},
+    made_up_papers.by_doi(CLEAR),
+    made_up_papers.by_title(TWINS),
+    {"title": made_up_papers.title(NAMELESS)},
+    {"title": "A wholly different thing", "doi": made_up_papers.doi(ELSEWHERE)},
 ]
 """Looked up; found twice; found without authors to go by; its DOI leads to another title."""
 
 
 def works() -> list[dict[str, Any]]:
-    twin = library.work(TWINS) | {
+    twin = made_up_papers.work(TWINS) | {
         "id": "https://openalex.org/W2003",
         "doi": "https://doi.org/10.5555/twin.3",
         "ids": {"openalex": "https://openalex.org/W2003"},
         "cited_by_count": 1,
     }
-    return [*library.works(10), library.work(NAMELESS), twin]
+    return [*made_up_papers.works(10), made_up_papers.work(NAMELESS), twin]
 
 
 class Asked(NamedTuple):
@@ -112,13 +112,13 @@ def test_each_ambiguous_paper_is_a_line_with_the_reason(asked: Asked) -> None:
     assert [(one["position"], one["source"], one["reason"]) for one in asked.questions] == [
         (1, "openalex", "2 different works match the title"),
         (2, "openalex", "the title alone does not decide (title, no-authors, no-year)"),
-        (3, "openalex", f"doi leads to another title: '{library.title(ELSEWHERE)}'"),
+        (3, "openalex", f"doi leads to another title: '{made_up_papers.title(ELSEWHERE)}'"),
     ]
 
 
 def test_a_question_holds_what_is_needed_to_decide(asked: Asked) -> None:
     question = asked.questions[0]
-    assert question["title"] == library.title(TWINS)
+    assert question["title"] == made_up_papers.title(TWINS)
     assert (question["authors"], question["year"]) == (["Ada Dufour"], 2003)
     assert [one["id"] for one in question["candidates"]] == ["W1003", "W2003"]
     candidate = question["candidates"][1]
@@ -279,7 +279,7 @@ def test_a_wrong_answer_is_changed_with_all_that_came_of_it(mistaken: Asked) -> 
     mistaken.program.call("snapshot", "-o", "out.json")
     paper = papers_of(mistaken.program.directory / "out.json")[1]
     assert paper["records"]["openalex"]["record"]["id"] == "W1003"
-    assert paper["consolidated"]["identifiers"]["doi"]["value"] == library.doi(TWINS)
+    assert paper["consolidated"]["identifiers"]["doi"]["value"] == made_up_papers.doi(TWINS)
     assert [one["outcome"] for one in paper["retired"]] == ["ambiguous", "enriched"]
     dois = mistaken.program.query("SELECT value FROM identifier WHERE value LIKE '%twin%'")
     assert dois == []

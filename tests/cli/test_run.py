@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import always, slow, status
-from jobrunner.store import feeds
-from jobrunner.workers import Worker
-from tests.waiting import eventually
-
-from . import library
-from .running import (
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.engine.worker import Worker
+from jobrunner.store import pending
+from tests.support import made_up_papers
+from tests.support.events import eventually
+from tests.support.program import (
     Program,
     adopt,
     finish,
@@ -31,7 +30,8 @@ from .running import (
     rows_of,
     was_killed,
 )
-from .terminal import terminal
+from tests.support.servers.faults import always, slow, status
+from tests.support.terminal import terminal
 
 ODD = (
     r'{"zz": 1.50, "doi": "10.5555/study.1", "caf\u00e9": "a\/b", "year": 2.001e3, "aa": -0}',
@@ -61,13 +61,13 @@ class Finished(NamedTuple):
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[LocalServer]:
     """A server for the runs that several tests look at."""
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         program = Program(tmp_path_factory.mktemp("finished"), server.base_url)
         listed = ",\n".join(ODD)
         (program.directory / "odd.json").write_text(f"[\n{listed}\n]", encoding="utf-8")
@@ -130,7 +130,7 @@ def test_a_batch_of_lookups_is_one_request(finished: Finished) -> None:
 def in_threes(tmp_path_factory: pytest.TempPathFactory, shelf: LocalServer) -> Finished:
     """Batches of three, and the report as JSON."""
     program = Program(tmp_path_factory.mktemp("threes"), shelf.base_url)
-    program.input(library.papers(lookups=7, searches=4))
+    program.input(made_up_papers.papers(lookups=7, searches=4))
     said = program.run(
         *("run", "papers.json", "-o", "out.json", "--batch-size", 3, "--json"),
         *("--db", "deep/down/state.db"),
@@ -173,16 +173,20 @@ def test_whatever_papers_and_servers_say_no_escape_sequence_is_printed(
 
 # ---- an unfinished session of the same input
 
-UNUSABLE = [library.by_doi(0), library.by_doi(1), {"note": "neither title nor identifier"}]
+UNUSABLE = [
+    made_up_papers.by_doi(0),
+    made_up_papers.by_doi(1),
+    {"note": "neither title nor identifier"},
+]
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A run that was killed after its first batch of two papers."""
-    with LocalServer(OpenAlex(library.works())) as server:
-        server.faults = only(library.doi(0))
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
+        server.faults = only(made_up_papers.doi(0))
         program = Program(tmp_path_factory.mktemp("killed"), server.base_url)
-        program.input(library.papers(lookups=4, searches=0)[:4])
+        program.input(made_up_papers.papers(lookups=4, searches=0)[:4])
         command = ("run", "papers.json", "--batch-size", 2)
         assert was_killed(program.run(*command, fault="commit.after", code=None).returncode)
     return program
@@ -218,7 +222,7 @@ def test_an_unfinished_session_on_which_a_run_is_at_work_is_not_offered(
     program: Program, server: LocalServer
 ) -> None:
     server.faults = always(slow(60))
-    program.input([library.by_doi(1)])
+    program.input([made_up_papers.by_doi(1)])
     child = program.start("run", "papers.json")
     eventually(lambda: program.has_started() and program.query("SELECT 1 FROM run"))
     (session,) = sessions_of(program)
@@ -309,7 +313,7 @@ def refused(
     started = {}
     for options in WRONG:
         program = Program(tmp_path_factory.mktemp("refused"))
-        program.input(library.papers(lookups=1, searches=0))
+        program.input(made_up_papers.papers(lookups=1, searches=0))
         (program.directory / "policy.toml").write_text('priority = ["crosref"]', encoding="utf-8")
         started[options] = program, program.start("run", "papers.json", *options.split())
     return {options: (program, finish(child)) for options, (program, child) in started.items()}
@@ -327,7 +331,7 @@ def test_a_wrong_option_is_a_usage_error_and_nothing_is_begun(
 
 
 def test_a_read_only_place_for_the_output_is_a_usage_error(program: Program) -> None:
-    program.input(library.papers(lookups=1, searches=0))
+    program.input(made_up_papers.papers(lookups=1, searches=0))
     place = program.directory / "place"
     place.mkdir()
     with protected(place):
@@ -342,11 +346,11 @@ def test_a_read_only_place_for_the_output_is_a_usage_error(program: Program) -> 
 @pytest.fixture(scope="module")
 def quarantined(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Four papers: two are known, one is in a work that cannot be read, one is in none."""
-    works = library.works(4)
+    works = made_up_papers.works(4)
     works[2] |= {"title": 17, "display_name": 17}
     with LocalServer(OpenAlex(works[:3])) as server:
         program = Program(tmp_path_factory.mktemp("quarantined"), server.base_url)
-        program.input([library.by_doi(number) for number in range(4)])
+        program.input([made_up_papers.by_doi(number) for number in range(4)])
         said = program.run("run", "papers.json", code=3)
     return Finished(program, server, said)
 
@@ -424,9 +428,9 @@ def test_a_walk_is_not_gone_on_with_again_and_again_while_no_slot_is_free(
         rounds.append(worker)
         start_batches(worker, *arguments)
 
-    monkeypatch.setattr(feeds, "POSITIONS", 1)
+    monkeypatch.setattr(pending, "POSITIONS", 1)
     monkeypatch.setattr(Worker, "_start_batches", counted)
-    program.input([library.by_title(number) for number in range(60)])
+    program.input([made_up_papers.by_title(number) for number in range(60)])
     server.faults = always(slow(0.3))
     program.call("run", "papers.json")
     assert len(rounds) < 100

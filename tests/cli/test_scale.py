@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner.sample import LocalServer, OpenAlex
-
-from . import library
-from .running import Program
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.program import Program
 
 MEASURED = """
 import sys
@@ -30,7 +30,7 @@ def peak_kb(program: Program, count: int) -> int:
     """Run a list of that many papers and return the most memory that the process had."""
     path = program.directory / "papers.jsonl"
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(library.by_doi(number)) + "\n" for number in range(count))
+        file.writelines(json.dumps(made_up_papers.by_doi(number)) + "\n" for number in range(count))
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, "run", path, "--new", "--checkpoint-interval", "0.03"],
         cwd=program.directory,
@@ -52,7 +52,7 @@ def peak_kb(program: Program, count: int) -> int:
 )
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak")
 def test_memory_stays_flat(few: int, many: int, tmp_path: Path) -> None:
-    with LocalServer(OpenAlex(library.works(many))) as server:
+    with LocalServer(OpenAlex(made_up_papers.works(many))) as server:
         program = Program(tmp_path, server.base_url)
         small, large = peak_kb(program, few), peak_kb(program, many)
     assert large < 1.1 * small

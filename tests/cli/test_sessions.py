@@ -7,26 +7,26 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobrunner import clock
-from jobrunner.cli import manage
-from jobrunner.matching import RULES
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import in_order, openalex_budget_spent
+from jobrunner.cli.commands import sessions
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.matching.decide import RULES
+from jobrunner.operations.verify import verify_session
 from jobrunner.store.rows import Options
 from jobrunner.store.runs import reopen, take_lease
 from jobrunner.store.sessions import create_session, list_sessions
-from jobrunner.verifying import verify_session
+from tests.support import made_up_papers
+from tests.support.program import Program, adopt, change, load, opened, rows_of, was_killed
+from tests.support.servers.faults import in_order, openalex_budget_spent
 
-from . import library
-from .running import Program, adopt, change, load, opened, rows_of, was_killed
-
-PAPERS = library.papers(lookups=6, searches=1)
+PAPERS = made_up_papers.papers(lookups=6, searches=1)
 """10 of these 11 can be asked about."""
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A completed session, with its files."""
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         program = Program(tmp_path_factory.mktemp("completed"), server.base_url)
         program.input(PAPERS)
         program.call("run", "papers.json")
@@ -52,7 +52,7 @@ def days_ago(days: float) -> str:
 
 def test_sessions_are_listed_with_state_and_progress_the_oldest_first(completed: Program) -> None:
     first = session_of(completed)
-    second = load(completed, [library.by_doi(7)], "small.json")
+    second = load(completed, [made_up_papers.by_doi(7)], "small.json")
     _, *lines = completed.run("sessions", "list").stdout.splitlines()
     assert lines[0].split()[:5] == [first, "completed", "11", "openalex", "10/10"]
     assert lines[1].split()[:5] == [second, "pending", "1", "openalex", "0/1"]
@@ -129,7 +129,7 @@ def test_a_deleted_session_leaves_neither_rows_nor_files(completed: Program) -> 
 
 
 def test_deleting_one_session_leaves_the_others_whole(completed: Program) -> None:
-    other = load(completed, [library.by_doi(7)], "small.json")
+    other = load(completed, [made_up_papers.by_doi(7)], "small.json")
     completed.call("sessions", "delete", other, "--yes")
     with opened(completed) as database:
         assert [session.id for session in list_sessions(database)] == [session_of(completed)]
@@ -165,7 +165,10 @@ def test_a_session_that_is_running_is_not_deleted(completed: Program) -> None:
 
 
 def test_clean_deletes_completed_sessions_of_long_ago_only(completed: Program) -> None:
-    old, load_of_old = session_of(completed), load(completed, [library.by_doi(7)], "small.json")
+    old, load_of_old = (
+        session_of(completed),
+        load(completed, [made_up_papers.by_doi(7)], "small.json"),
+    )
     change(completed, "UPDATE session SET updated_at = ?", days_ago(31))
     cleaned = completed.call("sessions", "clean", "--yes").stdout
     assert cleaned == f"deleted {old}\n"
@@ -191,7 +194,7 @@ def test_clean_leaves_a_session_that_came_to_have_work_while_it_asked(
             reopen(database, lease, kind="input", message="new papers are added")
         return True
 
-    monkeypatch.setattr(manage, "_confirmed", answer_late)
+    monkeypatch.setattr(sessions, "_confirmed", answer_late)
     cleaned = completed.call("sessions", "clean", "--older-than", 0)
     assert cleaned.stdout == ""
     assert f"{session} is left: it has been worked on meanwhile" in cleaned.stderr
@@ -259,7 +262,7 @@ def test_the_directory_of_a_session_that_never_began_is_cleaned(completed: Progr
 def test_snapshots_without_their_database_are_never_cleaned(completed: Program) -> None:
     directory = completed.database.parent / session_of(completed)
     completed.database.unlink()
-    load(completed, [library.by_doi(7)], "small.json")
+    load(completed, [made_up_papers.by_doi(7)], "small.json")
     completed.call("sessions", "clean")
     assert list(directory.glob("snapshots/*.json"))
     assert (directory / "papers_enriched.json").exists()

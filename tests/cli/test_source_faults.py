@@ -10,8 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from jobrunner.sample import Fault, LocalServer, OpenAlex, Plan, Request
-from jobrunner.sample.faults import (
+from jobrunner.demo.messages import Fault, Plan, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from tests.support import made_up_papers
+from tests.support.program import KEY, Program, finish, papers_of
+from tests.support.servers.faults import (
     after,
     always,
     doubled,
@@ -31,10 +35,7 @@ from jobrunner.sample.faults import (
     where,
     wrong_types,
 )
-
-from . import library
-from .running import KEY, Program, finish, papers_of
-from .trio import (
+from tests.support.three_sources import (
     CROSSREF,
     NAMES,
     OPENALEX,
@@ -55,7 +56,10 @@ LOOKED_UP = range(6)
 SEARCHED = 200
 """The number of a paper that OpenAlex does not hold, so that the others search it by title."""
 
-PAPERS = [*(library.by_doi(number) for number in LOOKED_UP), library.by_title(SEARCHED)]
+PAPERS = [
+    *(made_up_papers.by_doi(number) for number in LOOKED_UP),
+    made_up_papers.by_title(SEARCHED),
+]
 HELD = {
     OPENALEX: LOOKED_UP,
     SEMANTIC_SCHOLAR: [*LOOKED_UP, SEARCHED],

@@ -13,26 +13,26 @@ import pytest
 from msgspec import Struct
 
 from jobrunner.cli.progress import line
-from jobrunner.papers import Answer, Match, Outcome, Record
-from jobrunner.retrying import Retries, retire
-from jobrunner.runner import STOPPED
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import slow
-from jobrunner.sample.messages import Reply, Request
-from jobrunner.status import Status, read_status
+from jobrunner.demo.messages import Reply, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.engine.run import STOPPED
+from jobrunner.models import Answer, Match, Outcome, Record
+from jobrunner.operations.retry import Retries, retire
+from jobrunner.operations.status import Status, read_status
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database
 from jobrunner.store.progress import SourceProgress
 from jobrunner.store.runs import Lease, end_run, start_run, take_lease
 from jobrunner.store.sessions import get_session
 from jobrunner.store.snapshots import newest_path
-from jobrunner.store.sources import list_sources, stop_source
-from tests.waiting import LIMIT_S, eventually
+from jobrunner.store.source_states import list_sources, stop_source
+from tests.support import made_up_papers
+from tests.support.events import LIMIT_S, eventually
+from tests.support.program import Program, change, load, opened
+from tests.support.servers.faults import slow
 
-from . import library
-from .running import Program, change, load, opened
-
-PAPERS = library.papers(lookups=24, searches=2)
+PAPERS = made_up_papers.papers(lookups=24, searches=2)
 """29 of these 30 can be asked about."""
 
 FOREVER_S = 600.0
@@ -65,7 +65,7 @@ class Work(Struct):
 
 @contextmanager
 def at_work(directory: Path) -> Iterator[Work]:
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         server.faults = lambda request, _: (
             None if "study.0" in request.raw_query else slow(FOREVER_S)
         )
@@ -325,7 +325,7 @@ def test_json_tells_the_state_of_a_source_as_the_table_does(
 
 
 def test_without_a_name_it_is_the_latest_session(program: Program, session: str) -> None:
-    latest = load(program, [library.by_doi(7)], "small.json")
+    latest = load(program, [made_up_papers.by_doi(7)], "small.json")
     assert session != latest
     assert program.json("status")["session"] == latest
 

@@ -15,17 +15,25 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobrunner.runner import STOPPED
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.sample.faults import always, dropped
-from jobrunner.sample.messages import Fault, Plan, Request
-from jobrunner.sources.openalex_service import WITH_KEY
-from tests.waiting import LIMIT_S, Gate, eventually
+from jobrunner.demo.messages import Fault, Plan, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.engine.run import STOPPED
+from jobrunner.sources.openalex.service import WITH_KEY
+from tests.support import made_up_papers
+from tests.support.events import LIMIT_S, Gate, eventually
+from tests.support.program import (
+    Program,
+    adopt,
+    committed,
+    finish,
+    has_its_checksum,
+    papers_of,
+    was_killed,
+)
+from tests.support.servers.faults import always, dropped
 
-from . import library
-from .running import Program, adopt, committed, finish, has_its_checksum, papers_of, was_killed
-
-PAPERS = [library.by_doi(number) for number in range(75)]
+PAPERS = [made_up_papers.by_doi(number) for number in range(75)]
 """One by one, at the pace that OpenAlex allows, they take two and a half seconds."""
 
 ONE_BY_ONE = ("run", "papers.json", "-o", "out.json", "--batch-size", 1)
@@ -33,7 +41,7 @@ ONE_BY_ONE = ("run", "papers.json", "-o", "out.json", "--batch-size", 1)
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         program = Program(tmp_path_factory.mktemp("uninterrupted"), server.base_url)
         program.input(PAPERS)
         program.run("run", "papers.json", "-o", "out.json")
@@ -81,9 +89,9 @@ QUICK = 10
 
 PATIENT = """
 import sys
-from jobrunner import workers
+from jobrunner.engine import worker
 from jobrunner.__main__ import main
-workers.GRACE_S = 10_000.0
+worker.GRACE_S = 10_000.0
 sys.argv[0] = "jobrunner"
 main()
 """
@@ -135,7 +143,7 @@ def all_stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
             asked: list[Request] = []
             gate = Gate()
             plan = noting(asked, gate.after(QUICK))
-            server = stack.enter_context(LocalServer(OpenAlex(library.works()), faults=plan))
+            server = stack.enter_context(LocalServer(OpenAlex(made_up_papers.works()), faults=plan))
             program = Program(tmp_path_factory.mktemp("stopped"), server.base_url)
             program.input(PAPERS)
             stack.callback(gate.open)
@@ -193,7 +201,7 @@ def all_resumed(
     with ExitStack() as stack:
         started = {}
         for way, stopped in all_stopped.items():
-            server = stack.enter_context(LocalServer(OpenAlex(library.works())))
+            server = stack.enter_context(LocalServer(OpenAlex(made_up_papers.works())))
             program = Program(tmp_path_factory.mktemp("resumed"), server.base_url)
             adopt(program, stopped.program)
             command = ("resume", "--batch-size", 100, "-o", "out.json")

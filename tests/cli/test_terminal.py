@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from jobrunner.cli.printing import Table, laid_out
-from jobrunner.sample import LocalServer
-from jobrunner.sample.faults import always, slow
-from jobrunner.stopping import GRACE_S
-from tests.waiting import eventually
-
-from . import library
-from .running import Program
-from .terminal import screen, terminal
+from jobrunner.cli.console import Table, laid_out
+from jobrunner.demo.server import LocalServer
+from jobrunner.engine.shutdown import GRACE_S
+from tests.support import made_up_papers
+from tests.support.events import eventually
+from tests.support.program import Program
+from tests.support.servers.faults import always, slow
+from tests.support.terminal import screen, terminal
 
 CTRL_C = "\x03"
 TOO_LONG = 60.0
@@ -24,7 +23,7 @@ def test_what_is_said_while_a_run_is_shown_stays_above_it(
     program: Program, server: LocalServer, columns: int
 ) -> None:
     server.faults = always(slow(TOO_LONG))
-    program.input([library.by_doi(1)])
+    program.input([made_up_papers.by_doi(1)])
     with terminal(program, "run", "papers.json", columns=columns) as seen:
         eventually(lambda: seen.shows("openalex"))
         seen.press(CTRL_C)

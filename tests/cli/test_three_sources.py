@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobrunner.client import Client
-from jobrunner.lanes import FILL_S
-from jobrunner.pace import Start
-from jobrunner.sample import Allowed, OpenAlex, Reply, Request, Served
-from jobrunner.sample.faults import always, first, key_refused, slow, status
-from tests.waiting import LIMIT_S, eventually
-
-from . import library
-from .running import KEY, adopt
-from .trio import (
+from jobrunner.demo.messages import Allowed, Reply, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import Served
+from jobrunner.engine.batch_queue import FILL_S
+from jobrunner.http.client import Client
+from jobrunner.http.rate_limit import Start
+from tests.support import made_up_papers
+from tests.support.events import LIMIT_S, eventually
+from tests.support.program import KEY, adopt
+from tests.support.servers.faults import always, first, key_refused, slow, status
+from tests.support.three_sources import (
     BEYOND,
     CROSSREF,
     NAMES,
@@ -65,10 +66,10 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
         ]
         overlap(trios[2])
         lists = [
-            [library.by_title(number) for number in TITLES],
-            [library.by_doi(number) for number in DOIS],
-            [library.by_title(number) for number in IN_SMALL_BATCHES],
-            [library.by_title(number) for number in UNKNOWN_TO_OPENALEX],
+            [made_up_papers.by_title(number) for number in TITLES],
+            [made_up_papers.by_doi(number) for number in DOIS],
+            [made_up_papers.by_title(number) for number in IN_SMALL_BATCHES],
+            [made_up_papers.by_title(number) for number in UNKNOWN_TO_OPENALEX],
         ]
         options: list[list[object]] = [[], [], ["--batch-size", 10], ["--in-order"]]
         programs = [t.program(place / str(n), lists[n]) for n, t in enumerate(trios)]
@@ -83,9 +84,9 @@ def patient(place: Path) -> Path:
     """Return where Python finds that lookups wait for ever to be filled."""
     place.mkdir()
     change = """
-import jobrunner.lanes
-import jobrunner.workers
-jobrunner.lanes.FILL_S = jobrunner.workers.FILL_S = 10_000.0
+import jobrunner.engine.batch_queue
+import jobrunner.engine.worker
+jobrunner.engine.batch_queue.FILL_S = jobrunner.engine.worker.FILL_S = 10_000.0
 """
     (place / "sitecustomize.py").write_text(change, encoding="utf-8")
     return place
@@ -212,8 +213,8 @@ def test_runs_that_find_everything_end_well(flow: Flow) -> None:
 # ---- a source stops alone
 
 STOPPING = [
-    *(library.by_doi(number) for number in range(3)),
-    *(library.by_title(number) for number in range(3, 7)),
+    *(made_up_papers.by_doi(number) for number in range(3)),
+    *(made_up_papers.by_title(number) for number in range(3, 7)),
 ]
 ENOUGH_FOR_TWO_SEARCHES = 0.0021
 """US dollars: the lookups take one request of $0.0001, a search costs $0.001."""
@@ -307,10 +308,10 @@ def test_when_it_serves_again_only_what_is_missing_is_asked_for(
 
 # ---- what a source may be asked, and what it may cost
 
-TWO_TURNS = {"title": library.title(3), "doi": "10.5555/alias.3", "openalex_id": "W1003"}
+TWO_TURNS = {"title": made_up_papers.title(3), "doi": "10.5555/alias.3", "openalex_id": "W1003"}
 """A paper whose own DOI nobody knows: the others ask by it first, then by what OpenAlex says."""
 
-LIMITED = [TWO_TURNS, *(library.by_title(number) for number in range(4, 10))]
+LIMITED = [TWO_TURNS, *(made_up_papers.by_title(number) for number in range(4, 10))]
 MOST = {OPENALEX: 5, SEMANTIC_SCHOLAR: 1, CROSSREF: 1}
 BUDGET_USD = 0.0045
 MORE = {OPENALEX: 20, SEMANTIC_SCHOLAR: 20, CROSSREF: 20}
@@ -399,8 +400,8 @@ def test_no_service_is_asked_more_than_it_allows(
 
     monkeypatch.setattr(Client, "_trace", traced)
     papers = [
-        *(library.by_doi(n) for n in range(12)),
-        *(library.by_title(n) for n in range(12, 60)),
+        *(made_up_papers.by_doi(n) for n in range(12)),
+        *(made_up_papers.by_title(n) for n in range(12, 60)),
     ]
     with serving_library() as trio:
         for name, server in trio.servers.items():
@@ -427,7 +428,7 @@ def test_a_lookup_that_does_not_fill_goes_when_it_has_waited_long_enough(tmp_pat
     with serving_library() as trio:
         # The first hundred are answered after all patience, the twenty others at once.
         trio[OPENALEX].faults = first(1, slow(FILL_S + 7))
-        program = trio.program(tmp_path, [library.by_doi(number) for number in DOIS])
+        program = trio.program(tmp_path, [made_up_papers.by_doi(number) for number in DOIS])
         program.run(*RUN)
         logs = trio.logs()
     soon = min(served.ended for served in logs[OPENALEX])

@@ -12,12 +12,24 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobrunner.identifiers import normalise
-from jobrunner.sample import Api, Crossref, OpenAlex, SemanticScholar, load_records
-from jobrunner.titles import normalise_title
-
-from .running import Program, finish, papers_of
-from .trio import CROSSREF, NAMES, OPENALEX, SEMANTIC_SCHOLAR, Fields, Trio, serving, sources
+from jobrunner.demo.messages import Api
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.records import load_records
+from jobrunner.identifiers.schemes import normalise
+from jobrunner.matching.title_normalisation import normalise_title
+from tests.support.program import Program, finish, papers_of
+from tests.support.servers.crossref import Crossref
+from tests.support.servers.semantic_scholar import SemanticScholar
+from tests.support.three_sources import (
+    CROSSREF,
+    NAMES,
+    OPENALEX,
+    SEMANTIC_SCHOLAR,
+    Fields,
+    Trio,
+    serving,
+    sources,
+)
 
 DATA = Path(
     os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner.sample import Crossref, OpenAlex, SemanticScholar
-
-from . import library
-from .running import Program, adopt, papers_of
-from .trio import (
+from jobrunner.demo.openalex import OpenAlex
+from tests.support import made_up_papers
+from tests.support.program import Program, adopt, papers_of
+from tests.support.servers.crossref import Crossref
+from tests.support.servers.semantic_scholar import SemanticScholar
+from tests.support.three_sources import (
     CROSSREF,
     OPENALEX,
     RUN,
@@ -39,7 +40,7 @@ abstract = ["semantic_scholar"]
 def rivers_of_openalex(number: int, doi: str, year: int, kind: str, venue: str) -> Fields:
     authorships = [{"author": {"id": None, "display_name": name}} for name in BY]
     return {
-        **library.work(number),
+        **made_up_papers.work(number),
         "doi": f"https://doi.org/{doi}",
         "title": RIVERS,
         "publication_year": year,
@@ -63,12 +64,12 @@ def rivers_of_crossref(doi: str, title: str, **fields: object) -> Fields:
 
 
 WORKS = [
-    {**library.work(3), "ids": {"pmid": "https://pubmed.ncbi.nlm.nih.gov/111"}},
+    {**made_up_papers.work(3), "ids": {"pmid": "https://pubmed.ncbi.nlm.nih.gov/111"}},
     rivers_of_openalex(901, f"10.48550/arxiv.{ARXIV}", 2021, "preprint", "arXiv"),
     rivers_of_openalex(902, PUBLISHED, 2022, "article", "Journal of Deltas"),
 ]
 MERGED_PAPERS = [
-    {**paper(3), "externalIds": {"DOI": library.doi(3), "PubMed": "222"}},
+    {**paper(3), "externalIds": {"DOI": made_up_papers.doi(3), "PubMed": "222"}},
     {
         **paper(901),
         "externalIds": {"DOI": PUBLISHED, "ArXiv": ARXIV},
@@ -92,7 +93,7 @@ def viewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     """A paper, a preprint, and what was published of the preprint."""
     rivers = {"title": RIVERS, "authors": BY}
     papers = [
-        library.by_doi(3),
+        made_up_papers.by_doi(3),
         {**rivers, "year": 2021, "arxiv_id": ARXIV},
         {**rivers, "year": 2022, "doi": PUBLISHED},
     ]
@@ -114,7 +115,7 @@ def test_identifiers_are_united_and_conflicts_are_listed(viewed: Ran) -> None:
     view = viewed.papers[0]["consolidated"]
     found = {scheme: one["value"] for scheme, one in view["identifiers"].items()}
     assert found == {
-        "doi": library.doi(3), "pmid": "111", "openalex": "W1003", "s2": f"{3:040x}",
+        "doi": made_up_papers.doi(3), "pmid": "111", "openalex": "W1003", "s2": f"{3:040x}",
         "corpusid": "3",
     }  # fmt: skip
     others = [{"value": "222", "source": SEMANTIC_SCHOLAR}]
@@ -149,7 +150,7 @@ def test_a_preprint_is_linked_to_what_was_published_of_it(viewed: Ran) -> None:
 
 def test_an_erratum_is_not_taken_for_what_it_corrects(viewed: Ran) -> None:
     assert [one["records"][CROSSREF]["record"]["id"] for one in viewed.papers] == [
-        library.doi(3), PUBLISHED, PUBLISHED
+        made_up_papers.doi(3), PUBLISHED, PUBLISHED
     ]  # fmt: skip
 
 

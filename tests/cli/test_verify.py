@@ -10,26 +10,34 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner import verifying
-from jobrunner.sample import LocalServer, OpenAlex
-from jobrunner.snapshots import KEEP, take_snapshot, write_copy
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.server import LocalServer
+from jobrunner.operations import verify
+from jobrunner.operations.verify import verify_database, verify_session
+from jobrunner.snapshots.write import KEEP, take_snapshot, write_copy
 from jobrunner.store.database import Database
 from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.runs import start_run, take_lease
 from jobrunner.store.sessions import list_sessions
 from jobrunner.store.snapshots import list_snapshots, newest_path
-from jobrunner.verifying import verify_database, verify_session
+from tests.support import made_up_papers
+from tests.support.program import (
+    Program,
+    adopt,
+    change,
+    damage_a_page,
+    load,
+    opened,
+    spoil_an_index,
+)
 
-from . import library
-from .running import Program, adopt, change, damage_a_page, load, opened, spoil_an_index
-
-PAPERS = library.papers(lookups=24, searches=2)
+PAPERS = made_up_papers.papers(lookups=24, searches=2)
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A completed session with two snapshots."""
-    with LocalServer(OpenAlex(library.works())) as server:
+    with LocalServer(OpenAlex(made_up_papers.works())) as server:
         program = Program(tmp_path_factory.mktemp("completed"), server.base_url)
         program.input(PAPERS)
         program.call("run", "papers.json", "--batch-size", 10)
@@ -71,7 +79,7 @@ def test_a_session_that_is_as_it_should_be_is_ok(completed: Program) -> None:
 
 
 def test_all_sessions_are_verified_unless_one_is_named(completed: Program) -> None:
-    other = load(completed, [library.by_doi(7)], "small.json")
+    other = load(completed, [made_up_papers.by_doi(7)], "small.json")
     assert len(completed.call("verify").stdout.splitlines()) == 2
     assert completed.call("verify", other).stdout.startswith(f"{other}: ok")
 
@@ -282,7 +290,7 @@ def test_a_run_that_came_and_went_meanwhile_is_not_taken_for_damage(
                     take_snapshot(of, lease, "asked for")
         return rows
 
-    monkeypatch.setattr(verifying, "list_snapshots", take_more)
+    monkeypatch.setattr(verify, "list_snapshots", take_more)
     assert problems(completed) == []
 
 

@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from benchmarks.speed.workload import SOURCES, paper_of, record_of
-from jobrunner.papers import Record
+from jobrunner.models import Record
 
 
 def check(path: Path, count: int) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import httpx2
 
 from jobrunner.errors import AnswerMalformed
-from jobrunner.http import Limits, Requests, Service
-from jobrunner.identifiers import normalise
-from jobrunner.papers import Answer, Author, Paper, Record
-from jobrunner.sources.base import Prices, SourceSettings
-from jobrunner.sources.deciding import decide, decide_by_title, read
-from jobrunner.sources.values import Fields, UnreadableError, text, texts, year
+from jobrunner.http.batch_requests import Requests
+from jobrunner.http.service import Limits, Service
+from jobrunner.identifiers.schemes import normalise
+from jobrunner.models import Answer, Author, Paper, Record
+from jobrunner.sources.answers import decide, decide_by_title, read
+from jobrunner.sources.contract import Prices, SourceSettings
+from jobrunner.sources.json_fields import Fields, UnreadableError, text, texts, year
 
 NAME = "catalogue"
 SEARCH_MICROS = 2_000

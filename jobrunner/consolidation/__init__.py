@@ -1,0 +1,1 @@
+"""The consolidated view of a paper: which value wins, and why."""

@@ -1,0 +1,81 @@
+"""Policies of the consolidated view, as values and as users write them: TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from jobrunner.decoding import misfit, toml_table
+from jobrunner.errors import SettingsError
+from jobrunner.models import Record
+
+GIVEN = ("title", "abstract", "venue", "year", "authors", "links", "identifiers")
+"""Fields of which the paper as given can say something too."""
+
+HINT = (
+    'write it in TOML, such as: priority = ["crossref", "openalex"], citations = "maximum",'
+    ' given_first = ["title"], [fields] abstract = ["semantic_scholar"]'
+)
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """Whose value is taken. A known value never gives way to a blank one, or a zero.
+
+    ``priority``: sources from the most trusted to the least; those that are not in it come after
+    all others, by name. ``fields``: another order for single fields, such as
+    ``{"abstract": ("semantic_scholar", "openalex")}``; sources left out follow in the general
+    order. ``given_first``: fields in which the paper as given comes before all sources, of those
+    that it can say something of (:data:`GIVEN`).
+    ``citations``: 'maximum', or 'priority' for the first source that counts any.
+    """
+
+    priority: tuple[str, ...] = ("openalex", "semantic_scholar", "crossref")
+    fields: dict[str, tuple[str, ...]] = {}
+    given_first: frozenset[str] = frozenset({"title", "abstract", "identifiers", "links"})
+    citations: str = "maximum"
+
+
+DEFAULT = Policy()
+
+
+def read_policy(path: Path, known: Collection[str]) -> Policy:
+    """Read a policy file; ``known`` are the sources it may name. Raises :class:`SettingsError`."""
+    try:
+        table = toml_table(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        why = "it is not UTF-8 text"
+        raise SettingsError(f"cannot read the policy {path}: {why}", hint=HINT) from error
+    except OSError as error:
+        why = error.strerror or "it is no file"
+        raise SettingsError(f"cannot read the policy {path}: {why}", hint=HINT) from error
+    except ValueError as error:
+        raise SettingsError(f"cannot read the policy {path}: {error}", hint=HINT) from error
+    return policy_of(table, str(path), known)
+
+
+def policy_of(table: object, where: str, known: Collection[str]) -> Policy:
+    """Return the policy that a table of TOML stands for; ``known`` are the sources it may name.
+
+    Raises :class:`SettingsError`.
+    """
+    unknown = set(table) - set(Policy.__struct_fields__) if isinstance(table, dict) else set()
+    try:
+        policy = msgspec.convert(table, Policy)
+    except msgspec.ValidationError as error:
+        why = misfit(table, Policy) if isinstance(table, dict) else "it is no table"
+        raise SettingsError(f"{where}: {why}", hint=HINT) from error
+    unknown |= set(policy.fields).difference(Record.__struct_fields__)
+    unknown |= policy.given_first.difference(GIVEN)
+    if unknown or policy.citations not in ("maximum", "priority"):
+        wrong = ", ".join(sorted(unknown)) or f"citations = {policy.citations!r}"
+        raise SettingsError(f"{where}: no such thing in a policy: {wrong}", hint=HINT)
+    if strangers := {*policy.priority, *chain(*policy.fields.values())}.difference(known):
+        raise SettingsError(
+            f"{where}: unknown source {', '.join(map(repr, sorted(strangers)))}",
+            hint=f"known: {', '.join(sorted(known))}; for the paper as given, see given_first",
+        )
+    return policy

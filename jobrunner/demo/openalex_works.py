@@ -1,0 +1,199 @@
+"""The works that the local OpenAlex holds: found by identifier, encoded once."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+import msgspec
+from msgspec import Raw, Struct
+
+from jobrunner.demo.records import Fields
+from jobrunner.demo.titles import TitleIndex
+
+MOST_AUTHORS = 100
+"""Authors of a work in a list; alone it has them all."""
+
+SELECTABLE = (
+    "id", "doi", "title", "display_name", "relevance_score", "publication_year",
+    "publication_date", "ids", "language", "primary_location", "sources", "type", "type_crossref",
+    "indexed_in", "open_access", "authorships", "institution_assertions", "institutions",
+    "countries_distinct_count", "institutions_distinct_count", "corresponding_author_ids",
+    "corresponding_institution_ids", "apc_list", "apc_paid", "fwci", "is_authors_truncated",
+    "has_fulltext", "fulltext_origin", "cited_by_count", "citation_normalized_percentile",
+    "cited_by_percentile_year", "biblio", "is_retracted", "is_paratext", "is_xpac",
+    "primary_topic", "topics", "keywords", "concepts", "mesh", "locations_count", "locations",
+    "best_oa_location", "sustainable_development_goals", "awards", "funders", "datasets",
+    "versions", "has_content", "content_urls", "referenced_works_count", "referenced_works",
+    "related_works", "abstract_inverted_index", "cited_by_api_url", "counts_by_year",
+    "updated_date", "created_date",
+)  # fmt: skip
+"""The root fields of a work that ``select`` takes."""
+
+_WORK_ID = re.compile(r"W\d{2,}", re.IGNORECASE)
+_ARRAY = msgspec.json.Decoder(list[Raw])
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What filters ask of a work. ``true``: the names of the yes-or-no filters that hold."""
+
+    title: str
+    year: int | None
+    date: str
+    cited_by_count: int
+    kind: str
+    language: str
+    doi: str
+    true: frozenset[str]
+
+
+class _Entry(Struct, frozen=True):
+    id: str
+    facts: Facts
+    keys: set[tuple[str, str]]
+    body: bytes
+
+
+class Works:
+    """All works, in the order in which lists give them: the most cited first.
+
+    ``merged`` maps ids that were given up to those that took their place.
+    """
+
+    def __init__(self, works: Iterable[Fields], merged: Mapping[str, str] | None = None) -> None:
+        self.merged = {old.upper(): new.upper() for old, new in (merged or {}).items()}
+        found: dict[str, _Entry] = {}
+        for work in works:
+            identifier = work_id(str(work.get("id")))
+            if identifier and identifier not in self.merged:
+                found[identifier] = _entry(identifier, work)
+        self.ids: list[str] = []
+        self.facts: list[Facts] = []
+        self._bodies: list[bytes] = []
+        self._by: dict[str, dict[str, list[int]]] = {}
+        self._cut: dict[tuple[tuple[str, ...], bool], dict[int, bytes]] = {}
+        self._guard = threading.Lock()
+        for entry in sorted(found.values(), key=lambda e: (-e.facts.cited_by_count, e.id)):
+            self._add(entry)
+
+    def _add(self, entry: _Entry) -> None:
+        place = len(self.ids)
+        self.ids.append(entry.id)
+        self.facts.append(entry.facts)
+        self._bodies.append(entry.body)
+        for field, value in entry.keys:
+            self._by.setdefault(field, {}).setdefault(value, []).append(place)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def at(self, field: str, value: str) -> list[int]:
+        """Return the places of the works with an identifier, in order."""
+        return self._by.get(field, {}).get(value, [])
+
+    @property
+    def titles(self) -> TitleIndex:
+        """The index of the titles, built when it is first needed."""
+        with self._guard:
+            return self._titles
+
+    @cached_property
+    def _titles(self) -> TitleIndex:
+        return TitleIndex(facts.title for facts in self.facts)
+
+    def encoded(self, place: int, select: tuple[str, ...], *, listed: bool) -> bytes:
+        """Return the selected fields of a work (all for none) as JSON, as in a list or alone."""
+        bodies = self._cut.setdefault((select, listed), {})
+        body = bodies.get(place)
+        if body is None:
+            body = bodies[place] = _cut(self._bodies[place], select, listed=listed)
+        return body
+
+
+def work_id(text: str) -> str | None:
+    """Return the first id of a work in a text ('W2741809807'), in upper case."""
+    match = _WORK_ID.search(text)
+    return match[0].upper() if match else None
+
+
+def with_score(body: bytes, score: float) -> bytes:
+    """Return an encoded work with its relevance to a search."""
+    comma = b"," if len(body) > 2 else b""
+    return b'%b%b"relevance_score":%g}' % (body[:-1], comma, 1000 * score)
+
+
+def _cut(body: bytes, select: tuple[str, ...], *, listed: bool) -> bytes:
+    fields = _OBJECT.decode(body)
+    if listed and "authorships" in fields:
+        authors = msgspec.json.decode(fields["authorships"])
+        if isinstance(authors, list) and len(authors) > MOST_AUTHORS:
+            fields["authorships"] = Raw(msgspec.json.encode(authors[:MOST_AUTHORS]))
+            fields["is_authors_truncated"] = Raw(b"true")
+    if select:
+        fields = {name: fields[name] for name in select if name in fields}
+    return msgspec.json.encode(fields)
+
+
+def _entry(identifier: str, work: Fields) -> _Entry:
+    known = {name: work[name] for name in SELECTABLE if name in work}
+    known.pop("relevance_score", None)
+    keys = {("openalex", identifier), *_keys(work)}
+    return _Entry(identifier, _facts(work), keys, msgspec.json.encode(known))
+
+
+def _keys(work: Fields) -> Iterator[tuple[str, str]]:
+    """Yield every identifier by which a list can find a work, as the index spells it."""
+    ids = work.get("ids") or {}
+    for doi in (work.get("doi"), ids.get("doi")):
+        if doi:
+            yield "doi", full_doi(str(doi))
+    for field in ("pmid", "pmcid", "mag"):
+        if ids.get(field):
+            yield field, str(ids[field]).lower()
+    for location in (work.get("primary_location"), *(work.get("locations") or [])):
+        if location and location.get("landing_page_url"):
+            yield "location", location["landing_page_url"].lower()
+
+
+def full_doi(value: str) -> str:
+    """Return a DOI as works hold it: a URL in lower case."""
+    value = value.lower()
+    return value if "doi.org" in value else f"https://doi.org/{value}"
+
+
+def _facts(work: Fields) -> Facts:
+    ids = work.get("ids") or {}
+    holds = {
+        "has_doi": work.get("doi") or ids.get("doi"),
+        "has_pmid": ids.get("pmid"),
+        "has_pmcid": ids.get("pmcid"),
+        "has_abstract": work.get("abstract_inverted_index"),
+        "has_references": work.get("referenced_works"),
+        "has_fulltext": work.get("has_fulltext"),
+        "is_oa": (work.get("open_access") or {}).get("is_oa"),
+        "is_paratext": work.get("is_paratext"),
+        "is_retracted": work.get("is_retracted"),
+        "is_xpac": work.get("is_xpac"),
+    }
+    year = work.get("publication_year")
+    return Facts(
+        title=_text(work.get("title") or work.get("display_name")),
+        year=year if isinstance(year, int) else None,
+        date=_text(work.get("publication_date")),
+        cited_by_count=_count(work.get("cited_by_count")),
+        kind=_text(work.get("type")),
+        language=_text(work.get("language")),
+        doi=_text(work.get("doi")).lower().removeprefix("https://doi.org/"),
+        true=frozenset(name for name, value in holds.items() if value),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,261 @@
+"""The consolidation loop: all sources of a session at once, each at its own pace, until the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from msgspec import Struct
+
+from jobrunner import crash_points
+from jobrunner.engine.shutdown import Stop, stop_signals
+from jobrunner.engine.snapshot_timer import Keeper
+from jobrunner.engine.worker import Desk, Worker
+from jobrunner.errors import (
+    BudgetSpent,
+    JobrunnerError,
+    KeyRefused,
+    SettingsError,
+    SourceBroken,
+    SourceStopped,
+    TooManyFailures,
+    understood,
+    unexpected,
+)
+from jobrunner.files.locks import session_directory
+from jobrunner.http.budget import Allowance
+from jobrunner.run_log import run_log
+from jobrunner.sources.contract import Source
+from jobrunner.store.database import Database
+from jobrunner.store.progress import Progress, SourceProgress, read_progress
+from jobrunner.store.rows import Options, SessionRow
+from jobrunner.store.runs import Lease, end_run, start_run
+from jobrunner.store.sessions import INPUT
+from jobrunner.store.source_states import list_sources
+
+log = logging.getLogger(__name__)
+
+Companion = Callable[[], Coroutine[None, None, None]]
+
+COMPLETED, WITH_FAILURES, STOPPED = 0, 3, 75
+"""Exit codes; 75 (EX_TEMPFAIL of sysexits.h) tells schedulers to start it again."""
+
+SWITCH_S = 0.001
+"""Seconds for which a thread that writes a snapshot keeps the loop waiting. A commit waits for its
+turn several times, and Python's own 5 ms added up."""
+
+_NEEDS_A_PERSON = (KeyRefused, BudgetSpent, TooManyFailures, SourceBroken)
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How a run ended. ``stopped`` are the sources that ended early, by name."""
+
+    status: str
+    reason: str
+    progress: Progress
+    stopped: dict[str, SourceStopped] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the process."""
+        if any(isinstance(error, _NEEDS_A_PERSON) for error in self.stopped.values()):
+            return JobrunnerError.exit_code
+        if self.status != "completed":
+            return STOPPED
+        failed = any(source.failed for source in self.progress.active)
+        return WITH_FAILURES if failed else COMPLETED
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """What one run is to do. ``sources`` are opened; ``max_seconds`` None for no limit.
+
+    ``companion`` runs beside the loop and is cancelled with it, to show progress.
+    """
+
+    database: Database
+    lease: Lease
+    session: SessionRow
+    sources: Sequence[Source]
+    email: str | None = None
+    max_seconds: float | None = None
+    companion: Companion | None = None
+
+
+def run_session(job: Job) -> Ending:
+    """Work on a leased session until it is done or stopped; say in its rows how it ended.
+
+    Raises StoreError, LeaseLost, FileError, or JobrunnerError where memory ran out; what is
+    committed stays, and a resume goes on.
+    """
+    with run_log(session_directory(job.database.path, job.session.id) / "run.log"):
+        start_run(job.database, job.lease)
+        gc.freeze()  # what is loaded by now stays
+        sys.setswitchinterval(SWITCH_S)
+        try:
+            ending = asyncio.run(_run(job))
+        except BaseException as error:
+            told = understood(error) or error
+            _end_badly(job, told)
+            if told is error:
+                raise
+            log.info("%s", told, exc_info=error)
+            raise told from error
+        crash_points.point("run.ending")
+        end_run(job.database, job.lease, status=ending.status, reason=ending.reason)
+    return ending
+
+
+def _end_badly(job: Job, error: BaseException) -> None:
+    # The state that the error came from may not take this either: then the run counts as crashed.
+    with contextlib.suppress(JobrunnerError):
+        reason = str(error) if isinstance(error, JobrunnerError) else unexpected(error)
+        end_run(job.database, job.lease, status="failed", reason=reason)
+
+
+async def _run(job: Job) -> Ending:
+    stop = Stop()
+    options = job.session.options
+    desk = Desk(
+        database=job.database,
+        lease=job.lease,
+        stop=stop,
+        email=job.email,
+        batch_size=options.batch_size,
+    )
+    keeper = Keeper(
+        job.database,
+        job.lease,
+        stop,
+        interval=options.checkpoint_interval * 60,
+        output=Path(job.session.output) if job.session.output else None,
+    )
+    workers = _workers(desk, options, job.sources)
+    with stop_signals(stop, job.max_seconds):
+        showing = asyncio.create_task(job.companion()) if job.companion else None
+        error = await _work(workers, keeper, stop)
+        try:
+            await keeper.take_last(_why_last(stop, error))
+        except (JobrunnerError, OSError, MemoryError):
+            if error is None:
+                raise
+        finally:
+            if showing is not None:
+                showing.cancel()
+                await asyncio.gather(showing, return_exceptions=True)
+    if error is not None:
+        raise error
+    return _ending(job, workers, stop)
+
+
+def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Worker]:
+    session_id = desk.lease.session_id
+    rows = {row.name: row for row in list_sources(desk.database, session_id)}
+    used = {one.name: one for one in read_progress(desk.database, session_id).sources}
+    before = {
+        source.name: sources_before(source, options.sources, in_order=options.in_order)
+        for source in sources
+    }
+    _check_circles(before)
+    workers = [
+        Worker(
+            desk,
+            rows[source.name],
+            source,
+            _allowance(options, used[source.name]),
+            origins=(INPUT, *before[source.name]),
+        )
+        for source in sources
+    ]
+
+    def wake_all() -> None:
+        for worker in workers:
+            worker.wake()
+
+    for worker in workers:
+        worker.wait_for([w for w in workers if w.source.name in before[worker.source.name]])
+        worker.on_progress = wake_all
+    desk.stop.on_ask(wake_all)
+    return workers
+
+
+def sources_before(source: Source, names: Sequence[str], *, in_order: bool) -> tuple[str, ...]:
+    """Return the sources that one waits for, paper by paper.
+
+    Those are the ones it wants first or, ``in_order``, all before it. ``names`` are the session's
+    sources; some that are wanted first may not be among them.
+    """
+    return tuple(names[: names.index(source.name)]) if in_order else tuple(source.after)
+
+
+def _allowance(options: Options, used: SourceProgress) -> Allowance:
+    return Allowance(
+        used.name,
+        requests=options.max_requests.get(used.name),
+        micros=options.budgets.get(used.name),
+        used_requests=used.requests,
+        used_micros=used.cost_micros,
+    )
+
+
+async def _work(workers: list[Worker], keeper: Keeper, stop: Stop) -> BaseException | None:
+    """Let all workers work to their end; return the error that ended the run, if one did."""
+    tasks = {asyncio.create_task(worker.run()): worker for worker in workers}
+    keeping = asyncio.create_task(keeper.run())
+    pending: set[asyncio.Task[None]] = {*tasks, keeping}
+    error: BaseException | None = None
+    while pending - {keeping}:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            failure = task.exception()
+            if failure is not None:
+                error = error or failure
+                stop.ask("error")
+            elif task in tasks and not stop.asked:
+                _let_others_go_on(tasks[task], workers)
+                keeper.ask(f"{tasks[task].source.name} ended")
+    keeper.close()
+    failure = (await asyncio.gather(keeping, return_exceptions=True))[0]
+    return error or failure
+
+
+def _let_others_go_on(ended: Worker, workers: list[Worker]) -> None:
+    """A source that stopped will answer nothing more: nobody waits for it."""
+    for worker in workers:
+        if ended.stopped and ended in worker.waits:
+            worker.wait_for([w for w in worker.waits if w is not ended])
+        worker.wake()
+
+
+def _why_last(stop: Stop, error: BaseException | None) -> str:
+    if error is not None:
+        return "error"
+    return stop.reason or "end"
+
+
+def _ending(job: Job, workers: list[Worker], stop: Stop) -> Ending:
+    progress = read_progress(job.database, job.session.id)
+    stopped = {w.source.name: w.stopped for w in workers if w.stopped}
+    left = any(source.pending for source in progress.active)
+    if stop.reason and left:  # else it came too late to matter
+        reason = stop.reason
+    elif stopped:
+        reason = "; ".join(str(error) for error in stopped.values())
+    else:
+        reason = "papers are left" if left else "all papers are done"
+    status = "interrupted" if left else "completed"
+    return Ending(status=status, reason=reason, progress=progress, stopped=stopped)
+
+
+def _check_circles(before: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise SettingsError if sources wait for each other in a circle."""
+    try:
+        TopologicalSorter(before).prepare()
+    except CycleError as error:
+        circle = " after ".join(error.args[1])
+        raise SettingsError(f"sources wait for each other: {circle}") from error

@@ -1,0 +1,156 @@
+"""Snapshots while a run goes on: when one is due, and that writing them never takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from jobrunner.engine.shutdown import Stop
+from jobrunner.errors import FileError, understood
+from jobrunner.snapshots.write import (
+    Cancelled,
+    finish_snapshot,
+    is_owed,
+    publish_newest,
+    write_snapshot,
+)
+from jobrunner.store.database import Database
+from jobrunner.store.runs import Lease
+from jobrunner.store.transactions import add_event
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+INTERVAL = "interval"
+
+LOOK_S = 1.0
+"""Seconds after which it is looked whether a second thread is done."""
+
+REST = 19
+"""A snapshot that took a second is followed by this many without one: a twentieth of the time."""
+
+
+class Keeper:
+    """Takes the snapshots of a run. ``interval`` is in seconds, 0 for none but the last."""
+
+    def __init__(
+        self, database: Database, lease: Lease, stop: Stop, *, interval: float, output: Path | None
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._stop = stop
+        self._interval = interval
+        self._output = output
+        self._asked = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._reason = INTERVAL
+        self._rest = 0.0
+
+    def ask(self, reason: str) -> None:
+        """Ask for a snapshot before the interval is over; it still keeps its rest."""
+        self._reason = reason
+        self._asked.set()
+
+    def close(self) -> None:
+        """Let :meth:`run` end, giving up a snapshot that is being written."""
+        self._closed.set()
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Take a snapshot whenever one is due, until :meth:`close`.
+
+        One that fails is told in the history, and the run goes on: the next one owes all of it.
+        Raises StoreError or LeaseLost.
+        """
+        await self._publish()
+        while await self._is_due():
+            reason, self._reason = self._reason, INTERVAL
+            self._asked.clear()
+            try:
+                await self._take(reason, lambda: self._stop.now or self._closed.is_set())
+            except Cancelled:
+                continue
+            except (FileError, OSError) as error:
+                self._note(error)
+
+    async def _is_due(self) -> bool:
+        """Wait until a snapshot is due; False if none will be."""
+        if not self._interval:
+            await self._closed.wait()
+        elif not await _within(self._rest, self._closed):
+            await _within(max(0.0, self._interval - self._rest), self._asked)
+        return not self._closed.is_set()
+
+    def _note(self, error: Exception) -> None:
+        message = f"snapshot failed: {understood(error)}"
+        log.warning("%s", message)
+        add_event(self._database, self._lease.session_id, "warning", message, self._lease.run_id)
+
+    async def take_last(self, reason: str) -> None:
+        """Take the last snapshot of a run, unless the user will not wait for it.
+
+        Raises FileError, StoreError or LeaseLost.
+        """
+        with contextlib.suppress(Cancelled):
+            await self._take(reason, lambda: self._stop.now)
+
+    async def _take(self, reason: str, cancelled: Callable[[], bool]) -> None:
+        """Take a snapshot if one is owed, and see that the newest is where users look for it."""
+        if cancelled():
+            return
+        began = time.monotonic()
+        session_id = self._lease.session_id
+        try:
+            if is_owed(self._database, session_id):
+                row = await _in_thread(
+                    partial(write_snapshot, self._database, session_id, reason, cancelled=cancelled)
+                )
+                finish_snapshot(self._database, self._lease, row)
+                log.info("snapshot %d: %d papers (%s)", row.number, row.papers, reason)
+            await self._publish()
+        finally:
+            self._rest = REST * (time.monotonic() - began)
+
+    async def _publish(self) -> None:
+        """Bring the newest snapshot to where users look for it."""
+        await _in_thread(
+            partial(publish_newest, self._database, self._lease.session_id, self._output)
+        )
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    """Call something in a second thread.
+
+    Where memory has run out, the word that a thread is done can get lost: it is looked for, too.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(call)
+        word = asyncio.wrap_future(work)
+        word.add_done_callback(_hear)
+        while not work.done():
+            await asyncio.wait({word}, timeout=LOOK_S)
+        return work.result()
+
+
+def _hear(word: asyncio.Future[T]) -> None:
+    """Take note of an error, which is raised where the work is asked for its result."""
+    if not word.cancelled():
+        word.exception()
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for an event; return whether it came in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

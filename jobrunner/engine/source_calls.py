@@ -1,0 +1,200 @@
+"""Asking a source about the papers of one batch, so that one bad paper never spoils the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from jobrunner.decoding import json_fault
+from jobrunner.errors import (
+    AnswerMalformed,
+    JobrunnerError,
+    RequestRefused,
+    SourceBroken,
+    SourceStopped,
+    SourceUnavailable,
+    understood,
+    unexpected,
+)
+from jobrunner.http.batch_requests import Requests
+from jobrunner.models import Answer, Outcome, Paper
+from jobrunner.sources.contract import Source
+
+log = logging.getLogger(__name__)
+
+FEW = 2
+"""So few papers may all be the culprits of their malformed answers, and their source be well."""
+
+T = TypeVar("T")
+Answers = dict[int, Answer | None]
+"""By paper id; None is a paper that the lookup did not find and that can be searched."""
+
+
+async def ask_lookup(
+    source: Source, papers: Sequence[Paper], requests: Requests, answers: Answers
+) -> None:
+    """Look papers up, putting each answer into ``answers`` as it comes.
+
+    A batch that is refused as a whole is halved until the culprit is alone. Raises
+    :class:`~jobrunner.errors.SourceStopped`, also where no half is answered any better; what was
+    answered for good until then, or until a cancellation, is in ``answers``.
+    """
+    doubts = _Doubts(len(papers))
+    try:
+        await _halved(source, papers, requests, answers, doubts)
+    except SourceStopped as stopped:
+        answers |= _checked(source, papers, stopped.answers)
+        raise
+    answers |= doubts.culprits
+
+
+class _Doubts:
+    """Counts malformed answers in a row: more than lie on the way to a few culprits are too many.
+
+    Then it is the source that is down, and its papers have done nothing to fail for: ``culprits``,
+    the answers of those that were found to spoil a batch, count only if the lookup comes to an end.
+    """
+
+    def __init__(self, papers: int) -> None:
+        self.culprits: Answers = {}
+        self._most = papers.bit_length() + 3
+        self._in_a_row = 0
+
+    def answered(self) -> None:
+        self._in_a_row = 0
+
+    def malformed(self, error: AnswerMalformed) -> None:
+        self._in_a_row += 1
+        if self._in_a_row > self._most:
+            raise SourceUnavailable(f"{error}, {self._in_a_row} times in a row") from error
+
+
+async def _halved(
+    source: Source,
+    papers: Sequence[Paper],
+    requests: Requests,
+    answers: Answers,
+    doubts: _Doubts,
+) -> None:
+    try:
+        found = await _guarded(source, lambda: source.lookup(papers, requests))
+    except (RequestRefused, AnswerMalformed) as error:
+        if isinstance(error, AnswerMalformed):
+            doubts.malformed(error)
+        if len(papers) == 1:
+            doubts.culprits[papers[0].id] = Answer.failed(str(error))
+            return
+        middle = len(papers) // 2
+        log.info("%s: a batch of %d is halved: %s", source.name, len(papers), error)
+        for half in (papers[:middle], papers[middle:]):
+            await _halved(source, half, requests, answers, doubts)
+        return
+    doubts.answered()
+    checked = _checked(source, papers, found)
+    answers |= {paper.id: _answer(paper, checked.get(paper.id)) for paper in papers}
+
+
+def _answer(paper: Paper, answer: Answer | None) -> Answer | None:
+    if answer is not None and answer.outcome is not Outcome.NOT_FOUND:
+        return answer
+    return None if paper.title else Answer.not_found()
+
+
+async def ask_search(
+    source: Source, papers: Sequence[Paper], requests: Requests, answers: Answers
+) -> None:
+    """Search papers at once, each by itself, putting each answer into ``answers`` as it comes.
+
+    A search with a malformed answer fails its paper, unless all of several have one: then it is the
+    source that is down. Raises :class:`~jobrunner.errors.SourceStopped` once no search is under way
+    any more; what was answered until then, or until a cancellation, is in ``answers``.
+    """
+    malformed: dict[int, AnswerMalformed] = {}
+
+    async def ask(paper: Paper) -> None:
+        try:
+            answers[paper.id] = await _search_one(source, paper, requests)
+        except AnswerMalformed as error:
+            malformed[paper.id] = error
+
+    results = await asyncio.gather(*(ask(paper) for paper in papers), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    if len(malformed) == len(papers) > FEW:
+        last = list(malformed.values())[-1]
+        raise SourceUnavailable(f"{last}, for each of {len(papers)} papers") from last
+    answers |= {paper_id: Answer.failed(str(error)) for paper_id, error in malformed.items()}
+
+
+async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answer:
+    if not paper.title:
+        return Answer.failed(f"{source.name}: no title to search by, and no identifier it knows")
+    try:
+        answer = await _guarded(source, lambda: source.search(paper, requests))
+    except RequestRefused as error:
+        return Answer.failed(str(error))
+    return _storable(source, answer)
+
+
+def _checked(source: Source, papers: Sequence[Paper], found: object) -> dict[int, Answer]:
+    """Return a source's answers, each of which can be stored and read again.
+
+    Raises SourceBroken for what no source may return: other people write sources too.
+    """
+    if not isinstance(found, Mapping):
+        raise _broken(source, f"a lookup returned {_kind(found)}, not a dictionary of answers")
+    asked = {paper.id for paper in papers}
+    for paper_id in found:
+        if paper_id not in asked:
+            raise _broken(source, f"an answer for a paper that was not asked for: {paper_id!r}")
+    return {paper_id: _storable(source, answer) for paper_id, answer in found.items()}
+
+
+def _storable(source: Source, answer: object) -> Answer:
+    if not isinstance(answer, Answer):
+        raise _broken(source, f"the answer for a paper is {_kind(answer)}, not an Answer")
+    try:
+        return _ANSWER.decode(msgspec.json.encode(answer))
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return Answer.failed(f"{source.name}: a record that cannot be stored: {_unfit(answer)}")
+
+
+def _unfit(answer: Answer) -> str:
+    """Say what of an answer cannot be stored."""
+    try:
+        return json_fault(msgspec.json.encode(answer), Answer)
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return "it holds what is no JSON value, or text that is not Unicode"
+
+
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _broken(source: Source, what: str) -> SourceBroken:
+    return SourceBroken(
+        f"{source.name}: {what}", hint="this is a bug of the source: tell who wrote it"
+    )
+
+
+async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
+    """Await a call into a source; whatever is wrong with the source's program stops it alone."""
+    try:
+        return await ask()
+    except (JobrunnerError, MemoryError):
+        raise
+    except Exception as error:
+        log.exception("%s: unexpected error", source.name)
+        told = understood(error) or JobrunnerError(
+            unexpected(error),
+            hint="this is a bug: run.log of the session has its traceback",
+        )
+        raise SourceBroken(f"{source.name}: {told}", hint=told.hint) from error

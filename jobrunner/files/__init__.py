@@ -1,0 +1,1 @@
+"""Files and locks: atomic writes, checksums, directories, checks of the file system."""

@@ -1,0 +1,217 @@
+"""The connection to one service for a whole run: pace, allowance and bounds of every request."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import cache, cached_property
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from jobrunner.errors import (
+    AnswerMalformed,
+    BudgetSpent,
+    SourceStopped,
+    SourceUnavailable,
+    TransientError,
+)
+from jobrunner.http.budget import Allowance
+from jobrunner.http.rate_limit import Pace, Start
+from jobrunner.http.responses import check_address, check_headers, is_untrusted, reason
+from jobrunner.http.service import Params, RetryBudget, Service, Usage
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes of a decompressed answer; the largest real ones are some 10 MB."""
+
+REQUEST_SECONDS = 120.0
+"""Longest time one request may take, however slowly its bytes trickle."""
+
+TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
+NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
+"""Errors of making a connection, before which nothing leaves that could cost anything."""
+
+ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Load whom to trust once for all sources: it takes 20 ms."""
+    return httpx2.create_ssl_context()
+
+
+class Client:
+    """Speaks to one service for a whole run: ``async with Client(...) as client``.
+
+    Batches ask through :class:`jobrunner.http.batch_requests.Requests`.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        user_agent: str,
+        retry: RetryBudget | None = None,
+        allowance: Allowance | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.service = service
+        self.retry = retry or RetryBudget()
+        self.allowance = allowance or Allowance(service.name)
+        self.sleep = sleep
+        limits = service.limits
+        self.pace = Pace(limits.requests_per_second, limits.concurrency, clock=clock, sleep=sleep)
+        self._transport = transport
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": user_agent,
+            **service.headers,
+        }
+        check_address(service.name, service.base_url)
+        check_headers(service.name, self._headers)
+        self._connections = AsyncExitStack()
+        self._stopped: SourceStopped | None = None
+        self._hurried = asyncio.Event()
+
+    @cached_property
+    def _http(self) -> httpx2.AsyncClient:
+        """What connects, made for the first request: a source in this process has none."""
+        client = httpx2.AsyncClient(
+            headers=self._headers,
+            timeout=TIMEOUT,
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=60.0),
+            verify=_certificates(),
+            transport=self._transport,
+            follow_redirects=False,
+        )
+        self._connections.push_async_callback(client.aclose)
+        return client
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._connections.aclose()
+
+    def request(self, method: str, path: str, params: Params, body: object) -> httpx2.Request:
+        """Build a request; ``path`` is already percent-encoded."""
+        return self._http.build_request(
+            method,
+            self.service.base_url.rstrip("/") + path,
+            params={**self.service.params, **params},
+            json=body,
+        )
+
+    def redirected(self, target: httpx2.URL) -> httpx2.Request:
+        """Build the request that follows a redirect."""
+        return self._http.build_request("GET", target)
+
+    def stop(self, stopped: SourceStopped) -> None:
+        """Let no further request leave in this run: the source has said, or shown, enough.
+
+        Where only the user's allowance is used up, requests that it covers still may.
+        """
+        if not isinstance(stopped, BudgetSpent):
+            self._stopped = self._stopped or stopped
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Let nothing be tried again; who waits to do so gives up at once."""
+        self._hurried.set()
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether nothing is tried again any more."""
+        return self._hurried.is_set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait before another attempt. Raises SourceStopped if none is to be made after all."""
+        waits = {asyncio.ensure_future(one) for one in (self.sleep(seconds), self._hurried.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+        self._check_open()
+        if self.is_hurried:
+            raise SourceUnavailable(f"{self.service.name}: not tried again, for the run stops")
+
+    def _check_open(self) -> None:
+        if (stopped := self._stopped) is not None:
+            raise type(stopped)(str(stopped), not_before=stopped.not_before, hint=stopped.hint)
+
+    async def send(self, request: httpx2.Request, usage: Usage) -> httpx2.Response:
+        """Send one request in its turn and read its answer whole, within all bounds.
+
+        Raises BudgetSpent if the user's allowance does not cover it, TransientError,
+        SourceUnavailable for a certificate that is not trusted, and again what :meth:`stop` was
+        told.
+        """
+        price = self.service.price(request)
+        self.allowance.reserve(price)
+        async with self.pace as start:
+            self._check_open()
+            usage.requests += 1
+            request.extensions["trace"] = self._trace(start)
+            try:
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    response = await self._read(request)
+            except (httpx2.RequestError, TimeoutError) as exc:
+                if isinstance(exc, NEVER_SENT):
+                    self.allowance.settle(price, 0)
+                if is_untrusted(exc):  # asking again will not make it trusted
+                    raise SourceUnavailable(
+                        f"{self.service.name}: its certificate is not trusted ({reason(exc)})",
+                        hint="check the address; SSL_CERT_FILE names certificates to trust",
+                    ) from exc
+                raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
+        usage.bytes += len(response.content)
+        cost = self.service.cost(response)
+        self.allowance.settle(price, cost)
+        usage.cost_micros += cost
+        if response.status_code == 429:
+            self.pace.slow_down()
+        self.service.learn(response, self.pace)
+        return response
+
+    def _trace(self, start: Start) -> Callable[[str, object], Awaitable[None]]:
+        """Tell the pace when the bytes really leave: making a connection can take longer."""
+
+        async def trace(event: str, _info: object) -> None:
+            if event.endswith("send_request_headers.started"):
+                self.pace.sent(start)
+
+        return trace
+
+    async def _read(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._http.send(request, stream=True)
+        try:
+            encoding = response.headers.get("content-encoding", "").strip().lower()
+            if encoding not in ENCODINGS:
+                raise AnswerMalformed(f"{self.service.name}: unknown encoding {encoding[:30]!r}")
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise AnswerMalformed(
+                        f"{self.service.name}: answer larger than {LARGEST_ANSWER >> 20} MiB"
+                    )
+        finally:
+            await response.aclose()
+        # As bytes: a header need not be ASCII, and as text it could not be given back.
+        headers = [(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"]
+        return httpx2.Response(
+            response.status_code, headers=headers, content=bytes(body), request=request
+        )

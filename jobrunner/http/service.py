@@ -1,0 +1,86 @@
+"""How to reach a service, what it allows, and what asking it used: plain types of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import httpx2
+from msgspec import Struct
+
+from jobrunner import __version__
+from jobrunner.http.rate_limit import Pace
+
+Params = Mapping[str, str | int]
+
+
+class Limits(Struct, frozen=True):
+    """What a service allows one user: request starts a second, requests at once."""
+
+    requests_per_second: float
+    concurrency: int
+
+
+class RetryBudget(Struct, frozen=True, kw_only=True):
+    """How often and how long one request is tried again before its source counts as down.
+
+    ``patience``: the longest ``Retry-After`` that is waited for rather than ending the run.
+    """
+
+    attempts: int = 7
+    seconds: float = 600.0
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    patience: float = 300.0
+
+
+def _accept(_response: httpx2.Response) -> None:
+    return None
+
+
+def _free(_response: httpx2.Response) -> int:
+    return 0
+
+
+def _no_charge(_request: httpx2.Request) -> int:
+    return 0
+
+
+def _learn_nothing(_response: httpx2.Response, _pace: Pace) -> None:
+    return None
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """How to reach one service.
+
+    ``params`` go with every request. ``judge`` raises a ``SourceError`` for answers that mean
+    something special here, before the general rules. ``price`` returns what a request will cost
+    and ``cost`` what one has cost, in micro-USD. ``learn`` takes announced limits over into the
+    pace.
+    """
+
+    name: str
+    base_url: str
+    limits: Limits
+    headers: Mapping[str, str] = {}
+    params: Mapping[str, str] = {}
+    judge: Callable[[httpx2.Response], None] = _accept
+    price: Callable[[httpx2.Request], int] = _no_charge
+    cost: Callable[[httpx2.Response], int] = _free
+    learn: Callable[[httpx2.Response, Pace], None] = _learn_nothing
+
+    def __repr__(self) -> str:
+        return f"Service(name={self.name!r}, base_url={self.base_url!r})"
+
+
+class Usage(Struct):
+    """What a batch used: all HTTP requests, how many of them were repeats, money, bytes."""
+
+    requests: int = 0
+    retries: int = 0
+    cost_micros: int = 0
+    bytes: int = 0
+
+
+def user_agent(email: str | None = None) -> str:
+    """Return the name under which every request is made, such as ``jobrunner/1.0 (mailto:x@y)``."""
+    return f"jobrunner/{__version__} (mailto:{email})" if email else f"jobrunner/{__version__}"

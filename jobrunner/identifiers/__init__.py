@@ -1,0 +1,1 @@
+"""Identifiers of papers: how each scheme is spelt, and how they are extracted."""

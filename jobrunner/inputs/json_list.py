@@ -1,0 +1,274 @@
+"""Paper lists as JSON: a list, an object with `papers`, or one object a line.
+
+Which of them it is, is told by the content, never by the name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from jobrunner.errors import InputError
+from jobrunner.inputs.contract import Input, InputPaper
+from jobrunner.inputs.json_stream import (
+    CHUNK,
+    TOO_DEEP,
+    Decoder,
+    Truncated,
+    Value,
+    Window,
+    read_value,
+)
+from jobrunner.inputs.paper_fields import paper_of
+from jobrunner.inputs.text_stream import TextReader, printable
+
+_HINT = "give a JSON list of papers, an object with `papers`, or JSON Lines"
+_LINE_HINT = "JSON Lines has one object on each line, a list has [ ] around it"
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_SECOND_LINE = 1 << 20
+"""How far to look for a second line that shows a file with a bad first line to be JSON Lines."""
+
+
+def open_input(
+    path: Path | str | None, stdin: BinaryIO | None = None, *, chunk: int = CHUNK
+) -> Input:
+    """Open a paper list and tell its format; None or '-' is standard input (``stdin``).
+
+    Raises ``InputError`` if it cannot be read or is no paper list.
+    """
+    reader = TextReader(path, stdin)
+    try:
+        return JsonInput(reader, chunk)
+    except BaseException:
+        reader.close()
+        raise
+
+
+class JsonInput:
+    """A paper list in JSON, read as a stream; see ``Input``."""
+
+    def __init__(self, reader: TextReader, chunk: int = CHUNK) -> None:
+        self.other: dict[str, Any] = {}
+        self._reader = reader
+        self._window = Window(reader, chunk)
+        self._decoder = Decoder()
+        self._count = 0
+        self._started = False
+        self._sha256: str | None = None
+        self.format = self._sniff()
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the raw bytes, once ``papers`` is exhausted."""
+        if self._sha256 is None:
+            raise RuntimeError("the checksum is known when all papers have been read")
+        return self._sha256
+
+    def papers(self) -> Iterator[InputPaper]:
+        """Read the papers, once, in order."""
+        if self._started:
+            raise RuntimeError("an input can be read only once")
+        self._started = True
+        return self._papers()
+
+    def close(self) -> None:
+        """Close the file; standard input is left open."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _papers(self) -> Iterator[InputPaper]:
+        values = self._lines() if self.format == "jsonl" else self._elements()
+        try:
+            for value in values:
+                yield paper_of(self._count, value)
+                self._count += 1
+            self._finish()
+        except Truncated as error:
+            raise self._truncated() from error
+        self._sha256 = self._reader.sha256
+
+    def _sniff(self) -> str:
+        """Tell the format, leaving the window where the papers begin."""
+        window = self._window
+        try:
+            match window.peek():
+                case "":
+                    raise InputError(f"{window.name}: is empty", hint=_HINT)
+                case "[":
+                    return "json"
+                case "{":
+                    return self._sniff_object()
+        except Truncated as error:
+            raise self._truncated() from error
+        while len(window.text) < window.position + 40 and window.grow():
+            pass
+        shown = printable(window.text[window.position :].split("\n", 1)[0][:40])
+        raise window.error(f"not a list of papers in JSON: {shown}", hint=_HINT)
+
+    def _sniff_object(self) -> str:
+        """Tell whether an object holds the papers, or is the first of many on lines."""
+        window = self._window
+        start = window.position
+        window.hold = True
+        window.position += 1
+        try:
+            has_papers = self._members(first=True)
+            if not has_papers:
+                self._require_line(start)
+        except (InputError, Truncated):
+            if not self._is_bad_line(start):
+                raise
+            has_papers = False
+        window.hold = False
+        if has_papers:
+            return "json-object"
+        self.other.clear()
+        window.position = start
+        return "jsonl"
+
+    def _members(self, *, first: bool) -> bool:
+        """Read top-level keys into ``other``, up to the list of papers (True) or the end."""
+        window = self._window
+        while True:
+            if first and window.peek() == "}":
+                window.position += 1
+                return False
+            if not first and window.take(",}", "after the value") == "}":
+                return False
+            first = False
+            if window.peek() not in {'"', ""}:
+                raise window.error("expected a key in double quotes")
+            key = read_value(window, self._decoder).value
+            window.take(":", "after the key")
+            if key == "papers":
+                self._require_list()
+                return True
+            self.other[_storable(key)] = _storable(self._other_value(key))
+
+    def _require_list(self) -> None:
+        window = self._window
+        found = window.peek()
+        if not found:
+            raise Truncated
+        if found != "[":
+            kind = {"{": "an object", '"': "a string"}.get(found, "a single value")
+            raise window.error(f"`papers` is {kind}, not a list", hint=_HINT)
+
+    def _other_value(self, key: str) -> object:
+        value = read_value(self._window, self._decoder)
+        if value.problem == TOO_DEEP:
+            raise self._window.error(f"`{_shown(key)}` {TOO_DEEP}")
+        return value.value
+
+    def _require_line(self, start: int) -> None:
+        """Refuse an object without papers that is no line of JSON Lines either."""
+        window = self._window
+        end = window.position
+        text = window.text[start:end]
+        on_one_line = "\n" not in text
+        if window.peek():
+            if "\n" not in window.text[end : window.position]:
+                raise window.error("unexpected text after the object", hint=_LINE_HINT)
+            if not on_one_line:
+                hint = "put each object on one line (jq -c .), or commas between and [ ] around"
+                raise window.error("another object after the first", hint=hint)
+        elif not on_one_line or paper_of(0, self._decoder.whole(text)).unusable:
+            raise self._without_papers()
+
+    def _without_papers(self) -> InputError:
+        shown = [_shown(key) for key in list(self.other)[:10]]
+        if len(self.other) > len(shown):
+            shown.append("...")
+        keys = f"only: {', '.join(shown)}" if shown else "nor anything else"
+        lists = [key for key, value in self.other.items() if isinstance(value, list)]
+        hint = f"take the list out: jq '.\"{_shown(lists[0])}\"'" if lists else _HINT
+        return InputError(f"{self._window.name}: the object has no `papers`, {keys}", hint=hint)
+
+    def _is_bad_line(self, start: int) -> bool:
+        """Tell whether a broken start is just a bad first line of JSON Lines."""
+        window = self._window
+        while len(window.text) < start + _SECOND_LINE and not window.ended:
+            window.grow()
+        lines = window.text[start : start + _SECOND_LINE].split("\n")[1:]
+        second = next((line.strip() for line in lines if line.strip()), "")
+        try:
+            value = self._decoder.whole(second)
+        except json.JSONDecodeError:
+            return False
+        return paper_of(0, value).unusable is None
+
+    def _elements(self) -> Iterator[Value]:
+        """Read the elements of the list at which the window stands."""
+        window = self._window
+        window.take("[", "at the start")
+        if window.peek() == "]":
+            window.position += 1
+            return
+        while True:
+            yield read_value(window, self._decoder)
+            if window.take(",]", f"after paper {self._count}") == "]":
+                return
+
+    def _lines(self) -> Iterator[Value]:
+        """Read one value a line; a line that is not JSON is a value with a problem."""
+        number = self._window.line_number
+        while (line := self._window.line()) is not None:
+            # A byte order mark within the text is what remains of files joined together.
+            if text := line.strip(" \t\r\ufeff"):
+                yield self._line_value(text, number)
+            number += 1
+
+    def _line_value(self, text: str, number: int) -> Value:
+        try:
+            value = self._decoder.whole(text)
+        except json.JSONDecodeError as error:
+            why = f"line {number} is not JSON (column {error.pos + 1})"
+            return Value(text, None, why)
+        if value.problem:
+            return value._replace(problem=f"line {number} {value.problem}")
+        return value
+
+    def _finish(self) -> None:
+        """Read what follows the papers, to the end of the file."""
+        window = self._window
+        if self.format == "json-object" and self._members(first=False):
+            raise window.error("a second list of `papers`", hint="join the two lists into one")
+        if window.peek():
+            raise window.error("unexpected text after the papers", hint=_LINE_HINT)
+
+    def _truncated(self) -> InputError:
+        place = self._window.error("", at=len(self._window.text))
+        whole = f"{self._count} whole paper{'s' * (self._count != 1)}"
+        return InputError(
+            f"{place}the text ends in the middle, after {whole}",
+            hint="copy or download the file again, it is not whole",
+        )
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value without lone surrogates, which no UTF-8 can hold."""
+    if isinstance(value, str):
+        return LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
+
+
+def _shown(key: str) -> str:
+    return printable(key[:40])

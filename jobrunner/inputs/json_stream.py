@@ -1,0 +1,298 @@
+"""Taking JSON values one by one out of a text that is read piece by piece.
+
+The standard library's scanner does the parsing. What it cannot say is whether a value is broken
+or merely not all there yet; that is told here by where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NamedTuple
+
+from jobrunner.errors import InputError
+from jobrunner.inputs.text_stream import TextReader
+
+CHUNK = 1 << 17
+LARGEST_VALUE = 64 << 20
+"""Characters of a paper that are held: a small compressed file can hold a boundless one."""
+MAX_DEPTH = 200
+"""Deeper elements are refused: what is read here must be readable, nested, wherever it goes."""
+TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
+
+_NOT_SPACE = re.compile(r"[^ \t\n\r]")
+_SCALAR = re.compile(r"[^][{},:\s]*")
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
+_BRACKET = re.compile(rf'{_STRING}|[][{{}}"]', re.DOTALL)
+_TOKEN = re.compile(rf'{_STRING}|[^" \t\n\r]++', re.DOTALL)
+_CLOSED_BY = {"[": "]", "{": "}"}
+_LOOKAHEAD = 16  # longer than any literal, escape or end of a number that may be cut in two
+
+
+class Truncated(Exception):
+    """The text ends where more was to come."""
+
+
+class Value(NamedTuple):
+    """A JSON value with its own text; ``problem`` says why it is not to be passed on as JSON."""
+
+    text: str
+    value: Any
+    problem: str | None = None
+
+
+class Decoder:
+    """Decodes JSON as the standard library does, within what can be written and read again."""
+
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+        self._json = json.JSONDecoder(
+            parse_int=self._int, parse_float=_float, parse_constant=self._constant
+        )
+
+    def at(self, text: str, start: int) -> tuple[Any, int, str | None]:
+        """Decode the value at ``start``: the value, its end, and what is wrong with it.
+
+        NaN and the infinities become None, numbers too large for Python stay text.
+        Raises ``JSONDecodeError``, and ``RecursionError`` for some of what is too deep.
+        """
+        self._problems.clear()
+        value, end = self._json.raw_decode(text, start)
+        problem = self._problems[0] if self._problems else None
+        # Counting is much cheaper than measuring, and nearly always enough.
+        if text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
+            _, depth = _outline(text, start)
+            problem = TOO_DEEP if depth > MAX_DEPTH else problem
+        return (None if problem == TOO_DEEP else value), end, problem
+
+    def whole(self, text: str) -> Value:
+        """Decode a text that is one value; raises ``JSONDecodeError``."""
+        try:
+            value, end, problem = self.at(text, 0)
+        except RecursionError:
+            end, _ = _outline(text, 0)
+            value, problem = None, TOO_DEEP
+        if end != len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
+        return Value(text, value, problem)
+
+    def _constant(self, name: str) -> None:
+        self._problems.append(f"holds {name}, which is not JSON")
+
+    def _int(self, text: str) -> int | str:
+        try:
+            return int(text)
+        except ValueError:  # see sys.set_int_max_str_digits; whoever reads it again has this limit
+            self._problems.append(f"holds a number of {len(text)} digits")
+            return text
+
+
+class Window:
+    """The part of the text that is in memory; ``position`` is where reading goes on.
+
+    With ``hold`` nothing is dropped, so that positions stay valid while the text grows.
+    """
+
+    def __init__(self, reader: TextReader, chunk: int = CHUNK) -> None:
+        self.name = reader.name
+        self.text = ""
+        self.position = 0
+        self.hold = False
+        self.ended = False
+        self._reader = reader
+        self._chunk = chunk
+        self._lines = 0
+        self._columns = 0
+
+    @property
+    def line_number(self) -> int:
+        """The line of ``position``, from 1."""
+        return self._lines + self.text.count("\n", 0, self.position) + 1
+
+    def grow(self) -> bool:
+        """Read on; False at the end. Doubles what is pending, so that re-reading it stays cheap."""
+        if not self.hold:
+            self._drop()
+        if len(self.text) - self.position > LARGEST_VALUE:
+            raise self.error(f"a value of more than {LARGEST_VALUE >> 20} MiB")
+        more = self._reader.read(max(self._chunk, len(self.text)))
+        self.ended = not more
+        self.text += more
+        return bool(more)
+
+    def peek(self) -> str:
+        """Skip white space; return the next character without taking it, '' at the end."""
+        while True:
+            if found := _NOT_SPACE.search(self.text, self.position):
+                self.position = found.start()
+                return self.text[self.position]
+            self.position = len(self.text)
+            if not self.grow():
+                return ""
+
+    def take(self, wanted: str, after: str) -> str:
+        """Take the next character, which must be one of ``wanted``."""
+        found = self.peek()
+        if not found:
+            raise Truncated
+        if found not in wanted:
+            expected = " or ".join(wanted)
+            raise self.error(f"expected {expected} {after}, not {_excerpt(self)}")
+        self.position += 1
+        return found
+
+    def line(self) -> str | None:
+        """Take the rest of the line; None at the end."""
+        start = self.position
+        while (end := self.text.find("\n", start)) < 0:
+            searched = len(self.text) - self.position
+            if not self.grow():
+                end = len(self.text)
+                break
+            start = self.position + searched
+        if self.position == end == len(self.text):
+            return None
+        line = self.text[self.position : end]
+        self.position = end + 1 if end < len(self.text) else end
+        return line
+
+    def error(self, message: str, at: int | None = None, hint: str | None = None) -> InputError:
+        """Make the error that something is wrong here, with line and column."""
+        index = self.position if at is None else at
+        lines = self.text.count("\n", 0, index)
+        column = index - self.text.rfind("\n", 0, index) if lines else self._columns + index + 1
+        place = f"{self.name}:{self._lines + lines + 1}:{column}"
+        return InputError(f"{place}: {message}", hint=hint or "correct the file at that place")
+
+    def _drop(self) -> None:
+        consumed = self.position
+        if lines := self.text.count("\n", 0, consumed):
+            self._lines += lines
+            self._columns = consumed - self.text.rfind("\n", 0, consumed) - 1
+        else:
+            self._columns += consumed
+        self.text = self.text[consumed:]
+        self.position = 0
+
+
+def read_value(window: Window, decoder: Decoder) -> Value:
+    """Take the next value. Raises ``Truncated``, or ``InputError`` if it is not JSON."""
+    first = window.peek()
+    if not first:
+        raise Truncated
+    if first not in '[{"':
+        return _read_scalar(window, decoder)
+    while True:
+        start = window.position
+        try:
+            value, end, problem = decoder.at(window.text, start)
+        except RecursionError:
+            return _read_too_deep(window)
+        except json.JSONDecodeError as error:
+            if not _is_settled(error, start) and not window.ended:
+                window.grow()  # and try again even at the end: growing has moved the positions
+                continue
+            if window.ended and _is_cut(error, start):
+                raise Truncated from error
+            raise _not_json(window, error.pos) from error
+        window.position = end
+        return Value(window.text[start:end], value, problem)
+
+
+def one_line(text: str) -> str:
+    """Drop the white space between the tokens of a JSON text, if it has line breaks."""
+    if "\n" not in text and "\r" not in text:
+        return text
+    return "".join(_TOKEN.findall(text))
+
+
+def _read_scalar(window: Window, decoder: Decoder) -> Value:
+    """Take a number or literal, of which only what follows it tells that it is complete."""
+    while True:
+        start = window.position
+        found = _SCALAR.match(window.text, start)
+        end = found.end() if found else start
+        if end < len(window.text) or not window.grow():
+            break
+    start, end = window.position, window.position + end - start
+    try:
+        value = decoder.whole(window.text[start:end])
+    except json.JSONDecodeError as error:
+        if end == len(window.text):
+            raise Truncated from error
+        raise window.error(f"expected a value, not {_excerpt(window)}") from error
+    window.position = end
+    return value
+
+
+def _read_too_deep(window: Window) -> Value:
+    """Take a value that is too deep to decode, by its brackets alone."""
+    while True:
+        start = window.position
+        try:
+            end, _ = _outline(window.text, start)
+        except json.JSONDecodeError as error:
+            if error.pos < len(window.text):
+                raise _not_json(window, error.pos) from error
+            if not window.grow():
+                raise Truncated from error
+            continue
+        window.position = end
+        return Value(window.text[start:end], None, TOO_DEEP)
+
+
+def _outline(text: str, start: int) -> tuple[int, int]:
+    """Follow the brackets of the value at ``start`` to its end: the end and the greatest depth."""
+    open_brackets: list[str] = []
+    deepest = 0
+    for found in _BRACKET.finditer(text, start):
+        mark = found[0][0]  # a bracket, or the quote that opens a string
+        if mark in _CLOSED_BY:
+            open_brackets.append(_CLOSED_BY[mark])
+            deepest = max(deepest, len(open_brackets))
+        elif found[0] == '"':
+            break  # the string goes on beyond the text
+        elif mark != '"' and mark != open_brackets.pop():
+            raise json.JSONDecodeError("brackets do not match", text, found.start())
+        if not open_brackets:
+            return found.end(), deepest
+    raise json.JSONDecodeError("brackets are not closed", text, len(text))
+
+
+def _is_settled(error: json.JSONDecodeError, start: int) -> bool:
+    """Tell whether the text is wrong whatever may follow it."""
+    return not _opens_string(error, start) and len(error.doc) - error.pos > _LOOKAHEAD
+
+
+def _is_cut(error: json.JSONDecodeError, start: int) -> bool:
+    """Tell, at the end of the text, whether it is right as far as it goes."""
+    rest = error.doc[error.pos :].rstrip()
+    return _opens_string(error, start) or not re.search(r'[][{},:"]', rest)
+
+
+def _opens_string(error: json.JSONDecodeError, start: int) -> bool:
+    """Tell whether the value from ``start`` stopped at a string that has no end yet."""
+    text, before = error.doc, error.pos
+    if not text.startswith('"', before) or _WHOLE_STRING.match(text, before):
+        return False
+    while before > start and text[before - 1] in " \t\n\r":
+        before -= 1
+    return before == start or text[before - 1] in "[{,:"
+
+
+def _not_json(window: Window, place: int) -> InputError:
+    found = ascii(window.text[place : place + 20])
+    return window.error(f"not JSON from here on: {found}", at=place)
+
+
+def _excerpt(window: Window) -> str:
+    while len(window.text) < window.position + 20 and window.grow():
+        pass
+    return ascii(window.text[window.position : window.position + 20])
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text

@@ -1,0 +1,126 @@
+"""Names of authors made comparable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from jobrunner.matching.latex import without_latex
+from jobrunner.matching.title_normalisation import without_accents
+
+LONGEST = 200
+"""Characters of a name that are looked at."""
+
+_MOST_WORDS = 8
+_NOT_NAMES = frozenset(
+    (
+        "jr", "sr", "ii", "iii", "iv", "phd", "md", "dr", "prof", "msc", "esq", "mr", "mrs", "sir",
+        "van", "von", "der", "den", "de", "del", "della", "di", "da", "do", "dos", "das", "du",
+        "des", "la", "le", "los", "las", "el", "al", "bin", "ibn", "ben", "ter", "ten", "zu", "zur",
+        "vom", "af", "av", "e", "y", "och", "und", "and", "the", "st",
+    )
+)  # fmt: skip
+"""Generational suffixes, titles and particles: they come and go between spellings of a name."""
+
+_GROUPS = frozenset(
+    (
+        "collaboration", "consortium", "group", "team", "committee", "project", "network",
+        "university", "institute", "society", "association", "investigators", "agency",
+        "organization", "organisation", "center", "centre", "council", "department", "initiative",
+    )
+)  # fmt: skip
+_NOBODY = frozenset(
+    ("et", "et al", "and others", "others", "anonymous", "unknown", "n a", "none", "na")
+)
+
+_HOMONYM = re.compile(r"\s+[0-9]{4}$")
+_PART = re.compile(r"[^\W\d_]+(?:[-‐‑–][^\W\d_]+)*")
+_HYPHEN = re.compile(r"[-‐‑–]")
+_APOSTROPHE = re.compile(r"(?<=\w)['’`´ʼ‘](?=\w)")
+_IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_VOWEL = re.compile("[aeiouyàáäåèéêìíïòóöøùúü]|[^\x00-\u024f]")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+
+
+def surname_keys(name: str) -> frozenset[str]:
+    """Return what the surname in a name may be; two persons' keys meet if they can be one person.
+
+    Both orders are served ("Chen Xing", "Xing Chen", "Chen, Xing"), also hyphens, accents,
+    particles, initials, generational suffixes and the numbers that DBLP puts after homonyms. A
+    given name alone is no key: where the order is open, a key holds the other part's initial.
+    """
+    return _keys(name[:LONGEST]) if isinstance(name, str) else frozenset()
+
+
+@lru_cache(maxsize=16384)
+def _keys(name: str) -> frozenset[str]:
+    name = _HOMONYM.sub("", _APOSTROPHE.sub("", without_latex(name)))
+    spellings = {name, name.translate(_UMLAUTS)}
+    return frozenset(key for spelling in spellings for key in _keys_of_spelling(spelling))
+
+
+def _keys_of_spelling(name: str) -> Iterator[str]:
+    if _IDEOGRAPH.search(name):
+        yield "".join(filter(str.isalpha, name))
+        return
+    last, comma, first = name.partition(",")
+    given = _words(first)
+    if comma and any(len(word) > 1 or word.isupper() or len(given) == 1 for word in given):
+        family, others = _words(last), given
+    else:
+        family, others = [], _words(f"{last} {first}")
+    folded = " ".join(map(_fold, family + others))
+    if not folded or folded in _NOBODY:
+        return
+    if not _GROUPS.isdisjoint(folded.split()):
+        yield folded
+    elif family:
+        yield from _keys_of_parts(family, others)
+    else:
+        yield from _keys_of_open_order(others)
+
+
+def _words(text: str) -> list[str]:
+    words = _PART.findall(text)
+    kept = [word for word in words if _fold(word) not in _NOT_NAMES]
+    return (kept or words)[:_MOST_WORDS]
+
+
+def _fold(word: str) -> str:
+    return without_accents(word.casefold())
+
+
+def _keys_of_parts(family: list[str], given: list[str]) -> Iterator[str]:
+    surnames = {_fold("".join(family)).replace("-", ""), *map(_joined, family)}
+    for word in family:
+        surnames.update(_fold(part) for part in _HYPHEN.split(word) if len(part) > 1)
+    yield from surnames
+    for initial in _initials(given):
+        for surname in surnames:
+            yield f"{surname} {initial}"
+
+
+def _keys_of_open_order(words: list[str]) -> Iterator[str]:
+    full = [word for word in words if not _is_initials(word)] or words
+    last = full[-1]
+    others = [word for word in words if word is not last]
+    yield from _keys_of_parts([last], others)
+    for word in {full[0], *full[-2:-1]} - {last}:
+        for initial in _initials([other for other in words if other is not word]):
+            yield f"{_joined(word)} {initial}"
+
+
+def _joined(word: str) -> str:
+    return _HYPHEN.sub("", _fold(word))
+
+
+def _initials(words: list[str]) -> set[str]:
+    return {_fold(word)[:1] for word in words}
+
+
+def _is_initials(word: str) -> bool:
+    """Tell "J", "JD" and "jd" from "Li", "Xu" and "Ng"."""
+    if len(word) == 1:
+        return True
+    return len(word) <= 3 and word.casefold() != "ng" and not _VOWEL.search(word.casefold())

@@ -1,0 +1,95 @@
+"""Deleting a session: its rows first, then its files; and what kills left of deletions.
+
+The directory is renamed before it is emptied: another process that waits for the lock in it may
+make the lock file again at any moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from jobrunner import crash_points
+from jobrunner.errors import FileError
+from jobrunner.files.locks import FileLock, deletion_mark, session_directory, session_lock
+from jobrunner.files.path_queries import exists
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SessionRow
+from jobrunner.store.runs import take_lease
+from jobrunner.store.sessions import delete_session, get_session, session_exists
+
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+_DOOMED = re.compile(rf"\.{_ID.pattern}\.[0-9a-f]{{8}}\.deleted")
+
+
+def delete_whole(
+    database: Database, session_id: str, *, wanted: Callable[[SessionRow], bool] = lambda _: True
+) -> bool:
+    """Delete the rows and the directory of a session; return whether it was ``wanted`` still.
+
+    That is asked when nobody else can change the session any more. Raises LeaseHeld while it is
+    running, FileError if the files cannot be deleted.
+    """
+    with take_lease(database, session_id):
+        if not wanted(get_session(database, session_id)):
+            return False
+        directory = session_directory(database.path, session_id)
+        doomed = _doomed(directory)
+        try:
+            deletion_mark(directory).touch()
+            delete_session(database, session_id)
+            crash_points.point("delete.files")
+            _delete_files(directory, doomed)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise FileError(
+                f"cannot delete {directory}: {error.strerror}",
+                hint=f"delete it by hand, or {doomed.name} beside it",
+            ) from error
+    return True
+
+
+def _delete_files(directory: Path, doomed: Path) -> None:
+    directory.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def _doomed(directory: Path) -> Path:
+    return directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.deleted")
+
+
+def delete_leftovers(database: Database) -> None:
+    """Delete directories that kills left: of deleted sessions, and of sessions that never began.
+
+    Others without a session stay: the snapshots in them may be all that there is.
+    """
+    for directory in database.path.parent.iterdir():
+        with contextlib.suppress(OSError):  # others may be deleting it, too
+            if _DOOMED.fullmatch(directory.name):
+                shutil.rmtree(directory)
+            elif _ID.fullmatch(directory.name) and _is_left_over(database, directory):
+                _delete_alone(database, directory)
+
+
+def _delete_alone(database: Database, directory: Path) -> None:
+    """Delete a directory unless somebody begins a session there."""
+    with FileLock(_lock(database, directory)) as lock:
+        alone = lock.acquire(exclusive=True, patience=0)
+        if alone and _is_left_over(database, directory):
+            _delete_files(directory, _doomed(directory))
+
+
+def _lock(database: Database, directory: Path) -> Path:
+    return session_lock(database.path, directory.name)
+
+
+def _is_left_over(database: Database, directory: Path) -> bool:
+    if session_exists(database, directory.name):
+        return False
+    nothing = {_lock(database, directory), deletion_mark(directory)}
+    return exists(deletion_mark(directory)) or nothing.issuperset(directory.iterdir())

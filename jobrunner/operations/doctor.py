@@ -1,0 +1,156 @@
+"""What can go wrong on this machine, looked at before it does."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from jobrunner.errors import DamageFound, JobrunnerError, understood
+from jobrunner.files.filesystem import NETWORK, fault_of, kind_of
+from jobrunner.files.path_queries import exists, real_path
+from jobrunner.settings import EMAIL, Settings, variable
+from jobrunner.store.audit import check_database
+from jobrunner.store.database import OLDEST_SQLITE, open_database
+from jobrunner.store.schema import HEAD
+from jobrunner.store.schema_version import read_revision
+
+WAL_RESET_FIXED = (3, 51, 3)
+"""SQLite before it can corrupt a database when two connections write and checkpoint at the same
+instant after a reset of the write-ahead log (https://www.sqlite.org/wal.html, "WAL-reset bug")."""
+
+LITTLE_SPACE = 1 << 30
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One thing looked at; ``verdict`` is ok, warning, problem or damage."""
+
+    name: str
+    verdict: str
+    message: str
+
+
+def examine(database: Path, sources: Iterable[str], settings: Settings) -> list[Check]:
+    """Look at everything; ``database`` need not exist."""
+    directory = _existing(real_path(database).parent)
+    checks: tuple[Callable[[], tuple[str, str]], ...] = (
+        _python,
+        _sqlite,
+        lambda: _file_system(directory),
+        lambda: _locks(directory),
+        lambda: _space(directory),
+        lambda: _migrations(database),
+        lambda: _integrity(database),
+    )
+    names = ("python", "sqlite", "file system", "locks", "disk space", "migrations", "database")
+    found = [_check(name, look) for name, look in zip(names, checks, strict=True)]
+    return [*found, *_keys(sources, settings)]
+
+
+def _check(name: str, look: Callable[[], tuple[str, str]]) -> Check:
+    try:
+        verdict, message = look()
+    except DamageFound as error:
+        verdict, message = "damage", str(error)
+    except (JobrunnerError, OSError) as error:
+        verdict, message = "problem", str(understood(error))
+    return Check(name=name, verdict=verdict, message=message)
+
+
+def _existing(directory: Path) -> Path:
+    while not exists(directory):
+        directory = directory.parent
+    return directory
+
+
+def _python() -> tuple[str, str]:
+    return "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _sqlite() -> tuple[str, str]:
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        return "problem", f"{version}: 3.38 or later is needed"
+    if sqlite3.sqlite_version_info < WAL_RESET_FIXED:
+        return "ok", (
+            f"{version}; it has the WAL-reset bug (fixed in 3.51.3), which jobrunner avoids: only"
+            " one connection writes and checkpoints. Do not write to the database beside it"
+        )
+    return "ok", version
+
+
+def _file_system(directory: Path) -> tuple[str, str]:
+    kind = kind_of(directory)
+    if kind in NETWORK:
+        return "problem", (
+            f"{directory} is on {kind}, a network file system: put the database on a local disk"
+        )
+    return "ok", f"{directory} is on {kind or 'a file system of unknown kind'}"
+
+
+def _locks(directory: Path) -> tuple[str, str]:
+    fault = fault_of(directory)
+    if fault is not None:
+        return "problem", f"{directory}: {fault}; use a local disk"
+    with tempfile.TemporaryDirectory(prefix=".jobrunner-doctor-", dir=directory) as own:
+        connection = sqlite3.connect(Path(own) / "wal.db", isolation_level=None)
+        try:
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        finally:
+            connection.close()
+    if mode != "wal":
+        return "problem", f"{directory}: SQLite's write-ahead log does not work; use a local disk"
+    return "ok", "locks exclude each other, the write-ahead log works"
+
+
+def _space(directory: Path) -> tuple[str, str]:
+    free = shutil.disk_usage(directory).free
+    verdict = "ok" if free >= LITTLE_SPACE else "warning"
+    return verdict, f"{free / (1 << 30):.1f} GiB free in {directory}"
+
+
+def _migrations(database: Path) -> tuple[str, str]:
+    revision = _revision(database)
+    if revision is None:
+        return "ok", f"{database} has no tables yet; they will be made at {HEAD}"
+    if revision == HEAD:
+        return "ok", f"the schema is at {HEAD}"
+    if revision > HEAD:
+        return "problem", f"the schema is at {revision}: upgrade jobrunner, which knows {HEAD}"
+    return "warning", f"the schema is at {revision}; it is upgraded to {HEAD} when it is opened"
+
+
+def _integrity(database: Path) -> tuple[str, str]:
+    revision = _revision(database)
+    if revision is None:
+        return "ok", "nothing to check"
+    if revision != HEAD:
+        return "warning", f"not checked: its schema is not at {HEAD}"
+    opened = open_database(database)
+    try:
+        found = check_database(opened)
+    finally:
+        opened.close()
+    return ("damage", "; ".join(found)) if found else ("ok", "its pages and references are whole")
+
+
+def _revision(database: Path) -> str | None:
+    return read_revision(database) if exists(database) else None
+
+
+def _keys(sources: Iterable[str], settings: Settings) -> list[Check]:
+    found = [
+        Check(
+            name=f"key {source}",
+            verdict="ok",
+            message="set" if source in settings.keys else f"not set: {variable(source, 'API_KEY')}",
+        )
+        for source in sources
+    ]
+    email = "set" if settings.email else f"not set: sources cannot reach you ({EMAIL})"
+    return [*found, Check(name="e-mail", verdict="ok", message=email)]

@@ -1,0 +1,153 @@
+"""From an input to a session: all papers of a list stored, before anything is asked."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from jobrunner.errors import InputError, LeaseHeld, Refused, SessionError, StoreError
+from jobrunner.files.locks import remove_lock, session_directory, session_lock
+from jobrunner.files.path_queries import real_path
+from jobrunner.inputs.contract import Input, InputPaper
+from jobrunner.inputs.json_list import open_input
+from jobrunner.operations.delete import delete_leftovers
+from jobrunner.operations.status import read_state
+from jobrunner.store.database import Database
+from jobrunner.store.rows import Options, SessionRow
+from jobrunner.store.runs import Lease, held_elsewhere, is_running, take_lease
+from jobrunner.store.sessions import (
+    add_papers,
+    create_session,
+    delete_session,
+    get_session,
+    loading_sessions,
+    new_id,
+    seal_session,
+)
+
+RESERVATIONS = 10
+"""How often an id is tried; each time somebody else would have to be quicker."""
+
+
+def _reserve(database: Database) -> Lease:
+    """Lease an id that nothing has: its directory is made, which only one process can do."""
+    for _ in range(RESERVATIONS):
+        directory = session_directory(database.path, new_id())
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the directory {directory}: {error.strerror}",
+                hint="check the directory's permissions, or name another place with --db",
+            ) from error
+        with contextlib.suppress(LeaseHeld):  # taken for what a kill left, and cleaned up
+            return take_lease(database, directory.name, new=True)
+    raise LeaseHeld(f"{database.path} is in heavy use", hint="try again in a moment")
+
+
+def load_session(
+    database: Database,
+    path: Path | None,
+    options: Options,
+    *,
+    output: Path | None = None,
+    strict: bool = False,
+    new: bool = False,
+) -> tuple[SessionRow, Lease]:
+    """Store a paper list as a new session; ``path`` None is standard input.
+
+    Returns the session with its lease. ``strict`` refuses a list with an unusable paper; without
+    ``new`` a list of which there is an unfinished session is refused, also if that was loaded
+    meanwhile. Raises InputError, StoreError, Refused or LeaseHeld; then nothing of the session is
+    left.
+    """
+    with open_input(path) as papers:
+        lease = _reserve(database)
+        session_id = lease.session_id
+        try:
+            create_session(
+                database,
+                session_id,
+                input_path=str(real_path(path)) if path else None,
+                options=options,
+                output=str(real_path(output)) if output else None,
+            )
+            count = add_papers(database, session_id, _checked(papers, strict=strict))
+            if not count:
+                raise InputError(f"{path or 'standard input'}: holds no papers")
+            seal_session(
+                database,
+                session_id,
+                input_format=papers.format,
+                sha256=papers.sha256,
+                other=papers.other,
+                check=None if new else partial(check_unfinished, database, path),
+            )
+        except BaseException:
+            forget(database, session_id)
+            lease.release()
+            raise
+    return get_session(database, session_id), lease
+
+
+def check_unfinished(database: Database, path: Path | None, sessions: Sequence[SessionRow]) -> None:
+    """Raise Refused if an input has unfinished sessions: nothing is resumed silently.
+
+    Raises LeaseHeld if a run is at work on the last one.
+    """
+    if not sessions:
+        return
+    last = sessions[-1]
+    afresh = f"or start afresh with `jobrunner run {shlex.quote(str(path or '-'))} --new`"
+    if is_running(database, last.id):
+        raise held_elsewhere(database, last.id, otherwise=f", {afresh}")
+    state = read_state(database, last)
+    raise Refused(
+        f"there is an unfinished session of this input: {last.id} ({state})",
+        hint=f"go on with `jobrunner resume {last.id}`, {afresh}",
+    )
+
+
+def _checked(papers: Input, *, strict: bool) -> Iterator[InputPaper]:
+    for paper in papers.papers():
+        if strict and paper.unusable:
+            raise InputError(
+                f"paper {paper.position} cannot be used: {paper.unusable}",
+                hint="correct it, or leave out --strict to go on with the others",
+            )
+        yield paper
+
+
+def abandoned_sessions(database: Database) -> list[str]:
+    """Return the ids of sessions whose loading was cut off."""
+    return [name for name in loading_sessions(database) if not is_running(database, name)]
+
+
+def delete_abandoned(database: Database) -> int:
+    """Delete sessions whose loading was cut off, and what kills left; return how many sessions."""
+    count = 0
+    for session_id in abandoned_sessions(database):
+        # Held: somebody restores it right now. Deleted: somebody else cleans up.
+        with (
+            contextlib.suppress(LeaseHeld, SessionError),
+            take_lease(database, session_id, patience=0),
+        ):
+            if session_id in loading_sessions(database):
+                forget(database, session_id)
+                count += 1
+    delete_leftovers(database)
+    return count
+
+
+def forget(database: Database, session_id: str) -> None:
+    """Delete what there is of a leased session that was never loaded whole.
+
+    Its directory goes only if it is empty: it holds the snapshots that a restore was cut off from.
+    """
+    delete_session(database, session_id)
+    remove_lock(session_lock(database.path, session_id))

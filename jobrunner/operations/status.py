@@ -1,0 +1,159 @@
+"""What a session's rows and its lock say of it, gathered for people and programs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from jobrunner.files.atomic import is_published
+from jobrunner.store.database import Database
+from jobrunner.store.progress import Progress, SourceProgress, read_progress
+from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
+from jobrunner.store.runs import is_running, list_runs
+from jobrunner.store.sessions import get_session
+from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, newest_path
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """A session as it stands. Times are UTC.
+
+    ``state`` is pending, running, crashed, interrupted, failed or completed. ``last_run`` is the
+    run at work, or the last one. ``last_error`` is why it or one of its sources ended early.
+    The sources have a rate and an ETA only while a run is at work.
+    ``output`` is where the newest snapshot can be read, None before the first. ``next`` is the
+    command to type now, None if there is nothing to do.
+    """
+
+    session: str
+    state: str
+    input_path: str | None
+    created_at: str
+    papers: int
+    unusable: int
+    sources: tuple[SourceProgress, ...]
+    runs: int
+    last_run: RunRow | None
+    last_error: str | None
+    snapshot: SnapshotRow | None
+    snapshot_owed: bool
+    output: str | None
+    next: str | None
+
+
+def read_status(database: Database, session: SessionRow, *, fields: bool = False) -> Status:
+    """Gather the status of a session, whether or not a run is at work on it."""
+    runs, alive = _runs(database, session.id)
+    session = get_session(database, session.id)
+    progress = read_progress(database, session.id, fields=fields)
+    snapshots = list_snapshots(database, session.id)
+    last = runs[-1] if runs else None
+    state = _state(session, last, alive=alive)
+    return Status(
+        session=session.id,
+        state=state,
+        input_path=session.input_path,
+        created_at=session.created_at,
+        papers=progress.papers,
+        unusable=progress.unusable,
+        sources=progress.sources if state == "running" else _at_rest(progress.sources),
+        runs=len(runs),
+        last_run=last,
+        last_error=_last_error(progress, last, state),
+        snapshot=snapshots[-1] if snapshots else None,
+        snapshot_owed=is_snapshot_owed(database, session.id),
+        output=_output(database, session, snapshots[-1]) if snapshots else None,
+        next=_next(session.id, state, progress),
+    )
+
+
+def read_state(database: Database, session: SessionRow) -> str:
+    """Return the state of a session alone, as its status tells it."""
+    runs, alive = _runs(database, session.id)
+    session = get_session(database, session.id)
+    return _state(session, runs[-1] if runs else None, alive=alive)
+
+
+def _output(database: Database, session: SessionRow, newest: SnapshotRow) -> str | None:
+    """Return where the newest snapshot is; other files may have its names before it comes there."""
+    places = [
+        *([Path(session.output)] if session.output else []),
+        newest_path(database, session.id),
+    ]
+    published = [path for path in places if is_published(path, newest.sha256)]
+    found = [*published, *filter(Path.exists, [database.path.parent / newest.path])]
+    return str(found[0]) if found else None
+
+
+def _runs(database: Database, session_id: str) -> tuple[list[RunRow], bool]:
+    """Return the runs, and whether the last one is at work, also if it begins or ends just now."""
+    alive = is_running(database, session_id)  # first: a run says that it ended, then it lets go
+    runs = list_runs(database, session_id)
+    begun = bool(runs) and runs[-1].ended_at is None
+    return runs, alive or (begun and is_running(database, session_id))
+
+
+def _state(session: SessionRow, last: RunRow | None, *, alive: bool) -> str:
+    """Return the state; a run without an end whose lease is free has crashed."""
+    if last is None or last.ended_at is not None:
+        return session.status
+    return "running" if alive else "crashed"
+
+
+def may_be_alive(run: RunRow) -> bool:
+    """Tell whether the process of a run that does not hold the lease may be at work elsewhere.
+
+    Then this database, or its directory, may be a copy of the one that it works on.
+    """
+    if run.host != socket.gethostname():
+        return True
+    try:
+        os.kill(run.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _at_rest(sources: tuple[SourceProgress, ...]) -> tuple[SourceProgress, ...]:
+    return tuple(
+        structs.replace(
+            source,
+            state="open" if source.state == "active" else source.state,
+            rate=None,
+            eta_seconds=None,
+        )
+        for source in sources
+    )
+
+
+def _last_error(progress: Progress, last: RunRow | None, state: str) -> str | None:
+    errors = [source.error for source in progress.sources if source.error]
+    if errors:
+        return "; ".join(errors)
+    if last is not None and state in ("failed", "interrupted"):
+        return last.reason
+    return None
+
+
+def _next(session_id: str, state: str, progress: Progress) -> str | None:
+    active = progress.active
+    if state == "running":
+        return None
+    if state != "completed" or any(source.pending for source in active):
+        return f"jobrunner resume {session_id}"
+    if any(source.failed for source in active):
+        return f"jobrunner retry {session_id} --failed"
+    if any(source.ambiguous for source in active):
+        return f"jobrunner review {session_id} -o review.jsonl"
+    return None
+
+
+def resumable_at(status: Status) -> str | None:
+    """Return the earliest time at which a source can go on, None if at once."""
+    left = [s for s in status.sources if s.pending and s.status != "dropped"]
+    waits = [s.not_before for s in left if s.status == "stopped" and s.not_before]
+    return min(waits) if waits and len(waits) == len(left) else None

@@ -1,1 +1,0 @@
-"""Outputs: how enriched papers are written."""

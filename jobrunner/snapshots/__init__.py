@@ -1,0 +1,1 @@
+"""Snapshots: writing, file format, publishing, retention, comparison with the database."""

@@ -1,0 +1,294 @@
+"""Snapshots: all enriched papers at one committed moment, in an immutable file with a checksum."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+import msgspec
+from msgspec import Raw, structs
+from sqlalchemy import Connection
+
+from jobrunner import __version__, clock, crash_points
+from jobrunner.consolidation.merge import Parts, consolidate
+from jobrunner.consolidation.policy import Policy
+from jobrunner.consolidation.unions import View
+from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
+from jobrunner.files.atomic import READ_ONLY, is_published, publish, write_sidecar, write_whole
+from jobrunner.files.path_queries import exists, named_like
+from jobrunner.models import Outcome, Record
+from jobrunner.snapshots import document
+from jobrunner.snapshots.retention import delete_old_snapshots
+from jobrunner.store.database import Database
+from jobrunner.store.rows import EventRow, RunRow, SessionRow, SnapshotRow
+from jobrunner.store.runs import Lease, find_runs
+from jobrunner.store.session_export import (
+    StoredBatch,
+    StoredPaper,
+    StoredRecord,
+    iter_batches,
+    iter_papers,
+)
+from jobrunner.store.sessions import find_events, find_sessions
+from jobrunner.store.snapshots import (
+    is_snapshot_owed,
+    list_snapshots,
+    newest_path,
+    record_snapshot,
+    snapshot_directory,
+)
+from jobrunner.store.source_states import find_sources
+from jobrunner.store.transactions import to_json
+
+KEEP = 3
+"""Snapshots that are kept; older ones are deleted when a new one is recorded."""
+
+
+class Cancelled(JobrunnerError):
+    """The snapshot was given up halfway; the earlier ones are as they were."""
+
+
+def take_snapshot(
+    database: Database, lease: Lease, reason: str, output: Path | None = None
+) -> SnapshotRow:
+    """Write a snapshot of a leased session, record and publish it. Raises FileError, StoreError."""
+    row = write_snapshot(database, lease.session_id, reason)
+    finish_snapshot(database, lease, row)
+    publish_newest(database, lease.session_id, output)
+    return row
+
+
+def is_owed(database: Database, session_id: str) -> bool:
+    """Tell whether something is committed that no snapshot shows, or the newest one is gone."""
+    if is_snapshot_owed(database, session_id):
+        return True
+    newest = list_snapshots(database, session_id)[-1]
+    return not exists(database.path.parent / newest.path)
+
+
+def write_snapshot(
+    database: Database,
+    session_id: str,
+    reason: str,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> SnapshotRow:
+    """Write the file of the next snapshot; it counts once :func:`finish_snapshot` recorded it.
+
+    May run in another thread than the run's: it only reads the database. Raises
+    :class:`Cancelled` if ``cancelled`` says so meanwhile.
+    """
+    crash_points.point("snapshot.begin")
+    began = time.monotonic()
+    directory = snapshot_directory(database, session_id)
+    number = _next_number(database, session_id, directory)
+    path = directory / f"{number:06d}.json"
+    counted = Counted(cancelled)
+    # However it ends, the read transaction ends here: one that goes on keeps SQLite's log alive.
+    with closing(_pieces(database.read_long, session_id, counted)) as pieces:
+        written = write_whole(path, counted.count(pieces), mode=READ_ONLY)
+    crash_points.point("snapshot.renamed")
+    write_sidecar(path, written.sha256)
+    return SnapshotRow(
+        number=number,
+        path=f"{session_id}/snapshots/{path.name}",
+        sha256=written.sha256,
+        bytes=written.bytes,
+        papers=counted.papers,
+        revision=counted.revision,
+        reason=reason,
+        seconds=time.monotonic() - began,
+        created_at=clock.now(),
+    )
+
+
+def write_copy(
+    database: Database, session_id: str, path: Path, policy: Policy | None = None
+) -> int:
+    """Write what is committed now to a file of the user's; return the number of papers.
+
+    ``policy`` is used instead of the session's. Raises FileError, StoreError.
+    """
+    counted = Counted(lambda: False)
+    with closing(_pieces(database.read, session_id, counted, policy)) as pieces:
+        write_whole(path, counted.count(pieces), summed=True)
+    return counted.papers
+
+
+class Counted:
+    """What a document turned out to hold, known when it is written."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self.papers = 0
+        self.revision = 0
+        self._cancelled = cancelled
+
+    def count(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass the pieces on, unless the snapshot was cancelled meanwhile."""
+        for piece in pieces:
+            if self._cancelled():
+                raise Cancelled("the snapshot was given up")
+            if self.papers == 1:
+                crash_points.point("snapshot.half")
+            yield piece
+
+    def see(self, papers: Iterable[document.PaperEntry]) -> Iterator[document.PaperEntry]:
+        """Pass the papers on and count them."""
+        for paper in papers:
+            self.papers += 1
+            yield paper
+
+
+def _pieces(
+    read: Callable[[], AbstractContextManager[Connection]],
+    session_id: str,
+    counted: Counted,
+    policy: Policy | None = None,
+) -> Generator[bytes]:
+    """Yield the document of one committed moment."""
+    with read() as connection:
+        runs = find_runs(connection, session_id)
+        session = find_sessions(connection, session_id)[0]
+        head = _head(connection, session, runs)
+        counted.revision = session.revision
+        rules = policy or session.options.policy
+        papers = (_read(paper, rules) for paper in iter_papers(connection, session_id))
+        batches = iter_batches(connection, session_id, [run.id for run in runs])
+        entries = (_batch_entry(batch) for batch in batches)
+        yield from document.write_document(head, counted.see(papers), entries)
+
+
+def _head(connection: Connection, session: SessionRow, runs: list[RunRow]) -> document.Head:
+    sources = find_sources(connection, session.id)
+    return document.Head(
+        format=document.FORMAT,
+        version=document.VERSION,
+        session=session.id,
+        revision=session.revision,
+        created_at=session.created_at,
+        written_at=clock.now(),
+        made_by=__version__,
+        input={
+            "path": session.input_path,
+            "format": session.input_format,
+            "sha256": session.input_sha256,
+            "other": session.input_other,
+        },
+        output=session.output,
+        options=Raw(to_json(session.options).encode()),
+        sources=[source.name for source in sources],
+        dropped=[source.name for source in sources if source.status == "dropped"],
+        runs=[_run_entry(run) for run in runs],
+        history=[_event_entry(event, runs) for event in find_events(connection, session.id)],
+    )
+
+
+def _event_entry(event: EventRow, runs: list[RunRow]) -> document.EventEntry:
+    place = next((place for place, run in enumerate(runs) if run.id == event.run_id), None)
+    return document.EventEntry(at=event.at, kind=event.kind, message=event.message, run=place)
+
+
+def _run_entry(run: RunRow) -> document.RunEntry:
+    names = document.RunEntry.__struct_fields__
+    return document.RunEntry(**{name: getattr(run, name) for name in names})
+
+
+def _batch_entry(batch: StoredBatch) -> document.BatchEntry:
+    return document.BatchEntry(**{**structs.asdict(batch), "fields": _raw(batch.fields)})
+
+
+def _read(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
+    try:
+        return _paper_entry(paper, policy)
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise DamageFound(
+            f"paper {paper.position} cannot be read from the database",
+            hint=GET_BACK,
+        ) from error
+
+
+def _paper_entry(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
+    return document.PaperEntry(
+        position=paper.position,
+        key=paper.key,
+        given=Raw(paper.given.encode()),
+        unusable=paper.unusable,
+        consolidated=None if paper.unusable else _consolidated(paper, policy),
+        records={record.source: _record_entry(record) for record in paper.records},
+        retired=[_record_entry(record, named=True) for record in paper.retired],
+        missed=paper.missed,
+    )
+
+
+def _record_entry(record: StoredRecord, *, named: bool = False) -> document.RecordEntry:
+    found = record.outcome == Outcome.ENRICHED
+    return document.RecordEntry(
+        outcome=record.outcome,
+        batch=record.batch,
+        retrieved_at=record.retrieved_at,
+        match=_raw(record.match),
+        error=record.error,
+        record=_raw(record.data if found else None),
+        candidates=_raw(None if found else record.data),
+        source=record.source if named else None,
+        retired_at=record.retired_at,
+    )
+
+
+def _raw(text: str | None) -> Raw:
+    return document.ABSENT if text is None else Raw(text.encode())
+
+
+_PARTS = msgspec.json.Decoder(Parts)
+
+
+def _consolidated(paper: StoredPaper, policy: Policy) -> View:
+    records: dict[str, Record] = {
+        record.source: _PARTS.decode(record.data)
+        for record in paper.records
+        if record.outcome == Outcome.ENRICHED and record.data
+    }
+    return consolidate(paper.as_given(), records, policy)
+
+
+def _next_number(database: Database, session_id: str, directory: Path) -> int:
+    """Return a number that no snapshot and no file left by a crash has."""
+    recorded = [row.number for row in list_snapshots(database, session_id)]
+    files = [int(path.stem) for path in named_like(directory, "[0-9]*.json") if path.stem.isdigit()]
+    return max([0, *recorded, *files]) + 1
+
+
+def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
+    """Record a written snapshot, and delete what is not kept; :func:`publish_newest` comes next.
+
+    Snapshots that somebody deleted never come back and are forgotten: nothing is damaged by that.
+    """
+    crash_points.point("snapshot.recording")
+    root = database.path.parent
+    rows = list_snapshots(database, lease.session_id)
+    gone = [old.number for old in rows if not exists(root / old.path)]
+    record_snapshot(database, lease, row, keep=KEEP, gone=gone)
+    crash_points.point("snapshot.recorded")
+    directory = snapshot_directory(database, lease.session_id)
+    delete_old_snapshots(database, lease.session_id, directory)
+
+
+def publish_newest(database: Database, session_id: str, output: Path | None = None) -> None:
+    """Bring the newest recorded snapshot to its fixed place, and to ``output``, if it is not there.
+
+    Asked at each start and after each snapshot, so that a crash in between heals itself.
+    """
+    rows = list_snapshots(database, session_id)
+    if not rows:
+        return
+    newest = rows[-1]
+    source = database.path.parent / newest.path
+    if not exists(source):  # somebody deleted it: the next one is owed
+        return
+    target = newest_path(database, session_id)
+    if not is_published(target, newest.sha256):
+        publish(source, target, newest.sha256, link=True)
+    if output is not None and not is_published(output, newest.sha256):
+        publish(source, output, newest.sha256, link=False)

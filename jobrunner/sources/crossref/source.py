@@ -1,0 +1,230 @@
+"""Crossref: fifty DOIs in one filter, odd DOIs alone, and a search by title, author and year.
+
+Protocol: https://www.crossref.org/documentation/retrieve-metadata/rest-api/ and
+https://github.com/CrossRef/rest-api-doc.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+from msgspec import Struct
+
+from jobrunner.errors import AnswerMalformed, SourceUnavailable
+from jobrunner.http.batch_requests import Requests
+from jobrunner.http.rate_limit import Pace
+from jobrunner.http.responses import FaultyAnswer
+from jobrunner.http.service import Limits, Params, Service
+from jobrunner.models import Answer, Paper, Record
+from jobrunner.sources.answers import Unreadable, decide, decide_by_title, lookup_in_turns, read
+from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.crossref.records import record_of
+from jobrunner.sources.json_fields import distinct, number, text
+from jobrunner.sources.search_terms import search_words
+
+NAME = "crossref"
+BASE_URL = "https://api.crossref.org"
+LOOKUP_SIZE = 50
+LONGEST_URL = 4000
+"""Characters; past some 4,090 the service has answered 414."""
+
+SEARCH_RESULTS = 5
+VALUES_TRIED = 3
+
+# Limits of lists since December 2025; single records may be asked for faster, but one pace serves
+# both. https://www.crossref.org/documentation/retrieve-metadata/rest-api/access-and-authentication/
+PUBLIC = Limits(1.0, 1)
+POLITE = Limits(3.0, 3)
+PLUS = Limits(50.0, 10)
+
+SELECT = (
+    "DOI,title,subtitle,abstract,author,container-title,event,group-title,issued,published,"
+    "published-print,published-online,posted,content-created,publisher,type,volume,issue,page,"
+    "article-number,is-referenced-by-count,references-count,URL,resource,link,license,subject,"
+    "funder,relation,update-to,updated-by"
+)
+
+ELSEWHERE = ("10.48550/", "10.5281/", "10.6084/", "10.5061/", "10.17605/", "10.13140/", "10.57967/")
+"""Prefixes of DataCite (arXiv, Zenodo, figshare, Dryad, OSF, ResearchGate, Hugging Face)."""
+
+_PLAIN_DOI = re.compile(r"[a-z0-9._;/:+-]+")
+
+
+def judge(response: httpx2.Response) -> None:
+    """Take a 404 for "no such DOI" only where the service says so, in plain text."""
+    unknown = response.content.strip().lower().startswith(b"resource not found")
+    if response.status_code == 404 and not unknown:
+        raise SourceUnavailable(f"{NAME}: HTTP 404 that is not about a DOI; check the base URL")
+    if response.status_code == 200:
+        _check_whole(response)
+
+
+class _Named(Struct):
+    doi: object = msgspec.field(default=None, name="DOI")
+
+
+class _Message(Struct):
+    total: int = msgspec.field(name="total-results")
+    items: list[_Named]
+
+
+class _Listed(Struct):
+    message: _Message
+
+
+def _check_whole(response: httpx2.Response) -> None:
+    """Raise if a list lacks works: what is absent from it may be there all the same."""
+    rows = number(response.request.url.params.get("rows"))
+    try:
+        message = msgspec.json.decode(response.content, type=_Listed).message
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return  # a single work, or something that is refused where it is read
+    came, due = distinct(work.doi for work in message.items), min(message.total, rows or 0)
+    if came < due:
+        raise FaultyAnswer(f"{NAME}: the answer is incomplete ({came} of {due} works)")
+
+
+def learn(response: httpx2.Response, pace: Pace) -> None:
+    """Take announced limits over, higher ones only where the pool is known to be that of lists.
+
+    Single records may be asked for faster than lists, and older headers do not tell them apart.
+    """
+    headers = response.headers
+    concurrency = re.fullmatch(r"[1-9]\d?", headers.get("x-concurrency-limit", "").strip())
+    if concurrency:
+        pace.limit(concurrency=int(concurrency[0]))
+    rate = _announced_rate(headers)
+    pool = headers.get("x-api-pool", "")
+    of_lists = pool.endswith("-array") or pool.startswith("plus")
+    if rate is not None and (of_lists or rate < pace.allowed):
+        pace.limit(requests_per_second=rate)
+
+
+def _announced_rate(headers: httpx2.Headers) -> float | None:
+    limit = re.fullmatch(r"\d{1,4}", headers.get("x-rate-limit-limit", "").strip())
+    interval = re.fullmatch(r"(\d{1,4})s", headers.get("x-rate-limit-interval", "1s").strip())
+    if limit is None or interval is None or not int(limit[0]) or not int(interval[1]):
+        return None
+    return int(limit[0]) / int(interval[1])
+
+
+class Crossref:
+    """The source ``crossref``."""
+
+    name = NAME
+    schemes: tuple[str, ...] = ("doi",)
+    after: tuple[str, ...] = ("openalex",)
+    lookup_size = LOOKUP_SIZE
+    search_size = 10
+
+    def __init__(self, settings: SourceSettings) -> None:
+        key, email = settings.api_key, settings.email
+        polite = POLITE if email else PUBLIC
+        self.service = Service(
+            name=NAME,
+            base_url=settings.base_url or BASE_URL,
+            limits=PLUS if key else polite,
+            headers={"Crossref-Plus-API-Token": f"Bearer {key}"} if key else {},
+            params={"mailto": email} if email else {},
+            judge=judge,
+            learn=learn,
+        )
+
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+        """Ask for all papers by their first DOI, then for those without luck by the next."""
+
+        async def ask(turn: Sequence[tuple[Paper, str]]) -> list[Answer]:
+            found = await self._find({doi for _, doi in turn}, requests)
+            return [_answer(paper, doi, found) for paper, doi in turn]
+
+        return await lookup_in_turns(papers, _dois_of, ask)
+
+    async def search(self, paper: Paper, requests: Requests) -> Answer:
+        """Search a paper by its title, first author and year."""
+        words = search_words(paper.title)
+        if not words:
+            return Answer.failed("no title to search by")
+        author = search_words(paper.authors[0]) if paper.authors else ""
+        query = " ".join(part for part in (words, author, str(paper.year or "")) if part)
+        params: Params = {"query.bibliographic": query, "rows": SEARCH_RESULTS, "select": SELECT}
+        works, _ = await self._list(params, requests)
+        return decide_by_title(paper, [read(NAME, record_of, work) for work in works])
+
+    async def _find(self, dois: set[str], requests: Requests) -> dict[str, list[object]]:
+        """Return works by DOI; under '' those that hold none."""
+        found: dict[str, list[object]] = {}
+        plain = sorted(doi for doi in dois if _PLAIN_DOI.fullmatch(doi))
+        for asked in self._in_filters(plain):
+            works, total = await self._list(_filter_of(asked), requests)
+            for work in works:
+                found.setdefault(_doi_of(work), []).append(work)
+            if distinct(map(_doi_of, works)) < total and not found.keys() >= set(asked):
+                # What is absent from the part that came may be in the rest; a smaller filter tells.
+                raise AnswerMalformed(f"{NAME}: a filter of {len(asked)} DOIs finds {total} works")
+        for doi in sorted(dois.difference(plain)):
+            work = await self._single(doi, requests)
+            if work is not None:
+                found[doi] = [work]
+        return found
+
+    def _in_filters(self, dois: Sequence[str]) -> Iterator[list[str]]:
+        """Yield all DOIs in the fewest lists that the service takes in one filter."""
+        asked: list[str] = []
+        for doi in dois:
+            if asked and (len(asked) == LOOKUP_SIZE or self._length([*asked, doi]) > LONGEST_URL):
+                yield asked
+                asked = []
+            asked.append(doi)
+        if asked:
+            yield asked
+
+    def _length(self, dois: Sequence[str]) -> int:
+        params = {**self.service.params, **_filter_of(dois)}
+        return len(f"{self.service.base_url}/works?{httpx2.QueryParams(params)}")
+
+    async def _list(self, params: Params, requests: Requests) -> tuple[list[object], int]:
+        """Return the works of a list, and how many there are in all."""
+        answer = await requests.get("/works", params, missing=())
+        message = answer.get("message") if isinstance(answer, dict) else None
+        items = message.get("items") if isinstance(message, dict) else None
+        if not isinstance(message, dict) or not isinstance(items, list):
+            raise AnswerMalformed(f"{NAME}: an answer without a list of items")
+        total = number(message.get("total-results"))
+        if total is None:
+            raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
+        return items, total
+
+    async def _single(self, doi: str, requests: Requests) -> object:
+        answer = await requests.get(f"/works/{quote(doi, safe='')}")
+        if answer is None:
+            return None
+        message = answer.get("message") if isinstance(answer, dict) else None
+        if message is None:
+            raise AnswerMalformed(f"{NAME}: an answer without a message")
+        return message
+
+
+def _filter_of(dois: Sequence[str]) -> Params:
+    condition = ",".join(f"doi:{doi}" for doi in dois)
+    return {"filter": condition, "rows": len(dois), "select": SELECT}
+
+
+def _dois_of(paper: Paper) -> list[str]:
+    dois = (doi.lower() for doi in paper.identifiers.get("doi", ())[:VALUES_TRIED])
+    return [doi for doi in dict.fromkeys(dois) if not doi.startswith(ELSEWHERE)]
+
+
+def _doi_of(work: object) -> str:
+    found = text(work.get("DOI")) if isinstance(work, dict) else None
+    return (found or "").lower()
+
+
+def _answer(paper: Paper, doi: str, found: dict[str, list[object]]) -> Answer:
+    works: list[Record | Unreadable] = [read(NAME, record_of, work) for work in found.get(doi, ())]
+    if not works and "" in found:
+        return Answer.failed(f"{NAME}: {len(found[''])} works of the answer hold no DOI")
+    return decide(paper, "doi", works)

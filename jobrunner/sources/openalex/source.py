@@ -1,0 +1,180 @@
+"""OpenAlex: looking works up by identifier, a hundred at a time, and searching them by title.
+
+Protocol: https://developers.openalex.org/api-reference/works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jobrunner.errors import AnswerMalformed, RequestRefused
+from jobrunner.http.batch_requests import Requests
+from jobrunner.models import Answer, Paper, Record
+from jobrunner.sources.answers import Unreadable, decide, decide_by_title, lookup_in_turns, read
+from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.json_fields import distinct, number
+from jobrunner.sources.openalex.queries import Key, filters_of, keys_of
+from jobrunner.sources.openalex.records import handles_of, record_of
+from jobrunner.sources.openalex.service import NAME, prices_of, service_of
+from jobrunner.sources.search_terms import search_words
+
+PER_PAGE = 100
+MOST_PAGES = 10
+SEARCH_RESULTS = 10
+
+NO_VALUES = {"none", "null", "undefined"}
+"""Words that the server takes for a missing value, and refuses."""
+
+YEARS_APART = 3
+"""A searched title may be this many years from the paper's: a preprint can precede its journal."""
+
+SELECT = (
+    "id,doi,title,display_name,publication_year,publication_date,ids,language,primary_location,"
+    "locations,best_oa_location,type,open_access,authorships,is_authors_truncated,cited_by_count,"
+    "biblio,is_retracted,topics,awards,funders,referenced_works_count,abstract_inverted_index,"
+    "counts_by_year"
+)
+
+
+class Found:
+    """Works by the identifiers that lead to them."""
+
+    def __init__(self) -> None:
+        self._by_handle: dict[tuple[str, str], list[Record | Unreadable]] = {}
+        self._by_key: dict[Key, list[Record | Unreadable]] = {}
+        self.nameless = 0
+
+    def add(self, work: object, key: Key | None = None) -> None:
+        """Add a work, under the key that it was asked by alone or under all its identifiers."""
+        found = read(NAME, record_of, work)
+        if key is not None:
+            self._by_key.setdefault(key, []).append(found)
+            return
+        handles = handles_of(work) if isinstance(work, dict) else set()
+        if not handles:
+            self.nameless += 1
+        for handle in handles:
+            self._by_handle.setdefault(handle, []).append(found)
+
+    def by(self, key: Key) -> list[Record | Unreadable]:
+        """Return what a key led to."""
+        if key.path:
+            return self._by_key.get(key, [])
+        return self._by_handle.get(key.handle, [])
+
+
+class OpenAlex:
+    """The source ``openalex``."""
+
+    name = NAME
+    schemes: tuple[str, ...] = ("doi", "openalex", "pmid", "pmcid", "mag", "arxiv")
+    after: tuple[str, ...] = ()
+    lookup_size = 100
+    search_size = 10
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self.service = service_of(settings)
+        self.prices = prices_of(settings)
+
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+        """Ask for all papers by their best identifier, then for those without luck by the next."""
+
+        async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:
+            found = await self._find([key for _, key in turn], requests)
+            answers = [_answer(paper, key, found) for paper, key in turn]
+            return [await self._completed(answer, requests) for answer in answers]
+
+        return await lookup_in_turns(papers, keys_of, ask)
+
+    async def search(self, paper: Paper, requests: Requests) -> Answer:
+        """Search a paper by the words of its title, within some years of its own."""
+        words = search_words(paper.title)
+        if not words or words.lower() in NO_VALUES:
+            return Answer.failed("no title to search by")
+        condition = f"title.search:{words}"
+        if paper.year is not None:
+            years = f"{paper.year - YEARS_APART}-{paper.year + YEARS_APART}"
+            condition += f",publication_year:{years}"
+        page = await self._page(condition, 1, requests, per_page=SEARCH_RESULTS)
+        answer = decide_by_title(paper, [read(NAME, record_of, work) for work in page.works])
+        return await self._completed(answer, requests)
+
+    async def _completed(self, answer: Answer, requests: Requests) -> Answer:
+        """Return the answer with all authors of its record; a list cut them, a look-up is free."""
+        record = answer.record
+        if record is None or not record.authors_truncated:
+            return answer
+        try:
+            work = await requests.get(f"/works/{record.id}", {"select": "id,authorships"})
+        except (AnswerMalformed, RequestRefused):
+            return answer
+        whole = read(NAME, record_of, work)
+        if isinstance(whole, Unreadable) or whole.id != record.id:
+            return answer
+        record = replace(record, authors=whole.authors, authors_truncated=False)
+        return replace(answer, record=record)
+
+    async def _find(self, keys: Sequence[Key], requests: Requests) -> Found:
+        found = Found()
+        for condition in filters_of(key for key in keys if key.terms):
+            for work in await self._list(condition, requests):
+                found.add(work)
+        for key in dict.fromkeys(key for key in keys if key.path):
+            work = await requests.get(key.path, {"select": SELECT})
+            if work is not None:
+                found.add(work, key)
+        return found
+
+    async def _list(self, condition: str, requests: Requests) -> list[object]:
+        """Return all works of a filter. Several works can share a DOI, hence the pages."""
+        works: list[object] = []
+        for page in range(1, MOST_PAGES + 1):
+            answer = await self._page(condition, page, requests, per_page=PER_PAGE)
+            works += answer.works
+            came = distinct(work.get("id") if isinstance(work, dict) else None for work in works)
+            if came >= answer.count:
+                return works
+            if not answer.works:
+                raise AnswerMalformed(f"{NAME}: a list of {answer.count} works ends after {came}")
+        # What is absent from the part that was read may be in the rest; a smaller filter tells.
+        raise RequestRefused(f"{NAME}: a filter that finds {answer.count} works")
+
+    async def _page(self, condition: str, page: int, requests: Requests, *, per_page: int) -> Page:
+        params: dict[str, str | int] = {
+            "filter": condition,
+            "select": SELECT,
+            "per_page": per_page,
+            # Lists leave out a part of the works ("xpac") that single look-ups know.
+            "include_xpac": "true",
+        }
+        if page > 1:
+            params["page"] = page
+        return _page_of(await requests.get("/works", params, missing=()))
+
+
+class Page(Struct, frozen=True):
+    """One page of a list: its works, unread, and how many different ones the list has in all."""
+
+    works: list[object]
+    count: int
+
+
+def _page_of(answer: object) -> Page:
+    results = answer.get("results") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict) or not isinstance(results, list):
+        raise AnswerMalformed(f"{NAME}: an answer without a list of results")
+    meta = answer.get("meta")
+    count = number(meta.get("count")) if isinstance(meta, dict) else None
+    if count is None:
+        raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
+    return Page(results, count)
+
+
+def _answer(paper: Paper, key: Key, found: Found) -> Answer:
+    works = found.by(key)
+    if not works and found.nameless:
+        return Answer.failed(f"{NAME}: {found.nameless} works of the answer hold no identifier")
+    return decide(paper, key.scheme, works, trusted=key.trusted)

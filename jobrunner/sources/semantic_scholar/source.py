@@ -1,0 +1,211 @@
+"""Semantic Scholar: up to 500 papers in one request, aligned by position, and a title match.
+
+Protocol: https://api.semanticscholar.org/api-docs/graph.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import httpx2
+import msgspec
+from msgspec import Struct
+
+from jobrunner.errors import AnswerMalformed, RequestRefused, SourceUnavailable, TransientError
+from jobrunner.http.batch_requests import Requests
+from jobrunner.http.responses import FaultyAnswer
+from jobrunner.http.service import Limits, Service
+from jobrunner.models import Answer, Paper
+from jobrunner.sources.answers import decide, decide_by_title, lookup_in_turns, read
+from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.search_terms import search_words
+from jobrunner.sources.semantic_scholar.records import record_of
+
+NAME = "semantic_scholar"
+BASE_URL = "https://api.semanticscholar.org/graph/v1"
+LOOKUP_SIZE = 500
+SMALLEST_DOUBTED = 32
+"""Longer lists of which nothing is known are asked for again in halves: the service says the same
+where one identifier is malformed, and that one must not hide all the others."""
+
+VALUES_TRIED = 3
+
+FIELDS = (
+    "paperId,corpusId,externalIds,url,title,abstract,venue,publicationVenue,year,publicationDate,"
+    "publicationTypes,journal,referenceCount,citationCount,influentialCitationCount,"
+    "openAccessPdf,fieldsOfStudy,s2FieldsOfStudy,authors.name,authors.affiliations,"
+    "authors.externalIds,tldr"
+)
+
+PREFIXES = {
+    "s2": "",
+    "corpusid": "CorpusId:",
+    "doi": "DOI:",
+    "arxiv": "ARXIV:",
+    "pmid": "PMID:",
+    "pmcid": "PMCID:",
+    "mag": "MAG:",
+    "acl": "ACL:",
+}
+"""What stands before an identifier of a scheme; the schemes in the order they are tried."""
+
+EXTERNAL = {
+    "DOI": "DOI",
+    "ARXIV": "ArXiv",
+    "PMID": "PubMed",
+    "PMCID": "PubMedCentral",
+    "MAG": "MAG",
+    "ACL": "ACL",
+    "CorpusId": "CorpusId",
+}
+"""Under which name a paper holds what stands behind a prefix."""
+
+Key = tuple[str, str]
+"""A scheme and the identifier as it is sent."""
+
+_NOT_FOUND = re.compile(rb'"error"\s*:\s*".*not found', re.IGNORECASE)
+
+
+class NoneKnown(RequestRefused):
+    """Not one of the identifiers is known, or one is malformed: the service says the same."""
+
+
+def judge(response: httpx2.Response) -> None:
+    """Raise what an answer means at Semantic Scholar in particular."""
+    body = response.content
+    if response.status_code == 400 and b"No valid paper ids given" in body:
+        raise NoneKnown(f"{NAME}: none of the papers is known")
+    if response.status_code == 404 and not _NOT_FOUND.search(body):
+        # Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
+        raise SourceUnavailable(f"{NAME}: HTTP 404 that does not come from the service")
+    if response.status_code == 200 and body.lstrip()[:9] == b'{"error":':
+        raise TransientError(f"{NAME}: HTTP 200 with an error")
+    if response.status_code == 200 and response.request.method == "POST":
+        _check_places(response)
+
+
+class _Held(Struct):
+    identifier: str | None = msgspec.field(default=None, name="paperId")
+    external: dict[str, object] | None = msgspec.field(default=None, name="externalIds")
+
+    def answer_to(self, asked: str) -> str:
+        """Return what it would be asked for by, the way it was asked for, '' if it does not say."""
+        prefix, colon, _ = asked.partition(":")
+        if not colon:
+            return self.identifier or ""
+        value = (self.external or {}).get(EXTERNAL.get(prefix, ""))
+        return f"{prefix}:{value}".lower() if isinstance(value, str | int) else ""
+
+
+class _Asked(Struct):
+    ids: list[str]
+
+
+def _check_places(response: httpx2.Response) -> None:
+    """Raise if a batch is not as long as asked, or most papers stand where others were asked for.
+
+    A paper may come back under another identifier than it was asked by: merged records do, and
+    published versions of preprints. But then what it says is not what another place waits for.
+    """
+    try:
+        asked = msgspec.json.decode(response.request.content, type=_Asked).ids
+        came = msgspec.json.decode(response.content, type=list[_Held | None])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return  # something that is refused where it is read
+    if len(came) != len(asked):
+        raise FaultyAnswer(f"{NAME}: not as many answers as identifiers")
+    said = [held.answer_to(one) if held else "" for one, held in zip(asked, came, strict=True)]
+    place = {one.lower(): number for number, one in enumerate(asked)}
+    moved = [
+        name
+        for number, name in enumerate(said)
+        if place.get(name, number) != number and said[place[name]] != name
+    ]
+    if 2 * len(moved) > sum(map(bool, said)):
+        raise FaultyAnswer(f"{NAME}: {len(moved)} of {len(asked)} papers are not where they belong")
+
+
+class SemanticScholar:
+    """The source ``semantic_scholar``."""
+
+    name = NAME
+    schemes: tuple[str, ...] = tuple(PREFIXES)
+    after: tuple[str, ...] = ("openalex",)
+    lookup_size = LOOKUP_SIZE
+    search_size = 10
+
+    def __init__(self, settings: SourceSettings) -> None:
+        key = settings.api_key
+        self.service = Service(
+            name=NAME,
+            base_url=settings.base_url or BASE_URL,
+            # One a second with a key, over all endpoints; without one all users share a pool.
+            limits=Limits(1.0, 4 if key else 1),
+            headers={"x-api-key": key} if key else {},
+            judge=judge,
+        )
+
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+        """Ask for all papers by their best identifier, then for those without luck by the next."""
+
+        async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:
+            found = await self._batch([identifier for _, (_, identifier) in turn], requests)
+            return [_answer(paper, key, found) for paper, key in turn]
+
+        return await lookup_in_turns(papers, _keys_of, ask)
+
+    async def search(self, paper: Paper, requests: Requests) -> Answer:
+        """Ask for the paper whose title is closest; the service always finds something close."""
+        words = search_words(paper.title)
+        if not words:
+            return Answer.failed("no title to search by")
+        params = {"query": words, "fields": FIELDS}
+        found = await requests.get("/paper/search/match", params)
+        rows = found.get("data") if isinstance(found, dict) else []
+        if found is not None and not isinstance(found, dict):
+            raise AnswerMalformed(f"{NAME}: an answer to a match that is not an object")
+        if rows is not None and not isinstance(rows, list):
+            raise AnswerMalformed(f"{NAME}: an answer to a match without a list")
+        return decide_by_title(paper, [read(NAME, record_of, row) for row in rows or []])
+
+    async def _batch(self, identifiers: Sequence[str], requests: Requests) -> dict[str, object]:
+        """Return what the service holds by identifier. It may answer under other identifiers."""
+        found: dict[str, object] = {}
+        waiting = _in_parts(sorted(set(identifiers)), LOOKUP_SIZE)
+        while waiting:
+            asked = waiting.pop()
+            try:
+                answer = await requests.post(
+                    "/paper/batch", {"fields": FIELDS}, {"ids": asked}, missing=()
+                )
+            except NoneKnown:
+                if len(asked) > SMALLEST_DOUBTED:
+                    waiting += _in_parts(asked, (len(asked) + 1) // 2)
+                continue
+            if not isinstance(answer, list) or len(answer) != len(asked):
+                raise AnswerMalformed(f"{NAME}: not as many answers as identifiers")
+            found.update(zip(asked, answer, strict=True))
+        return found
+
+
+def _in_parts(identifiers: list[str], size: int) -> list[list[str]]:
+    return [identifiers[first : first + size] for first in range(0, len(identifiers), size)]
+
+
+def _keys_of(paper: Paper) -> list[Key]:
+    """Return the ways to ask for a paper; one malformed identifier makes a batch fail."""
+    return [
+        (scheme, prefix + (value.upper().removeprefix("PMC") if scheme == "pmcid" else value))
+        for scheme, prefix in PREFIXES.items()
+        for value in paper.identifiers.get(scheme, ())[:VALUES_TRIED]
+        if value and not any(c.isspace() for c in value)
+    ]
+
+
+def _answer(paper: Paper, key: Key, found: Mapping[str, object]) -> Answer:
+    scheme, identifier = key
+    held = found.get(identifier)
+    if held is None:
+        return Answer.not_found()
+    return decide(paper, scheme, [read(NAME, record_of, held)])

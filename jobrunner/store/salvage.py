@@ -1,0 +1,86 @@
+"""What a database holds of a session, as far as it can be read at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from jobrunner.files.path_queries import is_file
+from jobrunner.store.database import Database
+
+Batches = dict[tuple[str, int], frozenset[int]]
+"""Positions of papers, by the source and the number of their batch."""
+
+_MAGIC = b"SQLite format 3\0"
+_NOT_ASKED = ("-wal", "-shm", "-journal", ".bak", ".tmp")
+_HELD = "SELECT 1 FROM session NOT INDEXED WHERE id = ? AND status <> 'loading'"
+_BATCHES = """
+    SELECT s.name, b.number, b.id FROM source_state s JOIN batch b ON b.source_id = s.id
+    WHERE s.session_id = ?
+"""
+_PAPERS = (
+    "SELECT position FROM record r JOIN paper p ON p.id = paper_id WHERE batch_id = ?",
+    "SELECT position FROM retired_record r JOIN paper p ON p.id = paper_id WHERE batch_id = ?",
+    "SELECT position FROM lookup_miss m JOIN paper p ON p.id = paper_id WHERE batch_id = ?",
+)
+
+
+def batches_of(database: Database, session_id: str) -> set[tuple[str, int]]:
+    """Return source and number of every batch of a session."""
+    with database.read() as connection:
+        rows = connection.exec_driver_sql(_BATCHES, (session_id,)).all()
+    return {(name, number) for name, number, _ in rows}
+
+
+def databases_beside(database: Path) -> Iterator[Path]:
+    """Yield the other databases in the directory of one.
+
+    Copies that upgrades have made do not count: nobody works with them. No file is opened that
+    SQLite may have locked for this process: closing it would drop the locks
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    for path in sorted(database.parent.iterdir()):
+        if not path.name.endswith(_NOT_ASKED) and not _is(path, database) and _is_sqlite(path):
+            yield path
+
+
+def _is(path: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return path.samefile(other)
+    return True  # it is gone by now, or cannot be asked
+
+
+def _is_sqlite(path: Path) -> bool:
+    with suppress(OSError):
+        if is_file(path) and not path.is_symlink():
+            with path.open("rb") as file:
+                return file.read(len(_MAGIC)) == _MAGIC
+    return False
+
+
+def holds_session(path: Path, session_id: str) -> bool:
+    """Tell whether a file is a database that holds a session, and can be read so far."""
+    with suppress(sqlite3.Error), closing(_connect(path)) as connection:
+        return bool(connection.execute(_HELD, (session_id,)).fetchall())
+    return False
+
+
+def traces_of(path: Path, session_id: str) -> Batches:
+    """Return what a database, perhaps a damaged one, tells of a session's batches."""
+    found: Batches = {}
+    with suppress(sqlite3.Error), closing(_connect(path)) as connection:
+        for name, number, batch_id in connection.execute(_BATCHES, (session_id,)):
+            papers: set[int] = set()
+            for query in _PAPERS:
+                with suppress(sqlite3.Error):
+                    papers.update(row[0] for row in connection.execute(query, (batch_id,)))
+            found[name, number] = frozenset(papers)
+    return found
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)

@@ -1,0 +1,158 @@
+"""Rows made again from a snapshot: a session with its runs, batches, papers and records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+from sqlalchemy import insert
+
+from jobrunner import crash_points
+from jobrunner.inputs.contract import InputPaper
+from jobrunner.models import Identifiers
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+from jobrunner.store.rows import EventRow, SessionRow
+from jobrunner.store.session_export import StoredBatch, StoredPaper, StoredRecord
+from jobrunner.store.sessions import IDENTIFIER, INPUT, PAPER, identifier_rows, paper_row
+from jobrunner.store.source_states import insert_source
+from jobrunner.store.transactions import next_id, set_session, to_json, write_event
+
+
+class Restored(Struct, frozen=True, kw_only=True):
+    """A paper as the snapshot holds it; ``found`` are the identifiers by the source they are of."""
+
+    paper: InputPaper
+    stored: StoredPaper
+    found: Mapping[str, Identifiers]
+
+
+class Restoration:
+    """A session that is being made again; invisible until :meth:`seal`.
+
+    ``runs`` are columns of the table ``run``; batches and events name them by their place. Raises
+    StoreError.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        session: SessionRow,
+        sources: Sequence[tuple[str, str]],
+        runs: Sequence[Mapping[str, Any]],
+    ) -> None:
+        self._database = database
+        self._session_id = session.id
+        self._batches: dict[tuple[str, int], int] = {}
+        with database.write() as connection:
+            values = structs.asdict(session)
+            values |= {
+                "status": "loading",
+                "options": to_json(session.options),
+                "input_other": to_json(session.input_other),
+            }
+            connection.execute(insert(schema.session).values(**values))
+            self._sources = {
+                name: insert_source(connection, session.id, name, ordinal, status=status)
+                for ordinal, (name, status) in enumerate(sources)
+            }
+            first = next_id(connection, schema.run)
+            self._runs = [first + place for place in range(len(runs))]
+            rows = [
+                {"id": run_id, "session_id": session.id, **run}
+                for run_id, run in zip(self._runs, runs, strict=True)
+            ]
+            if rows:
+                connection.execute(insert(schema.run), rows)
+
+    def add_events(self, events: Sequence[tuple[EventRow, int | None]]) -> None:
+        """Insert the history, each event with the place of its run."""
+        with self._database.write() as connection:
+            for event, place in events:
+                values = {"at": event.at, "kind": event.kind, "message": event.message}
+                run_id = None if place is None else self._runs[place]
+                connection.execute(
+                    insert(schema.event).values(
+                        session_id=self._session_id, run_id=run_id, **values
+                    )
+                )
+
+    def add_batches(self, batches: Sequence[StoredBatch]) -> None:
+        """Insert batches, which must come before their papers."""
+        with self._database.write() as connection:
+            first = next_id(connection, schema.batch)
+            rows = []
+            for place, batch in enumerate(batches):
+                values = structs.asdict(batch)
+                source, run = values.pop("source"), values.pop("run")
+                self._batches[source, batch.number] = first + place
+                ids = {"source_id": self._sources[source], "run_id": self._runs[run]}
+                rows.append({"id": first + place, **ids, **values})
+            if rows:
+                connection.execute(insert(schema.batch), rows)
+
+    def add_papers(self, papers: Sequence[Restored]) -> None:
+        """Insert papers with all that is known of them."""
+        with self._database.write() as connection:
+            first = next_id(connection, schema.paper)
+            numbered = list(enumerate(papers, start=first))
+            PAPER.insert(
+                connection,
+                [
+                    paper_row(item.paper, self._session_id, paper_id, item.stored.position)
+                    for paper_id, item in numbered
+                ],
+            )
+            IDENTIFIER.insert(
+                connection, [row for n, item in numbered for row in _identifiers(n, item)]
+            )
+            rows: dict[Any, list[dict[str, Any]]] = {
+                schema.record: [
+                    self._record(n, record)
+                    for n, item in numbered
+                    for record in item.stored.records
+                ],
+                schema.retired_record: [
+                    {**self._record(n, record), "retired_at": record.retired_at}
+                    for n, item in numbered
+                    for record in item.stored.retired
+                ],
+                schema.lookup_miss: [
+                    {"paper_id": n, **self._ids(source, batch)}
+                    for n, item in numbered
+                    for source, batch in item.stored.missed.items()
+                ],
+            }
+            for table, values in rows.items():
+                if values:
+                    connection.execute(insert(table), values)
+            crash_points.point("restore.inside")
+
+    def _ids(self, source: str, batch: int) -> dict[str, int]:
+        return {"source_id": self._sources[source], "batch_id": self._batches[source, batch]}
+
+    def _record(self, paper_id: int, record: StoredRecord) -> dict[str, Any]:
+        return {
+            "paper_id": paper_id,
+            **self._ids(record.source, record.batch),
+            "outcome": record.outcome,
+            "match": record.match,
+            "retrieved_at": record.retrieved_at,
+            "error": record.error,
+            "data": record.data,
+        }
+
+    def seal(self, status: str, message: str) -> None:
+        """Make the session visible."""
+        with self._database.write() as connection:
+            set_session(connection, self._session_id, status=status)
+            write_event(connection, self._session_id, None, "restored", message)
+            crash_points.point("restore.sealing")
+
+
+def _identifiers(paper_id: int, item: Restored) -> list[tuple[object, ...]]:
+    rows = identifier_rows(paper_id, item.paper.identifiers, INPUT)
+    for source, identifiers in item.found.items():
+        rows += identifier_rows(paper_id, identifiers, source)
+    return rows

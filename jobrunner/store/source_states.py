@@ -1,0 +1,96 @@
+"""The sources of a session: which there are, which are active, why one stopped."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select, update
+
+from jobrunner import clock
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SourceRow
+from jobrunner.store.runs import Lease
+from jobrunner.store.transactions import fence, write_event
+
+_COLUMNS = tuple(schema.source_state.c[name] for name in SourceRow.__struct_fields__)
+
+
+def insert_source(
+    connection: Connection, session_id: str, name: str, ordinal: int, *, status: str = "active"
+) -> int:
+    """Insert a source of a session; return the id of its row."""
+    table = schema.source_state
+    return int(
+        connection.execute(
+            insert(table)
+            .values(
+                session_id=session_id,
+                name=name,
+                ordinal=ordinal,
+                status=status,
+                updated_at=clock.now(),
+            )
+            .returning(table.c.id)
+        ).scalar_one()
+    )
+
+
+def list_sources(database: Database, session_id: str) -> list[SourceRow]:
+    """Return the sources of a session in the order in which they were asked for."""
+    with database.read() as connection:
+        return find_sources(connection, session_id)
+
+
+def find_sources(connection: Connection, session_id: str) -> list[SourceRow]:
+    """Return the sources of a session as a transaction sees them."""
+    table = schema.source_state
+    rows = connection.execute(
+        select(*_COLUMNS).where(table.c.session_id == session_id).order_by(table.c.ordinal)
+    ).all()
+    return [SourceRow(**row._asdict()) for row in rows]
+
+
+def stop_source(
+    database: Database, lease: Lease, source: SourceRow, error: str, not_before: str | None
+) -> None:
+    """Write down that a source can be asked nothing more in this run, and why."""
+    with database.write() as connection:
+        fence(connection, lease.session_id, lease.run_id, changes=0)
+        _set_status(connection, source.id, "stopped", error, not_before)
+        write_event(connection, lease.session_id, lease.run_id, "source", f"{source.name}: {error}")
+
+
+def choose_sources(connection: Connection, lease: Lease, names: tuple[str, ...]) -> bool:
+    """Make ``names`` the sources of a leased session: add new ones, drop those not named.
+
+    A dropped source keeps what it found; named again, it goes on where it was. Returns whether
+    there are sources now that there were not. The transaction is the caller's.
+    """
+    have = {row.name: row for row in find_sources(connection, lease.session_id)}
+    added = [name for name in names if name not in have]
+    again = [row for row in have.values() if row.name in names and row.status == "dropped"]
+    dropped = [row for row in have.values() if row.name not in names and row.status != "dropped"]
+    session_id = lease.session_id
+    for ordinal, name in enumerate(added, start=len(have)):
+        insert_source(connection, session_id, name, ordinal)
+        write_event(connection, session_id, lease.run_id, "source", f"{name}: added")
+    for row in again:
+        _set_status(connection, row.id, "active")
+        write_event(connection, session_id, lease.run_id, "source", f"{row.name}: back again")
+    for row in dropped:
+        _set_status(connection, row.id, "dropped")
+        write_event(connection, session_id, lease.run_id, "source", f"{row.name}: dropped")
+    return bool(added or again)
+
+
+def _set_status(
+    connection: Connection,
+    source_id: int,
+    status: str,
+    error: str | None = None,
+    not_before: str | None = None,
+) -> None:
+    connection.execute(
+        update(schema.source_state)
+        .where(schema.source_state.c.id == source_id)
+        .values(status=status, error=error, not_before=not_before, updated_at=clock.now())
+    )

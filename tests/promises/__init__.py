@@ -1,0 +1,1 @@
+"""Tests of what the README promises: one folder a promise."""

@@ -1,0 +1,279 @@
+"""Reading paper lists in JSON: forms, faithfulness, unusable papers, memory."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobrunner.inputs.contract import InputPaper
+from jobrunner.inputs.json_list import open_input
+
+DATA = Path(
+    os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")
+)
+DEEP = "[" * 3000 + "]" * 3000
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+PAPERS = st.dictionaries(
+    st.sampled_from(["title", "id", "authors", "year", "venue", "date", "releases", "bibtex"]),
+    VALUES,
+)
+CHUNKS = st.integers(1, 40)
+
+
+def read(data: bytes | str, chunk: int = 1 << 17) -> list[InputPaper]:
+    raw = data.encode() if isinstance(data, str) else data
+    with open_input(None, io.BytesIO(raw), chunk=chunk) as source:
+        return list(source.papers())
+
+
+class Generated(io.RawIOBase):
+    """A long input that never exists as a whole."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        self._rest = self._rest or next(self._pieces, b"")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+# Forms ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ('[{"title": "A"}, {"title": "B"}]', "json"),
+        ('{"papers": [{"title": "A"}, {"title": "B"}]}', "json-object"),
+        ('{"meta": [1], "papers": [{"title": "A"}, {"title": "B"}], "n": 2}', "json-object"),
+        ('{"title": "A"}\n{"title": "B"}\n', "jsonl"),
+        ('\n {"title": "A"}\r\n\r\n{"title": "B"}', "jsonl"),
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 17])
+def test_the_form_is_told_by_content(text: str, form: str, chunk: int) -> None:
+    with open_input("-", io.BytesIO(text.encode()), chunk=chunk) as source:
+        assert source.format == form
+        assert [paper.title for paper in source.papers()] == ["A", "B"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_encodings_and_gzip_are_told_by_the_first_bytes(
+    encoding: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "papers.json"
+    path.write_bytes(pack('[{"title": "Größe 𝔸"}]'.encode(encoding)))
+    with open_input(path) as source:
+        assert [paper.title for paper in source.papers()] == ["Größe 𝔸"]
+        assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_single_object_on_one_line_is_json_lines_of_one_paper() -> None:
+    assert [paper.title for paper in read('{"title": "A"}')] == ["A"]
+
+
+def test_other_top_level_keys_are_kept_from_before_and_after_the_papers() -> None:
+    text = '{"a": {"b": [1.5]}, "papers": [{"title": "T"}], "c": null}'
+    with open_input(None, io.BytesIO(text.encode())) as source:
+        list(source.papers())
+        assert source.other == {"a": {"b": [1.5]}, "c": None}
+
+
+def test_numbers_too_large_for_python_stay_text_in_other_keys() -> None:
+    text = '{"big": 1e999, "nan": NaN, "papers": []}'
+    with open_input(None, io.BytesIO(text.encode())) as source:
+        assert list(source.papers()) == []
+        assert source.other == {"big": "1e999", "nan": None}
+
+
+@pytest.mark.parametrize("text", ["[]", '{"papers": []}'])
+def test_an_empty_list_has_no_papers(text: str) -> None:
+    assert read(text) == []
+
+
+def test_an_input_is_read_only_once_and_summed_up_at_the_end() -> None:
+    with open_input(None, io.BytesIO(b"[1]")) as source:
+        with pytest.raises(RuntimeError):
+            _ = source.sha256
+        list(source.papers())
+        assert source.sha256 == hashlib.sha256(b"[1]").hexdigest()
+        with pytest.raises(RuntimeError):
+            source.papers()
+
+
+# Faithfulness --------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(VALUES | PAPERS), CHUNKS, st.sampled_from([None, 0, 1, "\t"]), st.booleans())
+def test_any_list_round_trips_at_any_chunk_size_and_indentation(
+    values: list[Any], chunk: int, indent: int | str | None, escaped: bool
+) -> None:
+    for whole in (values, {"x": values[:1], "papers": values, "y": 1}):
+        text = json.dumps(whole, indent=indent, ensure_ascii=escaped)
+        if not escaped:
+            text = text.encode("utf-8", "replace").decode()
+            values = json.loads(json.dumps(values).encode("utf-8", "replace"))
+        papers = read(text, chunk)
+        assert [json.loads(paper.given) for paper in papers] == values
+        assert [paper.position for paper in papers] == list(range(len(values)))
+        assert not any("\n" in paper.given for paper in papers)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(VALUES | PAPERS), CHUNKS)
+def test_any_json_lines_round_trip_at_any_chunk_size(values: list[Any], chunk: int) -> None:
+    values = [{"title": "first"}, {"title": "second"}, *values]
+    text = "\n".join(json.dumps(value) for value in values)
+    assert [json.loads(paper.given) for paper in read(text, chunk)] == values
+
+
+@settings(max_examples=100, deadline=None)
+@given(PAPERS)
+def test_whatever_the_fields_hold_the_columns_can_be_stored(paper: dict[str, Any]) -> None:
+    (found,) = read(json.dumps([paper]))
+    for text in (found.key, found.title, found.venue, *found.authors):
+        assert "\0" not in text.encode().decode()
+    assert found.year is None or 1000 <= found.year <= 2999
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        '{"title":"A","n":[1.10,1e5,-0,1E+2]}',
+        '{"title":"A","title":"B"}',
+        r'{"title":"\u00e9\/\ud83d\ude00\ud800\u0000"}',
+        '{ "title" : "A" ,"n":123456789012345678901234567890}',
+        '{"title":"line\u2028separator"}',
+        '{"title":"A","n":' + "9" * 4000 + "}",
+    ],
+)
+@pytest.mark.parametrize("frame", ["[{}]", '{{"papers":[{}]}}', "{}\n"])
+def test_an_element_on_one_line_is_given_to_the_letter(element: str, frame: str) -> None:
+    assert [paper.given for paper in read(frame.format(element))] == [element]
+
+
+def test_only_white_space_between_tokens_is_dropped_from_pretty_printed_elements() -> None:
+    text = '[\n  {\r\n\t"title" : "a  b\\n \\" c",\n  "n": [ 1.10,\n1e5 ]\n}\n]'
+    assert [paper.given for paper in read(text)] == [r'{"title":"a  b\n \" c","n":[1.10,1e5]}']
+
+
+# Elements that cannot be used ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("element", "reason", "given_as"),
+    [
+        ("5", "not an object but a number", 5),
+        ('"x"', "not an object but a string", "x"),
+        ("null", "not an object but null", None),
+        ("{}", "no title and no identifier", {}),
+        ('{"title":"  ","year":2019}', "no title and no identifier", {"title": "  ", "year": 2019}),
+        ("NaN", "holds NaN, which is not JSON", "NaN"),
+        ('{"title":"A","n":-Infinity}', "holds -Infinity", '{"title":"A","n":-Infinity}'),
+        ('{"n":' + "9" * 5000 + "}", "holds a number of 5000 digits", '{"n":' + "9" * 1995),
+        (DEEP, "is nested deeper than 200 levels", DEEP[:2000]),
+        ('{"title":"]\\"","x":' + "[" * 250 + "]" * 250 + "}", "is nested deeper", None),
+    ],
+)
+@pytest.mark.parametrize(
+    "frame", ['[{{"title":"A"}},{},{{"title":"B"}}]', '{{"title":"A"}}\n{}\n{{"title":"B"}}']
+)
+def test_an_unusable_element_does_not_disturb_the_others(
+    frame: str, element: str, reason: str, given_as: object
+) -> None:
+    first, odd, last = read(frame.format(element), chunk=64)
+    assert (first.title, last.title) == ("A", "B")
+    assert reason in (odd.unusable or "")
+    assert given_as is None or json.loads(odd.given) == given_as
+    assert (first.unusable, last.unusable, last.position) == (None, None, 2)
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_line_that_is_not_json_is_one_unusable_paper(position: int) -> None:
+    lines = ['{"title": "A"}', '{"title": "B"}']
+    lines.insert(position, '{"title": "cut')
+    odd = read("\n".join(lines) + "\n")[position]
+    assert odd.given == json.dumps('{"title": "cut')
+    assert f"line {position + 1} is not JSON" in (odd.unusable or "")
+
+
+def test_the_text_of_a_bad_line_is_bounded() -> None:
+    (_, odd) = read('{"title": "A"}\n{' + "x" * 10_000)
+    assert len(json.loads(odd.given)) == 2000
+
+
+# Size ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_a_large_input_is_read_in_constant_memory(form: str) -> None:
+    element = json.dumps({"title": "A", "abstract": "x" * 20_000}).encode()
+    start, between, end = (b"[", b",", b"]") if form == "json" else (b"", b"\n", b"")
+
+    def pieces() -> Iterator[bytes]:
+        yield start + element
+        for _ in range(2_500):
+            yield between + element
+        yield end
+
+    tracemalloc.start()
+    try:
+        with open_input(None, io.BufferedReader(Generated(pieces()))) as source:
+            count = sum(1 for _ in source.papers())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 2_501
+    assert peak < 4_000_000
+
+
+def test_a_paper_with_very_many_authors_is_read() -> None:
+    authors = [{"given": "A", "family": f"B{number}"} for number in range(100_000)]
+    (paper,) = read(json.dumps([{"title": "T", "authors": authors}]))
+    assert len(paper.authors) == 100_000
+
+
+PAPER_LISTS = ("compute-forecast", "from_records", "paperlists")
+"""Folders of the shared inputs whose JSON files are lists of papers."""
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="no real data beside the repository")
+def test_real_paper_lists_are_read_whole_and_to_the_letter() -> None:
+    # The other folders hold other formats, and a list of files that is no list of papers.
+    files = [path for name in PAPER_LISTS for path in sorted(DATA.glob(f"inputs/{name}/*.json"))]
+    assert files
+    for path in files:
+        with open_input(path) as source:
+            papers = list(source.papers())
+        whole = json.loads(path.read_text("utf-8"))
+        expected = whole["papers"] if isinstance(whole, dict) else whole
+        assert [json.loads(paper.given) for paper in papers] == expected
+        assert sum(paper.unusable is not None for paper in papers) <= 1

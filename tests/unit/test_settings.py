@@ -1,0 +1,278 @@
+"""Settings in files: which file counts, what may stand in it, and what is never shown of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobrunner.config import Config, read_config
+from jobrunner.consolidation.policy import Policy
+from jobrunner.errors import SettingsError
+from jobrunner.settings import read_settings
+
+KNOWN = ("crossref", "openalex")
+KEY = "planted-key-0815"
+
+WHOLE = f"""
+email = "me@example.org"
+sources = ["crossref", "openalex", "crossref"]
+
+[openalex]
+api_key = " {KEY} "
+base_url = "http://127.0.0.1:8080"
+
+[crossref]
+api_key = ""
+
+[policy]
+priority = ["crossref"]
+given_first = ["title", "venue"]
+[policy.fields]
+abstract = ["openalex"]
+"""
+
+
+def written(directory: Path, **files: str) -> Path:
+    """Write files by their names without the suffix."""
+    for name, text in files.items():
+        (directory / f"{name}.toml").write_text(text, encoding="utf-8")
+    return directory
+
+
+def config(directory: Path, **variables: str) -> Config:
+    return read_config(directory, variables, KNOWN)
+
+
+def project(text: str) -> str:
+    """Return a file of a project that holds settings of others and these."""
+    return f'[project]\nname = "mine"\n[tool.ruff]\nline-length = 100\n[tool.jobrunner]\n{text}'
+
+
+# ---- what stands in a file
+
+
+def test_a_file_holds_address_sources_keys_and_policy(tmp_path: Path) -> None:
+    found = config(written(tmp_path, jobrunner=WHOLE))
+    assert found.email == "me@example.org"
+    assert found.keys == {"openalex": KEY}
+    assert found.base_urls == {"openalex": "http://127.0.0.1:8080"}
+    assert found.policy == Policy(
+        priority=("crossref",),
+        given_first=frozenset({"title", "venue"}),
+        fields={"abstract": ("openalex",)},
+    )
+
+
+def test_a_source_named_twice_is_asked_once(tmp_path: Path) -> None:
+    found = config(written(tmp_path, jobrunner=WHOLE))
+    assert found.default_sources == ("crossref", "openalex")
+
+
+def test_a_blank_key_counts_as_none(tmp_path: Path) -> None:
+    found = config(written(tmp_path, jobrunner='[openalex]\napi_key = " "\nbase_url = ""'))
+    assert (found.keys, found.base_urls) == ({}, {})
+
+
+def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "jobrunner.toml"
+    assert config(written(tmp_path, jobrunner="")) == Config(path=path)
+
+
+def test_without_a_file_nothing_is_set(tmp_path: Path) -> None:
+    assert config(tmp_path) == Config()
+
+
+def test_a_configuration_does_not_show_its_keys(tmp_path: Path) -> None:
+    found = config(written(tmp_path, jobrunner=WHOLE))
+    assert KEY not in repr(found) + str(found)
+    assert "keys of ['openalex']" in repr(found)
+
+
+# ---- which file counts
+
+
+def test_a_table_in_the_file_of_the_project_says_the_same(tmp_path: Path) -> None:
+    mine = config(written(tmp_path, pyproject=project('[tool.jobrunner.openalex]\napi_key = "k"')))
+    assert mine.keys == {"openalex": "k"}
+    assert mine.path == tmp_path / "pyproject.toml"
+
+
+@pytest.mark.parametrize("text", ['[project]\nname = "mine"', "tool = 3", "[tool]\nother = 1", ""])
+def test_a_project_without_such_a_table_says_nothing(text: str, tmp_path: Path) -> None:
+    found = config(written(tmp_path, pyproject=text))
+    assert (found.email, found.keys, found.default_sources) == (None, {}, ())
+
+
+def test_the_file_of_its_own_counts_before_that_of_the_project(tmp_path: Path) -> None:
+    both = written(tmp_path, jobrunner='email = "a@b.org"', pyproject=project('email = "c@d.org"'))
+    assert config(both).email == "a@b.org"
+
+
+def test_a_variable_names_another_file(tmp_path: Path) -> None:
+    written(tmp_path, jobrunner='email = "a@b.org"', other='email = "c@d.org"')
+    found = config(tmp_path, JOBRUNNER_CONFIG=str(tmp_path / "other.toml"))
+    assert found.email == "c@d.org"
+
+
+def test_a_variable_may_name_the_file_of_a_project(tmp_path: Path) -> None:
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    written(place, pyproject=project('email = "c@d.org"'))
+    found = config(tmp_path, JOBRUNNER_CONFIG=str(place / "pyproject.toml"))
+    assert found.email == "c@d.org"
+
+
+def test_an_empty_variable_names_none(tmp_path: Path) -> None:
+    written(tmp_path, jobrunner='email = "a@b.org"')
+    assert config(tmp_path, JOBRUNNER_CONFIG="").email == "a@b.org"
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot read .*nosuch\.toml"):
+        config(tmp_path, JOBRUNNER_CONFIG=str(tmp_path / "nosuch.toml"))
+
+
+# ---- what may not stand in it
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('emial = "a@b.org"', "emial"),
+        ("email = 3", "email"),
+        ('[scopus]\napi_key = "k"', "scopus"),
+        (f'openalex = "{KEY}"', "openalex"),
+        (f'[openalex]\nkey = "{KEY}"', r"openalex\.key"),
+        (f'[openalex]\napi_key = ["{KEY}"]', r"openalex\.api_key"),
+        ('sources = ["scopus"]', "sources"),
+        ('sources = "openalex"', "sources"),
+        ('sources = [["openalex"]]', "sources"),
+    ],
+)
+def test_what_is_no_setting_is_refused_with_the_known_ones(
+    text: str, name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=rf"jobrunner\.toml: {name} is not a setting") as caught:
+        config(written(tmp_path, jobrunner=text))
+    assert caught.value.hint
+    assert KEY not in str(caught.value) + caught.value.hint
+
+
+def test_a_table_of_the_project_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"tool\.jobrunner is not a setting") as caught:
+        config(written(tmp_path, pyproject=f'[tool]\njobrunner = "{KEY}"'))
+    assert KEY not in str(caught.value)
+
+
+def test_a_policy_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"jobrunner\.toml: policy: .*priorities"):
+        config(written(tmp_path, jobrunner='[policy]\npriorities = ["openalex"]'))
+
+
+def test_a_policy_of_an_unknown_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"jobrunner\.toml: policy: unknown source 'scopus'"):
+        config(written(tmp_path, jobrunner='[policy]\npriority = ["openalex", "scopus"]'))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[openalex]\napi_key = "{KEY}',
+        f"[openalex]\napi_key = {KEY}",
+        f'[openalex]\napi_key = "{KEY}\\q"',
+        f'[openalex]\napi_key = "k" "{KEY}"',
+        f'[openalex]\napi_key = "k"\napi_key = "{KEY}"',
+        f'[openalex]\napi_key = "{KEY}"\n[openalex]',
+        f'[openalex]\napi_key = "{KEY}"\nemail',
+        f"[openalex]\napi_key: {KEY}",
+        f'[openalex]\napi_key = "{KEY}"\x00',
+    ],
+)
+def test_a_file_that_is_no_toml_is_refused_without_its_text(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"jobrunner\.toml: line [123] is not TOML$") as caught:
+        config(written(tmp_path, jobrunner=text))
+    assert KEY not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "jobrunner.toml").write_bytes(b"\xff\xfe" + KEY.encode())
+    with pytest.raises(SettingsError, match="cannot read") as caught:
+        config(tmp_path)
+    assert KEY not in str(caught.value)
+
+
+# ---- options, environment, file
+
+FILE = Config(
+    email="file@example.org",
+    keys={"openalex": "of-file", "crossref": "of-file"},
+    base_urls={"openalex": "http://file", "crossref": "http://file"},
+)
+VARIABLES = {
+    "JOBRUNNER_EMAIL": "variable@example.org",
+    "JOBRUNNER_OPENALEX_API_KEY": " of-variable ",
+    "JOBRUNNER_OPENALEX_BASE_URL": "http://variable",
+}
+
+
+def test_the_file_counts_if_nothing_else_is_said() -> None:
+    found = read_settings({}, KNOWN, config=FILE)
+    assert found.email == "file@example.org"
+    assert found.keys == FILE.keys
+    assert found.base_urls == FILE.base_urls
+
+
+def test_a_variable_counts_before_the_file() -> None:
+    found = read_settings(VARIABLES, KNOWN, config=FILE)
+    assert found.email == "variable@example.org"
+    assert found.keys == {"openalex": "of-variable", "crossref": "of-file"}
+    assert found.base_urls == {"openalex": "http://variable", "crossref": "http://file"}
+
+
+def test_an_option_counts_before_all() -> None:
+    found = read_settings(
+        VARIABLES,
+        KNOWN,
+        config=FILE,
+        email="option@example.org",
+        base_urls=["openalex=http://option"],
+    )
+    assert found.email == "option@example.org"
+    assert found.base_urls == {"openalex": "http://option", "crossref": "http://file"}
+
+
+def test_an_empty_variable_does_not_hide_the_file() -> None:
+    variables = dict.fromkeys(VARIABLES, "")
+    found = read_settings(variables, KNOWN, config=FILE)
+    assert (found.email, found.keys["openalex"]) == ("file@example.org", "of-file")
+
+
+def test_what_is_no_address_is_refused_wherever_it_stands() -> None:
+    refused = pytest.raises(SettingsError, match="'me' is not an e-mail address")
+    with refused:
+        read_settings({}, KNOWN, email="me")
+    with refused:
+        read_settings({"JOBRUNNER_EMAIL": "me"}, KNOWN)
+    with refused:
+        read_settings({}, KNOWN, config=Config(email="me"))
+
+
+@pytest.mark.parametrize(
+    "email", ["@", "a@b@c", "a b@c.org", "jörg@c.org", "a@bücher.org", "a@c.org\x7f", "a@c\r\nX: 1"]
+)
+def test_an_address_that_no_header_can_hold_is_refused(email: str) -> None:
+    with pytest.raises(SettingsError, match="is not an e-mail address that a request can carry"):
+        read_settings({}, KNOWN, email=email)
+
+
+def test_settings_do_not_show_keys() -> None:
+    found = read_settings({}, KNOWN, config=FILE)
+    assert "of-file" not in repr(found) + repr(found.of("openalex"))
+
+
+def test_one_sources_settings_are_its_own() -> None:
+    found = read_settings(VARIABLES, KNOWN, config=FILE).of("crossref")
+    assert (found.api_key, found.base_url) == ("of-file", "http://file")
+    assert found.email == "variable@example.org"
