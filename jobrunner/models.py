@@ -177,3 +177,24 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def failed(cls, error: str) -> Answer:
         """Build the answer for a paper about which nothing could be learned."""
         return cls(outcome=Outcome.FAILED, error=error)
+
+
+class InputPaper(Struct, frozen=True, kw_only=True):
+    """One element of the input, whether or not it can be looked up.
+
+    ``position`` counts from 0 and counts unusable elements too. ``given`` is the element's own
+    JSON text on one line, safe to splice into another document: key order, number spelling,
+    escapes and duplicate keys are as in the input, only line breaks and indentation are dropped.
+    An element that is not safe JSON is given as a JSON string of its (bounded) text.
+    ``unusable`` says why nothing can be looked up; the other fields then hold what could be read.
+    """
+
+    position: int
+    given: str
+    key: str = ""
+    title: str = ""
+    authors: tuple[str, ...] = ()
+    year: int | None = None
+    venue: str = ""
+    identifiers: Identifiers = {}
+    unusable: str | None = None

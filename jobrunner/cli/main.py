@@ -11,7 +11,24 @@ from typing import Annotated
 import typer
 
 from jobrunner import __version__
-from jobrunner.cli.commands import demo, plan, run, sessions, sources, status, verify
+from jobrunner.cli.commands import (
+    db,
+    demo,
+    doctor,
+    duplicates,
+    explain,
+    plan,
+    restore,
+    resume,
+    retry,
+    review,
+    run,
+    sessions,
+    snapshot,
+    sources,
+    status,
+    verify,
+)
 from jobrunner.cli.console import forgive_encodings, print_error
 from jobrunner.cli.options import damage_found, opened, show_commands
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, understood, unexpected
@@ -47,13 +64,25 @@ def options(
     show_commands(context)
 
 
-run.register(app)
-status.register(app)
-plan.register(app)
-verify.register(app)
-sessions.register(app)
-sources.register(app)
-demo.register(app)
+for command in (
+    run,
+    resume,
+    retry,
+    status,
+    plan,
+    duplicates,
+    explain,
+    review,
+    snapshot,
+    verify,
+    restore,
+    sessions,
+    sources,
+    db,
+    doctor,
+    demo,
+):
+    command.register(app)
 
 
 def _is_text(argument: str) -> bool:

@@ -233,3 +233,15 @@ def show_commands(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)
+
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="Also keep the newest snapshot here [default: only under the database].",
+        show_default=False,
+    ),
+]

@@ -18,15 +18,14 @@ from jobrunner.errors import FileError, JobrunnerError, KeyRefused, SettingsErro
 from jobrunner.files.path_queries import exists, is_directory, is_file, real_path
 
 if TYPE_CHECKING:
-    from jobrunner.config import Config
     from jobrunner.engine.run import Ending
     from jobrunner.operations.resume import Changes
     from jobrunner.operations.retry import Retries
-    from jobrunner.settings import Settings
+    from jobrunner.settings import Config, Settings
     from jobrunner.sources.contract import Source
     from jobrunner.store.database import Database
+    from jobrunner.store.lease import Lease
     from jobrunner.store.rows import SessionRow
-    from jobrunner.store.runs import Lease
 
 DEFAULT_SOURCES = ("openalex",)
 SHOWN_UNUSABLE = 10
@@ -36,8 +35,7 @@ OPEN_FILES = 64
 
 def configured(email: str | None, base_urls: Sequence[str]) -> tuple[Config, Settings]:
     """Return what the configuration file says, and the settings of all sources."""
-    from jobrunner.config import read_config
-    from jobrunner.settings import read_settings
+    from jobrunner.settings import read_config, read_settings
     from jobrunner.sources.registry import available
 
     names = list(available())
@@ -109,7 +107,7 @@ class Start:
 
 def _warn_of_others(database: Database, session: SessionRow) -> None:
     """Say which runs at work on the same database ask the same sources, each at full speed."""
-    from jobrunner.store.runs import is_running
+    from jobrunner.store.lease import is_running
     from jobrunner.store.sessions import list_sessions
 
     for other in list_sessions(database):
@@ -222,7 +220,7 @@ def go_on(
     from msgspec import structs
 
     from jobrunner.operations import resume, retry
-    from jobrunner.store.runs import take_lease
+    from jobrunner.store.lease import take_lease
 
     accepted = resume.check_fingerprint(session, allow_changes=allow_changes)
     changes = structs.replace(changes, accepted=accepted)

@@ -20,7 +20,7 @@ from jobrunner.consolidation.unions import (
     united_links,
     united_relations,
 )
-from jobrunner.matching.author_similarity import is_preprint, is_preprint_venue
+from jobrunner.matching.preprints import is_preprint, is_preprint_venue
 from jobrunner.models import Given, Record
 
 

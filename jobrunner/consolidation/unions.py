@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from jobrunner.identifiers.extract import identifiers_of
-from jobrunner.matching.author_similarity import is_preprint_doi
+from jobrunner.matching.preprints import is_preprint_doi
 from jobrunner.models import SCHEMES, Link, Record
 
 INPUT = "input"

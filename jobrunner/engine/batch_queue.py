@@ -6,10 +6,9 @@ import time
 from collections import deque
 
 from msgspec import structs
-from sqlalchemy import Connection
 
 from jobrunner.models import Paper
-from jobrunner.store.database import Database
+from jobrunner.store.database import Database, ReadTransaction
 from jobrunner.store.pending import Lane, feeds_of, load_papers
 
 WINDOWS = 10
@@ -83,7 +82,7 @@ class LaneQueue:
                     return
         self.is_walking = True
 
-    def _step(self, connection: Connection) -> list[int] | None:
+    def _step(self, connection: ReadTransaction) -> list[int] | None:
         for feed in self._feeds:
             found = feed.step(connection)
             if found is not None:

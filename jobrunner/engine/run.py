@@ -28,15 +28,16 @@ from jobrunner.errors import (
     understood,
     unexpected,
 )
-from jobrunner.files.locks import session_directory
 from jobrunner.http.budget import Allowance
 from jobrunner.run_log import run_log
-from jobrunner.sources.contract import Source
+from jobrunner.sources.contract import Source, sources_before
 from jobrunner.store.database import Database
+from jobrunner.store.lease import Lease
+from jobrunner.store.papers import INPUT
+from jobrunner.store.paths import session_directory
 from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import Options, SessionRow
-from jobrunner.store.runs import Lease, end_run, start_run
-from jobrunner.store.sessions import INPUT
+from jobrunner.store.run_lifecycle import end_run, start_run
 from jobrunner.store.source_states import list_sources
 
 log = logging.getLogger(__name__)
@@ -182,15 +183,6 @@ def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Wo
         worker.on_progress = wake_all
     desk.stop.on_ask(wake_all)
     return workers
-
-
-def sources_before(source: Source, names: Sequence[str], *, in_order: bool) -> tuple[str, ...]:
-    """Return the sources that one waits for, paper by paper.
-
-    Those are the ones it wants first or, ``in_order``, all before it. ``names`` are the session's
-    sources; some that are wanted first may not be among them.
-    """
-    return tuple(names[: names.index(source.name)]) if in_order else tuple(source.after)
 
 
 def _allowance(options: Options, used: SourceProgress) -> Allowance:

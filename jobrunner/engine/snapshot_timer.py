@@ -14,16 +14,12 @@ from typing import TypeVar
 
 from jobrunner.engine.shutdown import Stop
 from jobrunner.errors import FileError, understood
-from jobrunner.snapshots.write import (
-    Cancelled,
-    finish_snapshot,
-    is_owed,
-    publish_newest,
-    write_snapshot,
-)
+from jobrunner.snapshots.publish import publish_newest
+from jobrunner.snapshots.retention import finish_snapshot
+from jobrunner.snapshots.write import Cancelled, is_owed, write_snapshot
 from jobrunner.store.database import Database
-from jobrunner.store.runs import Lease
-from jobrunner.store.transactions import add_event
+from jobrunner.store.events import add_event
+from jobrunner.store.lease import Lease
 
 log = logging.getLogger(__name__)
 

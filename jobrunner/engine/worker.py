@@ -22,9 +22,9 @@ from jobrunner.run_log import ranges
 from jobrunner.sources.contract import Source
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database
+from jobrunner.store.lease import Lease
 from jobrunner.store.pending import Lane
 from jobrunner.store.rows import SourceRow
-from jobrunner.store.runs import Lease
 from jobrunner.store.source_states import stop_source
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,8 +18,10 @@ from msgspec import Struct
 
 from jobrunner import crash_points
 from jobrunner.errors import FileError, remedy
-from jobrunner.files.path_queries import exists, named_like
-from jobrunner.files.turns import try_lock, turn
+from jobrunner.files.checksums import sidecar_line, sidecar_of
+from jobrunner.files.directories import is_at, make_directory, sync_directory
+from jobrunner.files.locks import try_lock, turn
+from jobrunner.files.path_queries import named_like
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20
@@ -123,21 +124,13 @@ def _put_pair(temporary: Path, path: Path, sha256: str) -> None:
     """
     written = temporary.stat()
     with _temporary(sidecar_of(path)) as (beside, file):
-        _write(file, [_line(path, sha256)])
+        _write(file, [sidecar_line(path, sha256)])
         crash_points.point("snapshot.written")
         with turn(path.parent):
             _put(temporary, path)
             crash_points.point("publish.renamed")
             if is_at(path, written):  # or somebody has lost patience and has put his own there
                 _put(beside, sidecar_of(path))
-
-
-def is_at(path: Path, found: os.stat_result) -> bool:
-    """Tell whether a file that was found, or is open, has this name now."""
-    try:
-        return os.path.samestat(path.stat(), found)
-    except FileNotFoundError:
-        return False
 
 
 def _discard(temporary: Path) -> None:
@@ -199,59 +192,9 @@ def _hold(descriptor: int) -> bool:
         return True
 
 
-def make_directory(directory: Path) -> None:
-    """Make a directory, and those above it that are missing, so that a power cut leaves them.
-
-    The name of one that is there is synced too: who made it may have been killed before that.
-    """
-    made = [directory, *takewhile(lambda above: not exists(above), directory.parents)]
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in made:
-        with contextlib.suppress(PermissionError):  # who may not read a directory cannot sync it
-            sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make renames in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sidecar_of(path: Path) -> Path:
-    """Return the file that holds another file's checksum."""
-    return path.with_name(path.name + ".sha256")
-
-
 def write_sidecar(path: Path, sha256: str) -> None:
     """Write the checksum of a file beside it; ``sha256sum -c --strict`` reads it."""
-    write_whole(sidecar_of(path), [_line(path, sha256)])
-
-
-def _line(path: Path, sha256: str) -> bytes:
-    return os.fsencode(f"{sha256}  {path.name}\n")
-
-
-def read_sidecar(path: Path) -> str | None:
-    """Return the checksum that stands beside a file, None if none does or it is no checksum."""
-    try:
-        line = os.fsdecode(sidecar_of(path).read_bytes())
-    except OSError:
-        return None
-    digest, _, name = line.strip().partition("  ")
-    is_digest = len(digest) == 64 and all(c in "0123456789abcdef" for c in digest)
-    return digest if is_digest and name == path.name else None
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex. Raises :class:`FileError`."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}", hint=remedy(error)) from error
+    write_whole(sidecar_of(path), [sidecar_line(path, sha256)])
 
 
 def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
@@ -286,8 +229,3 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
             f"cannot write {target}: {error.strerror or error}",
             hint=f"{remedy(error)}, or name another place; its content is safe in {source}",
         ) from error
-
-
-def is_published(target: Path, sha256: str) -> bool:
-    """Tell whether ``target`` was published with this checksum."""
-    return exists(target) and read_sidecar(target) == sha256

@@ -1,4 +1,4 @@
-"""The right of one process to run a session: an operating-system lock that dies with it.
+"""Locks of the operating system, which die with their process: on a file, on a directory.
 
 ``flock``, not POSIX ``lockf``: the latter is lost as soon as the holder opens and closes the file
 again. There is nothing to unlock by hand. A lock file goes only with its session: a lock on a file
@@ -8,15 +8,16 @@ that has lost its name excludes nobody, so whoever gets one looks whether it is 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from jobrunner.errors import StoreError, remedy
-from jobrunner.files.atomic import is_at, make_directory
+from jobrunner.files.directories import is_at, make_directory
 from jobrunner.files.path_queries import exists, is_directory
-from jobrunner.files.turns import try_lock
 
 PATIENCE_S = 0.5
 """A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
@@ -125,16 +126,33 @@ def remove_lock(path: Path) -> None:
         path.parent.rmdir()
 
 
-def session_directory(database: Path, session_id: str) -> Path:
-    """Return the directory of a session's files, beside the database."""
-    return database.parent / session_id
+TURN_PATIENCE_S = 10.0
+"""A turn takes an instant, unless who has it is suspended, or a stranger locks the directory."""
 
 
-def deletion_mark(directory: Path) -> Path:
-    """Return the file that says of a session's directory that it is being deleted."""
-    return directory / "deleted"
+@contextlib.contextmanager
+def turn(directory: Path) -> Iterator[None]:
+    """Let nobody else have a turn in a directory while the block does.
+
+    The lock is on the directory itself, so that no file is left behind, and dies with the process.
+    It is waited for no longer than :data:`TURN_PATIENCE_S`, and where there are no locks not at
+    all: then the block goes on without.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            deadline = time.monotonic() + TURN_PATIENCE_S
+            while not try_lock(descriptor) and time.monotonic() < deadline:
+                time.sleep(_PAUSE_S)
+        yield
 
 
-def session_lock(database: Path, session_id: str) -> Path:
-    """Return the lock file of a session."""
-    return session_directory(database, session_id) / "run.lock"
+def try_lock(descriptor: int, *, exclusive: bool = True) -> bool:
+    """Lock an open file; False if another's lock forbids it, OSError where there are no locks."""
+    mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    try:
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -23,6 +23,7 @@ from jobrunner.errors import (
 )
 from jobrunner.http.client import Client
 from jobrunner.http.responses import FaultyAnswer, check_status, decode_answer, shown
+from jobrunner.http.retry import is_exhausted, last_error, wait_before_next
 from jobrunner.http.service import Params, Usage
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,6 @@ TELLING_ATTEMPTS = 3
 """Failed attempts at one request after which it is a warning, and no longer daily business."""
 
 MOST_REDIRECTS = 5
-
-FAULTY_ATTEMPTS = 2
-"""Attempts at a request once another one of its batch got nothing but faulty answers."""
 
 
 class Requests:
@@ -139,19 +137,10 @@ class Requests:
         self._client.pace.pause(exc.retry_after)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        budget = self._client.retry
-        grown = tenacity.wait_exponential(multiplier=budget.first_wait, max=budget.longest_wait)
-        jitter = tenacity.wait_random(0, budget.first_wait)
-        return max(grown(state) + jitter(state), _asked(state))
+        return wait_before_next(state, self._client.retry)
 
     def _over_budget(self, state: tenacity.RetryCallState) -> bool:
-        budget = self._client.retry
-        faulty = isinstance(_error(state), FaultyAnswer)
-        attempts = FAULTY_ATTEMPTS if faulty and self._doubted else budget.attempts
-        # Attempts take time too: a service may trickle for as long as one request is allowed to.
-        passed = max(state.idle_for, state.seconds_since_start or 0.0)
-        waited = passed + state.upcoming_sleep
-        over = state.attempt_number >= attempts or waited > budget.seconds
+        over = is_exhausted(state, self._client.retry, doubted=self._doubted)
         return over or self._client.is_hurried
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
@@ -162,19 +151,8 @@ class Requests:
             self._service.name,
             state.attempt_number,
             state.upcoming_sleep,
-            _error(state) or "",
+            last_error(state) or "",
         )
-
-
-def _error(state: tenacity.RetryCallState) -> BaseException | None:
-    """Return what the last attempt failed with."""
-    return state.outcome.exception() if state.outcome else None
-
-
-def _asked(state: tenacity.RetryCallState) -> float:
-    """Return the seconds that the last failed attempt was asked to wait."""
-    exc = _error(state)
-    return (exc.retry_after or 0.0) if isinstance(exc, TransientError) else 0.0
 
 
 def _after(seconds: float | None) -> datetime | None:

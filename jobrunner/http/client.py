@@ -23,7 +23,8 @@ from jobrunner.errors import (
 from jobrunner.http.budget import Allowance
 from jobrunner.http.rate_limit import Pace, Start
 from jobrunner.http.responses import check_address, check_headers, is_untrusted, reason
-from jobrunner.http.service import Params, RetryBudget, Service, Usage
+from jobrunner.http.retry import RetryBudget
+from jobrunner.http.service import Params, Service, Usage
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of a decompressed answer; the largest real ones are some 10 MB."""

@@ -20,19 +20,6 @@ class Limits(Struct, frozen=True):
     concurrency: int
 
 
-class RetryBudget(Struct, frozen=True, kw_only=True):
-    """How often and how long one request is tried again before its source counts as down.
-
-    ``patience``: the longest ``Retry-After`` that is waited for rather than ending the run.
-    """
-
-    attempts: int = 7
-    seconds: float = 600.0
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
-    patience: float = 300.0
-
-
 def _accept(_response: httpx2.Response) -> None:
     return None
 

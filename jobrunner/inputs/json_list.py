@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from jobrunner.errors import InputError
-from jobrunner.inputs.contract import Input, InputPaper
 from jobrunner.inputs.json_stream import (
     CHUNK,
     TOO_DEEP,
@@ -25,27 +23,13 @@ from jobrunner.inputs.json_stream import (
 )
 from jobrunner.inputs.paper_fields import paper_of
 from jobrunner.inputs.text_stream import TextReader, printable
+from jobrunner.models import InputPaper
 
 _HINT = "give a JSON list of papers, an object with `papers`, or JSON Lines"
 _LINE_HINT = "JSON Lines has one object on each line, a list has [ ] around it"
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SECOND_LINE = 1 << 20
 """How far to look for a second line that shows a file with a bad first line to be JSON Lines."""
-
-
-def open_input(
-    path: Path | str | None, stdin: BinaryIO | None = None, *, chunk: int = CHUNK
-) -> Input:
-    """Open a paper list and tell its format; None or '-' is standard input (``stdin``).
-
-    Raises ``InputError`` if it cannot be read or is no paper list.
-    """
-    reader = TextReader(path, stdin)
-    try:
-        return JsonInput(reader, chunk)
-    except BaseException:
-        reader.close()
-        raise
 
 
 class JsonInput:

@@ -10,8 +10,8 @@ from typing import Any
 
 from jobrunner.identifiers.extract import identifiers_of
 from jobrunner.inputs.author_lists import display_name, split_names
-from jobrunner.inputs.contract import InputPaper
 from jobrunner.inputs.json_stream import Decoder, Value, one_line
+from jobrunner.models import InputPaper
 
 MAX_UNUSABLE_TEXT = 2000
 """How much is kept of an element that is not JSON."""

@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from rapidfuzz import fuzz
-
-from jobrunner.matching.author_similarity import (
-    Authors,
-    compare_authors,
-    is_preprint,
-    may_be_preprint,
-    names_of,
-    other_doi,
-    other_venue,
-    same_venue,
-    shared_schemes,
+from jobrunner.matching.author_similarity import Authors, compare_authors, names_of
+from jobrunner.matching.preprints import is_preprint, may_be_preprint, other_doi
+from jobrunner.matching.title_normalisation import normalise_title
+from jobrunner.matching.title_similarity import (
+    Titles,
+    compare_titles,
+    kinds_of,
+    language_of,
+    similarity,
 )
-from jobrunner.matching.title_normalisation import main_title, normalise_title
-from jobrunner.matching.title_similarity import Titles, compare_titles, kinds_of, language_of
+from jobrunner.matching.venues import other_venue, same_venue
 from jobrunner.models import Answer, Candidate, Match, Paper, Record
 
 PREPRINT_LAG = 4
@@ -203,20 +199,6 @@ def _under_another_title(
     return Verdict.REVIEW, "authors"
 
 
-def similarity(left: str, right: str) -> float:
-    """Return how alike two titles are, 0..1; a title and its part before the colon are alike."""
-    one, two = normalise_title(left), normalise_title(right)
-    if one == two:
-        return 1.0
-    best = max(fuzz.ratio(one, two), fuzz.token_sort_ratio(one, two))
-    contained = fuzz.token_set_ratio(one, two)
-    if contained >= 95 and min(one.count(" "), two.count(" ")) >= 2:
-        best = max(best, contained * 0.95)
-    if main_title(left) == main_title(right):
-        best = max(best, 90.0)
-    return round(best / 100, 4)
-
-
 def choose(paper: Paper, records: Sequence[Record]) -> Answer:
     """Choose among what a search by title found; the order of the records makes no difference.
 
@@ -276,3 +258,9 @@ def _evidently_one(one: Record, two: Record) -> bool:
     if is_preprint(one) or is_preprint(two) or not doi or not other:
         return lag <= PREPRINT_LAG
     return False
+
+
+def shared_schemes(paper: Paper, record: Record) -> tuple[str, ...]:
+    """Return the schemes in which the record carries an identifier of the paper."""
+    mine = paper.identifiers
+    return tuple(s for s, value in record.identifiers.items() if s in mine and value in mine[s])

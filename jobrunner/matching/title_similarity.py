@@ -198,3 +198,17 @@ def language_of(title: str) -> str:
     best = max(counts, key=lambda language: counts[language])
     ahead = [n for language, n in counts.items() if language != best and n >= counts[best]]
     return best if counts[best] and not ahead else ""
+
+
+def similarity(left: str, right: str) -> float:
+    """Return how alike two titles are, 0..1; a title and its part before the colon are alike."""
+    one, two = normalise_title(left), normalise_title(right)
+    if one == two:
+        return 1.0
+    best = max(fuzz.ratio(one, two), fuzz.token_sort_ratio(one, two))
+    contained = fuzz.token_set_ratio(one, two)
+    if contained >= 95 and min(one.count(" "), two.count(" ")) >= 2:
+        best = max(best, contained * 0.95)
+    if main_title(left) == main_title(right):
+        best = max(best, 90.0)
+    return round(best / 100, 4)

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from jobrunner import crash_points
 from jobrunner.errors import FileError
-from jobrunner.files.locks import FileLock, deletion_mark, session_directory, session_lock
+from jobrunner.files.locks import FileLock
 from jobrunner.files.path_queries import exists
 from jobrunner.store.database import Database
+from jobrunner.store.lease import take_lease
+from jobrunner.store.paths import deletion_mark, session_directory, session_lock
 from jobrunner.store.rows import SessionRow
-from jobrunner.store.runs import take_lease
 from jobrunner.store.sessions import delete_session, get_session, session_exists
 
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")

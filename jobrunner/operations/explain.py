@@ -7,19 +7,14 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct, structs
 
-from jobrunner.consolidation.merge import OF_A_VERSION, consolidate
-from jobrunner.consolidation.policy import GIVEN, Policy
+from jobrunner.consolidation.merge import consolidate
+from jobrunner.consolidation.policy import Policy
+from jobrunner.consolidation.rules import rule_of
 from jobrunner.consolidation.unions import INPUT, View
 from jobrunner.errors import SessionError, SettingsError
 from jobrunner.models import Given, Match, Outcome, Record
 from jobrunner.store.database import Database
 from jobrunner.store.session_export import StoredPaper, StoredRecord, find_papers
-
-FIRST = {
-    "authors": "the first complete list",
-    "citations": "the first that counts any",
-    "open_access": "the first link",
-}
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -95,7 +90,7 @@ def explain_paper(
         unusable=paper.unusable,
         outcomes={source: _outcome(record) for source, record in records.items()},
         fields=tuple(
-            _field(name, chosen, said, _rule(name, policy, order))
+            _field(name, chosen, said, rule_of(name, policy, order))
             for name, chosen in view.items()
             if field in (None, name)
         ),
@@ -167,21 +162,3 @@ def _value(chosen: object) -> object:
     if "source" not in chosen:
         return {name: _value(one) for name, one in chosen.items()}
     return chosen.get("status") if chosen["value"] is None else chosen["value"]
-
-
-def _rule(name: str, policy: Policy, order: list[str]) -> str:
-    """Say in words which rule of the policy chose; ``order`` is the general one of the sources."""
-    order = list(dict.fromkeys((*policy.fields.get(name, ()), *order)))
-    if name == "citations" and policy.citations == "maximum":
-        return "the greatest count of all"
-    if name == "is_retracted":
-        return "what any source says"
-    if name in GIVEN:
-        order = [INPUT, *order] if name in policy.given_first else [*order, INPUT]
-    names = ", ".join(order)
-    if name in ("links", "identifiers", "relations"):
-        return f"the union of all; the first of {names} wins a conflict"
-    first = FIRST.get(name, "the first that says anything")
-    if name in OF_A_VERSION and name not in policy.fields:
-        first += " (of the published version before a preprint)"
-    return f"{first} of {names}"

@@ -9,17 +9,19 @@ from functools import partial
 from pathlib import Path
 
 from jobrunner.errors import InputError, LeaseHeld, Refused, SessionError, StoreError
-from jobrunner.files.locks import remove_lock, session_directory, session_lock
+from jobrunner.files.locks import remove_lock
 from jobrunner.files.path_queries import real_path
-from jobrunner.inputs.contract import Input, InputPaper
-from jobrunner.inputs.json_list import open_input
+from jobrunner.inputs.contract import Input
+from jobrunner.inputs.formats import open_input
+from jobrunner.models import InputPaper
 from jobrunner.operations.delete import delete_leftovers
 from jobrunner.operations.status import read_state
 from jobrunner.store.database import Database
+from jobrunner.store.lease import Lease, held_elsewhere, is_running, take_lease
+from jobrunner.store.papers import add_papers
+from jobrunner.store.paths import session_directory, session_lock
 from jobrunner.store.rows import Options, SessionRow
-from jobrunner.store.runs import Lease, held_elsewhere, is_running, take_lease
 from jobrunner.store.sessions import (
-    add_papers,
     create_session,
     delete_session,
     get_session,

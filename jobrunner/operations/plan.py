@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from jobrunner.inputs.contract import InputPaper
+from jobrunner.models import InputPaper
 from jobrunner.sources.contract import Prices, Source
 
 DAY_S = 86400.0

@@ -13,14 +13,12 @@ from msgspec import Struct, structs
 
 from jobrunner.decoding import json_fault
 from jobrunner.errors import RESTORE, DamageFound, Refused
-from jobrunner.files.locks import session_directory
 from jobrunner.files.path_queries import named_like
 from jobrunner.inputs.paper_fields import paper_of_text
 from jobrunner.models import Record
 from jobrunner.operations.load import delete_abandoned
-from jobrunner.operations.lost import missing_batches
 from jobrunner.operations.verify import verify_file
-from jobrunner.run_log import run_log
+from jobrunner.run_log import committed_batches, ranges, run_log
 from jobrunner.snapshots.compare import stored_record
 from jobrunner.snapshots.document import (
     BatchEntry,
@@ -31,14 +29,15 @@ from jobrunner.snapshots.document import (
     damaged,
 )
 from jobrunner.store.database import Database
-from jobrunner.store.paths import SESSION_ID
+from jobrunner.store.events import add_event
+from jobrunner.store.json_columns import from_json
+from jobrunner.store.lease import take_lease
+from jobrunner.store.paths import SESSION_ID, session_directory
 from jobrunner.store.rows import EventRow, Options, SessionRow
-from jobrunner.store.runs import take_lease
-from jobrunner.store.salvage import databases_beside, holds_session
+from jobrunner.store.salvage import Batches, batches_of, databases_beside, holds_session, traces_of
 from jobrunner.store.session_export import StoredBatch, StoredPaper
 from jobrunner.store.session_import import Restoration, Restored
 from jobrunner.store.sessions import delete_session, get_session, list_sessions
-from jobrunner.store.transactions import add_event, from_json
 
 log = logging.getLogger(__name__)
 
@@ -225,3 +224,31 @@ def _paper(entry: PaperEntry) -> Restored:
 
 def _identifiers(entry: RecordEntry, name: str) -> dict[str, str]:
     return from_json(bytes(entry.record).decode(), Record, name).identifiers
+
+
+def missing_batches(database: Database, session_id: str, snapshot: Path) -> list[str]:
+    """Say in sentences, by source, what a session restored from a snapshot is known to lack."""
+    known: Batches = {}
+    for place in (snapshot.absolute().parent, snapshot.absolute().parent.parent):
+        if place.name == session_id:
+            known |= committed_batches(place / "run.log")
+            for path in sorted(named_like(place.parent, "*.db")):
+                if path != database.path:
+                    known |= traces_of(path, session_id)
+    held = batches_of(database, session_id)
+    missing = {batch: papers for batch, papers in known.items() if batch not in held}
+    return [
+        _missing_sentence(
+            source, {number: p for (name, number), p in missing.items() if name == source}
+        )
+        for source in sorted({name for name, _ in missing})
+    ]
+
+
+def _missing_sentence(source: str, batches: dict[int, frozenset[int]]) -> str:
+    papers = frozenset().union(*batches.values())
+    many = len(batches) > 1
+    return (
+        f"{source}: {'batches' if many else 'batch'} {ranges(batches)}, committed after the"
+        f" snapshot, {'are' if many else 'is'} missing: {len(papers)} papers ({ranges(papers)})"
+    )

@@ -13,24 +13,22 @@ from msgspec import Struct, structs
 from jobrunner import crash_points
 from jobrunner.consolidation.policy import Policy
 from jobrunner.errors import InputError, Refused
-from jobrunner.files.atomic import sha256_of
+from jobrunner.files.checksums import sha256_of
 from jobrunner.files.path_queries import is_file, real_path
-from jobrunner.inputs.contract import InputPaper
-from jobrunner.inputs.json_list import open_input
+from jobrunner.inputs.formats import open_input
 from jobrunner.matching.decide import RULES
+from jobrunner.models import InputPaper
 from jobrunner.store.database import Database
+from jobrunner.store.events import add_event
+from jobrunner.store.lease import Lease, is_running
+from jobrunner.store.papers import add_papers
 from jobrunner.store.progress import SourceProgress, read_progress
 from jobrunner.store.rows import SessionRow
-from jobrunner.store.runs import Lease, is_running, list_runs, reopen
+from jobrunner.store.run_lifecycle import reopen
+from jobrunner.store.runs import list_runs
 from jobrunner.store.session_export import iter_given
-from jobrunner.store.sessions import (
-    add_papers,
-    get_session,
-    set_options,
-    update_input,
-)
+from jobrunner.store.sessions import get_session, set_options, update_input
 from jobrunner.store.snapshots import is_snapshot_owed
-from jobrunner.store.transactions import add_event
 
 
 class InputState(StrEnum):

@@ -10,11 +10,12 @@ from msgspec import Struct
 from jobrunner import crash_points
 from jobrunner.errors import SessionError
 from jobrunner.models import Outcome
-from jobrunner.store.batches import retire_records
 from jobrunner.store.database import Database
+from jobrunner.store.lease import Lease
 from jobrunner.store.progress import SourceProgress, read_progress
+from jobrunner.store.retired_records import retire_records
 from jobrunner.store.rows import SessionRow, SourceRow
-from jobrunner.store.runs import Lease, reopen
+from jobrunner.store.run_lifecycle import reopen
 from jobrunner.store.source_states import list_sources
 
 Named = TypeVar("Named", SourceRow, SourceProgress)

@@ -20,9 +20,10 @@ from jobrunner.files.path_queries import exists
 from jobrunner.models import Answer, Candidate, Outcome
 from jobrunner.store.batches import REVIEW, Batch, commit_batch
 from jobrunner.store.database import Database
+from jobrunner.store.lease import Lease
 from jobrunner.store.progress import read_progress
 from jobrunner.store.review_questions import NONE, Ambiguous, iter_ambiguous
-from jobrunner.store.runs import Lease, end_run, start_run
+from jobrunner.store.run_lifecycle import end_run, start_run
 from jobrunner.store.source_states import list_sources
 
 SHOWN_AUTHORS = 5

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from jobrunner.files.atomic import is_published
+from jobrunner.files.checksums import is_published
 from jobrunner.store.database import Database
+from jobrunner.store.lease import is_running
 from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
-from jobrunner.store.runs import is_running, list_runs
+from jobrunner.store.runs import list_runs
 from jobrunner.store.sessions import get_session
 from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, newest_path
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from jobrunner.errors import DamageFound
-from jobrunner.files.atomic import read_sidecar, sha256_of, sidecar_of
+from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
 from jobrunner.files.path_queries import exists
 from jobrunner.snapshots.compare import differences
 from jobrunner.snapshots.document import Document
 from jobrunner.store.audit import check_database, check_session
 from jobrunner.store.database import Database
+from jobrunner.store.lease import is_running
 from jobrunner.store.rows import SnapshotRow
-from jobrunner.store.runs import is_running
 from jobrunner.store.snapshots import list_snapshots, newest_path
 
 

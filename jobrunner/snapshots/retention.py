@@ -1,12 +1,25 @@
-"""Snapshot files that are not needed any more: which of them may be deleted."""
+"""Which snapshots are kept: a new one is recorded, and what is not needed any more deleted."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from jobrunner import crash_points
+from jobrunner.files.path_queries import exists
 from jobrunner.store.database import Database
-from jobrunner.store.snapshots import list_snapshots, own_snapshots, was_restored
+from jobrunner.store.lease import Lease
+from jobrunner.store.rows import SnapshotRow
+from jobrunner.store.snapshots import (
+    list_snapshots,
+    own_snapshots,
+    record_snapshot,
+    snapshot_directory,
+    was_restored,
+)
+
+KEEP = 3
+"""Snapshots that are kept; older ones are deleted when a new one is recorded."""
 
 _NAME = re.compile(r"\d{6,}\.json")
 _UNFINISHED = re.compile(r"\.\d{6,}\.json(\.sha256)?\.[0-9a-f]+\.tmp")
@@ -28,3 +41,18 @@ def delete_old_snapshots(database: Database, session_id: str, directory: Path) -
         is_own = _UNFINISHED.fullmatch(name) or (_NAME.fullmatch(name) and name >= first)
         if is_own and name not in kept:
             path.unlink(missing_ok=True)
+
+
+def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
+    """Record a written snapshot, and delete what is not kept; :func:`publish_newest` comes next.
+
+    Snapshots that somebody deleted never come back and are forgotten: nothing is damaged by that.
+    """
+    crash_points.point("snapshot.recording")
+    root = database.path.parent
+    rows = list_snapshots(database, lease.session_id)
+    gone = [old.number for old in rows if not exists(root / old.path)]
+    record_snapshot(database, lease, row, keep=KEEP, gone=gone)
+    crash_points.point("snapshot.recorded")
+    directory = snapshot_directory(database, lease.session_id)
+    delete_old_snapshots(database, lease.session_id, directory)

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Raw, structs
-from sqlalchemy import Connection
 
 from jobrunner import __version__, clock, crash_points
 from jobrunner.consolidation.merge import Parts, consolidate
 from jobrunner.consolidation.policy import Policy
 from jobrunner.consolidation.unions import View
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
-from jobrunner.files.atomic import READ_ONLY, is_published, publish, write_sidecar, write_whole
+from jobrunner.files.atomic import READ_ONLY, write_sidecar, write_whole
 from jobrunner.files.path_queries import exists, named_like
 from jobrunner.models import Outcome, Record
 from jobrunner.snapshots import document
-from jobrunner.snapshots.retention import delete_old_snapshots
-from jobrunner.store.database import Database
+from jobrunner.store.database import Database, ReadTransaction
+from jobrunner.store.events import find_events
+from jobrunner.store.json_columns import to_json
 from jobrunner.store.rows import EventRow, RunRow, SessionRow, SnapshotRow
-from jobrunner.store.runs import Lease, find_runs
+from jobrunner.store.runs import find_runs
 from jobrunner.store.session_export import (
     StoredBatch,
     StoredPaper,
@@ -31,33 +31,17 @@ from jobrunner.store.session_export import (
     iter_batches,
     iter_papers,
 )
-from jobrunner.store.sessions import find_events, find_sessions
+from jobrunner.store.sessions import find_sessions
 from jobrunner.store.snapshots import (
     is_snapshot_owed,
     list_snapshots,
-    newest_path,
-    record_snapshot,
     snapshot_directory,
 )
 from jobrunner.store.source_states import find_sources
-from jobrunner.store.transactions import to_json
-
-KEEP = 3
-"""Snapshots that are kept; older ones are deleted when a new one is recorded."""
 
 
 class Cancelled(JobrunnerError):
     """The snapshot was given up halfway; the earlier ones are as they were."""
-
-
-def take_snapshot(
-    database: Database, lease: Lease, reason: str, output: Path | None = None
-) -> SnapshotRow:
-    """Write a snapshot of a leased session, record and publish it. Raises FileError, StoreError."""
-    row = write_snapshot(database, lease.session_id, reason)
-    finish_snapshot(database, lease, row)
-    publish_newest(database, lease.session_id, output)
-    return row
 
 
 def is_owed(database: Database, session_id: str) -> bool:
@@ -142,7 +126,7 @@ class Counted:
 
 
 def _pieces(
-    read: Callable[[], AbstractContextManager[Connection]],
+    read: Callable[[], AbstractContextManager[ReadTransaction]],
     session_id: str,
     counted: Counted,
     policy: Policy | None = None,
@@ -160,7 +144,7 @@ def _pieces(
         yield from document.write_document(head, counted.see(papers), entries)
 
 
-def _head(connection: Connection, session: SessionRow, runs: list[RunRow]) -> document.Head:
+def _head(connection: ReadTransaction, session: SessionRow, runs: list[RunRow]) -> document.Head:
     sources = find_sources(connection, session.id)
     return document.Head(
         format=document.FORMAT,
@@ -258,37 +242,3 @@ def _next_number(database: Database, session_id: str, directory: Path) -> int:
     recorded = [row.number for row in list_snapshots(database, session_id)]
     files = [int(path.stem) for path in named_like(directory, "[0-9]*.json") if path.stem.isdigit()]
     return max([0, *recorded, *files]) + 1
-
-
-def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
-    """Record a written snapshot, and delete what is not kept; :func:`publish_newest` comes next.
-
-    Snapshots that somebody deleted never come back and are forgotten: nothing is damaged by that.
-    """
-    crash_points.point("snapshot.recording")
-    root = database.path.parent
-    rows = list_snapshots(database, lease.session_id)
-    gone = [old.number for old in rows if not exists(root / old.path)]
-    record_snapshot(database, lease, row, keep=KEEP, gone=gone)
-    crash_points.point("snapshot.recorded")
-    directory = snapshot_directory(database, lease.session_id)
-    delete_old_snapshots(database, lease.session_id, directory)
-
-
-def publish_newest(database: Database, session_id: str, output: Path | None = None) -> None:
-    """Bring the newest recorded snapshot to its fixed place, and to ``output``, if it is not there.
-
-    Asked at each start and after each snapshot, so that a crash in between heals itself.
-    """
-    rows = list_snapshots(database, session_id)
-    if not rows:
-        return
-    newest = rows[-1]
-    source = database.path.parent / newest.path
-    if not exists(source):  # somebody deleted it: the next one is owed
-        return
-    target = newest_path(database, session_id)
-    if not is_published(target, newest.sha256):
-        publish(source, target, newest.sha256, link=True)
-    if output is not None and not is_published(output, newest.sha256):
-        publish(source, output, newest.sha256, link=False)

@@ -71,3 +71,12 @@ class Source(Protocol):
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
         """Search one paper by title; decide with :mod:`jobrunner.matching.decide`."""
+
+
+def sources_before(source: Source, names: Sequence[str], *, in_order: bool) -> tuple[str, ...]:
+    """Return the sources that one waits for, paper by paper.
+
+    Those are the ones it wants first or, ``in_order``, all before it. ``names`` are the session's
+    sources; some that are wanted first may not be among them.
+    """
+    return tuple(names[: names.index(source.name)]) if in_order else tuple(source.after)

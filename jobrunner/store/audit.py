@@ -11,8 +11,8 @@ from jobrunner.errors import DamageFound
 from jobrunner.models import Candidate, Match, Outcome, Record
 from jobrunner.store.batches import field_counts
 from jobrunner.store.database import Database
+from jobrunner.store.json_columns import from_json
 from jobrunner.store.session_export import given_of, iter_given
-from jobrunner.store.transactions import from_json
 
 _BATCHES = text(
     """

@@ -8,15 +8,18 @@ from itertools import chain
 from operator import attrgetter
 
 from msgspec import Struct
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from jobrunner import clock, crash_points
 from jobrunner.models import Answer, Outcome, Record
 from jobrunner.store import schema
+from jobrunner.store.bulk_insert import Insertion, next_id
 from jobrunner.store.database import Database
+from jobrunner.store.json_columns import to_json
+from jobrunner.store.lease import Lease
+from jobrunner.store.retired_records import retire_reviewed
 from jobrunner.store.rows import SourceRow
-from jobrunner.store.runs import Lease
-from jobrunner.store.transactions import Insertion, fence, next_id, to_json
+from jobrunner.store.transactions import fence
 
 COUNTED = (
     "title", "authors", "year", "venue", "abstract", "summary", "citations", "references", "links",
@@ -62,7 +65,7 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
         _BATCH.insert(connection, [row])
         crash_points.point("commit.inside")
         if batch.kind == REVIEW:
-            _retire_reviewed(connection, source, batch, moment)
+            retire_reviewed(connection, source, batch.answers, moment)
         _insert_records(connection, source, batch, batch_id, moment)
         _insert_misses(connection, source, batch, batch_id)
         crash_points.point("commit.before")
@@ -149,59 +152,3 @@ def _data(answer: Answer) -> str | None:
 def _insert_misses(connection: Connection, source: SourceRow, batch: Batch, batch_id: int) -> None:
     missed = [paper_id for paper_id, answer in batch.answers.items() if answer is None]
     _MISS.insert(connection, [(paper_id, source.id, batch_id) for paper_id in missed])
-
-
-def _retire_reviewed(connection: Connection, source: SourceRow, batch: Batch, moment: str) -> None:
-    """Retire what the source said of papers until a person decided, and what that identified."""
-    pairs = [(source.id, paper_id) for paper_id in batch.answers]
-    connection.exec_driver_sql(_RETIRE_REVIEWED, [(moment, *pair) for pair in pairs])
-    connection.exec_driver_sql(_DELETE_REVIEWED, pairs)
-    named = [(source.name, paper_id) for paper_id in batch.answers]
-    connection.exec_driver_sql(_DELETE_IDENTIFIERS, named)
-
-
-_RETIRE_REVIEWED = """
-    INSERT INTO retired_record
-        (source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, retired_at)
-    SELECT source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, ?
-    FROM record WHERE source_id = ? AND paper_id = ?
-"""
-_DELETE_REVIEWED = "DELETE FROM record WHERE source_id = ? AND paper_id = ?"
-_DELETE_IDENTIFIERS = "DELETE FROM identifier WHERE origin = ? AND paper_id = ?"
-
-_RETIRE = (
-    """
-    INSERT INTO retired_record
-        (source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, retired_at)
-    SELECT m.source_id, m.paper_id, m.batch_id, 'passed_on', NULL, b.committed_at, NULL, NULL, :now
-    FROM record r
-    JOIN lookup_miss m ON m.paper_id = r.paper_id AND m.source_id = r.source_id
-    JOIN batch b ON b.id = m.batch_id
-    WHERE r.source_id = :source AND r.outcome = :outcome
-    """,
-    """
-    DELETE FROM lookup_miss WHERE source_id = :source AND paper_id IN
-        (SELECT paper_id FROM record WHERE source_id = :source AND outcome = :outcome)
-    """,
-    """
-    INSERT INTO retired_record
-        (source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, retired_at)
-    SELECT source_id, paper_id, batch_id, outcome, match, retrieved_at, error, data, :now
-    FROM record WHERE source_id = :source AND outcome = :outcome
-    """,
-)
-_DELETE_RETIRED = text("DELETE FROM record WHERE source_id = :source AND outcome = :outcome")
-
-
-def retire_records(database: Database, lease: Lease, source: SourceRow, outcome: Outcome) -> int:
-    """Make the papers of one outcome pending again; return how many.
-
-    The records are kept as retired ones, so that the counts of their batches still add up.
-    """
-    parameters = {"source": source.id, "outcome": outcome.value, "now": clock.now()}
-    with database.write() as connection:
-        fence(connection, lease.session_id, lease.run_id)
-        for statement in _RETIRE:
-            connection.execute(text(statement), parameters)
-        crash_points.point("retry.inside")
-        return int(connection.execute(_DELETE_RETIRED, parameters).rowcount)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -41,6 +42,10 @@ SHORT_TIMEOUT_MS = 200
 """Who has waited in vain once does not wait so long for each thing that is still to be written."""
 
 OLDEST_SQLITE = (3, 38, 0)
+
+
+ReadTransaction: TypeAlias = Connection
+"""What :meth:`Database.read` gives: for those who hand it on and know no SQL."""
 
 
 class Database:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from jobrunner import crash_points
 from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError, remedy
-from jobrunner.files.atomic import sync_directory
+from jobrunner.files.directories import sync_directory
 from jobrunner.files.locks import FileLock
 from jobrunner.files.path_queries import is_directory, real_path
 from jobrunner.store.schema import HEAD, metadata

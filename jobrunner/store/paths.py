@@ -1,4 +1,4 @@
-"""Where a database file is, or is to be made, and which files beside it are its own."""
+"""Where a database is, or is to be made, and which files and directories beside it are its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from jobrunner.errors import StoreError
-from jobrunner.files.atomic import make_directory
+from jobrunner.files.directories import make_directory
 from jobrunner.files.path_queries import real_path
 
 SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
@@ -67,3 +67,18 @@ def _make_directory(directory: Path) -> None:
             f"cannot make the directory {directory}: {error.strerror}",
             hint="name another place with --db",
         ) from error
+
+
+def session_directory(database: Path, session_id: str) -> Path:
+    """Return the directory of a session's files, beside the database."""
+    return database.parent / session_id
+
+
+def deletion_mark(directory: Path) -> Path:
+    """Return the file that says of a session's directory that it is being deleted."""
+    return directory / "deleted"
+
+
+def session_lock(database: Path, session_id: str) -> Path:
+    """Return the lock file of a session."""
+    return session_directory(database, session_id) / "run.lock"

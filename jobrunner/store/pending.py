@@ -16,7 +16,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 
 from jobrunner.models import Identifiers, Paper
 from jobrunner.store.database import Database
-from jobrunner.store.transactions import to_json
+from jobrunner.store.json_columns import to_json
 
 POSITIONS = 500
 """Papers that one window of positions covers."""

@@ -12,9 +12,9 @@ from jobrunner import clock
 from jobrunner.models import Record
 from jobrunner.store.batches import field_counts
 from jobrunner.store.database import Database
+from jobrunner.store.json_columns import from_json
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.source_states import find_sources
-from jobrunner.store.transactions import from_json
 
 RATE_BATCHES = 50
 """The last batches of the latest run from which the present rate is taken."""

@@ -9,15 +9,17 @@ from msgspec import Struct, structs
 from sqlalchemy import insert
 
 from jobrunner import crash_points
-from jobrunner.inputs.contract import InputPaper
-from jobrunner.models import Identifiers
+from jobrunner.models import Identifiers, InputPaper
 from jobrunner.store import schema
+from jobrunner.store.bulk_insert import next_id
 from jobrunner.store.database import Database
+from jobrunner.store.events import write_event
+from jobrunner.store.json_columns import to_json
+from jobrunner.store.papers import IDENTIFIER, INPUT, PAPER, identifier_rows, paper_row
 from jobrunner.store.rows import EventRow, SessionRow
 from jobrunner.store.session_export import StoredBatch, StoredPaper, StoredRecord
-from jobrunner.store.sessions import IDENTIFIER, INPUT, PAPER, identifier_rows, paper_row
 from jobrunner.store.source_states import insert_source
-from jobrunner.store.transactions import next_id, set_session, to_json, write_event
+from jobrunner.store.transactions import set_session
 
 
 class Restored(Struct, frozen=True, kw_only=True):

@@ -1,11 +1,10 @@
-"""Sessions and their papers: made in one piece, listed, deleted."""
+"""Sessions: made in one piece, listed, changed, deleted."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text
 
@@ -13,30 +12,14 @@ from jobrunner import __version__, clock, crash_points
 from jobrunner.errors import SessionError
 from jobrunner.store import schema
 from jobrunner.store.database import Database
-from jobrunner.store.rows import EventRow, Options, SessionRow
-from jobrunner.store.runs import Lease
+from jobrunner.store.events import write_event
+from jobrunner.store.json_columns import from_json, to_json
+from jobrunner.store.lease import Lease
+from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.source_states import choose_sources, insert_source
-from jobrunner.store.transactions import (
-    Insertion,
-    fence,
-    from_json,
-    next_id,
-    set_session,
-    to_json,
-    write_event,
-)
-
-if TYPE_CHECKING:
-    from jobrunner.inputs.contract import InputPaper
-    from jobrunner.models import Identifiers
-
-LOAD_CHUNK = 1000
-"""Papers of one transaction while a session is loaded; it stays invisible until all are in."""
+from jobrunner.store.transactions import fence, set_session
 
 UNFINISHED = ("pending", "running", "interrupted", "failed")
-
-INPUT = "input"
-"""The origin of identifiers that the paper as given holds."""
 
 
 def new_id() -> str:
@@ -75,65 +58,6 @@ def create_session(
         for ordinal, name in enumerate(options.sources):
             insert_source(connection, session_id, name, ordinal)
     crash_points.point("session.created")
-
-
-def add_papers(
-    database: Database, session_id: str, papers: Iterable[InputPaper], *, first: int = 0
-) -> int:
-    """Insert papers from position ``first`` on, in chunks; return how many."""
-    count = 0
-    iterator = iter(papers)
-    while chunk := list(islice(iterator, LOAD_CHUNK)):
-        with database.write() as connection:
-            _insert_papers(connection, session_id, chunk, first + count)
-            crash_points.point("load.inside")
-        count += len(chunk)
-    return count
-
-
-def _insert_papers(
-    connection: Connection, session_id: str, chunk: list[InputPaper], position: int
-) -> None:
-    first_id = next_id(connection, schema.paper)
-    numbered = list(enumerate(chunk))
-    PAPER.insert(
-        connection,
-        [paper_row(paper, session_id, first_id + n, position + n) for n, paper in numbered],
-    )
-    IDENTIFIER.insert(
-        connection,
-        [
-            row
-            for n, paper in numbered
-            for row in identifier_rows(first_id + n, paper.identifiers, INPUT)
-        ],
-    )
-
-
-PAPER = Insertion(
-    schema.paper, "id", "session_id", "position", "key", "title", "authors", "year", "venue",
-    "unusable", "given",
-)  # fmt: skip
-IDENTIFIER = Insertion(schema.identifier, "paper_id", "scheme", "value", "origin", "ordinal")
-
-
-def identifier_rows(
-    paper_id: int, identifiers: Identifiers, origin: str
-) -> list[tuple[object, ...]]:
-    """Return one origin's identifiers of a paper as rows of :data:`IDENTIFIER`."""
-    return [
-        (paper_id, scheme, value, origin, ordinal)
-        for scheme, values in identifiers.items()
-        for ordinal, value in enumerate(dict.fromkeys(values))
-    ]
-
-
-def paper_row(paper: InputPaper, session_id: str, row_id: int, position: int) -> tuple[object, ...]:
-    """Return a paper at a position of a session as a row of :data:`PAPER`."""
-    return (
-        *(row_id, session_id, position, paper.key, paper.title, to_json(paper.authors)),
-        *(paper.year, paper.venue, paper.unusable, paper.given),
-    )
 
 
 def seal_session(
@@ -248,24 +172,6 @@ def set_options(database: Database, lease: Lease, options: Options, output: str 
         work = choose_sources(connection, lease, options.sources)
         values = {"status": "pending"} if work else {}
         set_session(connection, lease.session_id, options=to_json(options), output=output, **values)
-
-
-def list_events(database: Database, session_id: str, *, last: int = 1000) -> list[EventRow]:
-    """Return the last events of a session, the oldest first."""
-    with database.read() as connection:
-        return find_events(connection, session_id, last=last)
-
-
-def find_events(connection: Connection, session_id: str, *, last: int = 1000) -> list[EventRow]:
-    """Return the last events of a session as a transaction sees them, the oldest first."""
-    table = schema.event
-    rows = connection.execute(
-        select(table.c.at, table.c.kind, table.c.message, table.c.run_id)
-        .where(table.c.session_id == session_id)
-        .order_by(table.c.id.desc())
-        .limit(last)
-    ).all()
-    return [EventRow(**row._asdict()) for row in reversed(rows)]
 
 
 _BATCHES = (

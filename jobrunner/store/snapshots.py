@@ -10,12 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select, text
 
-from jobrunner.files.locks import session_directory
 from jobrunner.store import schema
 from jobrunner.store.database import Database
+from jobrunner.store.events import write_event
+from jobrunner.store.lease import Lease
+from jobrunner.store.paths import session_directory
 from jobrunner.store.rows import SnapshotRow
-from jobrunner.store.runs import Lease
-from jobrunner.store.transactions import fence, write_event
+from jobrunner.store.transactions import fence
 
 NEWEST = "papers_enriched.json"
 

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, insert, select, update
 from jobrunner import clock
 from jobrunner.store import schema
 from jobrunner.store.database import Database
+from jobrunner.store.events import write_event
+from jobrunner.store.lease import Lease
 from jobrunner.store.rows import SourceRow
-from jobrunner.store.runs import Lease
-from jobrunner.store.transactions import fence, write_event
+from jobrunner.store.transactions import fence
 
 _COLUMNS = tuple(schema.source_state.c[name] for name in SourceRow.__struct_fields__)
 

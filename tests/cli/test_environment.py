@@ -19,8 +19,8 @@ from jobrunner.cli import console
 from jobrunner.cli.main import app
 from jobrunner.errors import JobrunnerError
 from jobrunner.sources.registry import available
+from jobrunner.store.events import add_event
 from jobrunner.store.schema import HEAD
-from jobrunner.store.transactions import add_event
 from tests.support import made_up_papers
 from tests.support.program import (
     KEY,

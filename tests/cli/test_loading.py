@@ -19,7 +19,15 @@ HEAVY = NETWORK | SELDOM | {"httpx2", "rapidfuzz", "rich", "tenacity"}
 
 WORK = {
     f"jobrunner.{name}"
-    for name in ("http", "inputs", "intake", "matching", "merging", "runner", "snapshots")
+    for name in (
+        "http",
+        "inputs",
+        "operations.load",
+        "matching",
+        "consolidation.merge",
+        "engine",
+        "snapshots",
+    )
 }
 """Ours, which only a run needs, with the libraries that they use."""
 

@@ -17,13 +17,14 @@ from msgspec import Struct
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import DamageFound
-from jobrunner.files.atomic import sha256_of, write_sidecar, write_whole
+from jobrunner.files.atomic import write_sidecar, write_whole
+from jobrunner.files.checksums import sha256_of
 from jobrunner.operations.restore import examine, restore
 from jobrunner.operations.verify import verify_session
-from jobrunner.snapshots.write import take_snapshot
+from jobrunner.snapshots.publish import take_snapshot
 from jobrunner.store.database import open_database
-from jobrunner.store.runs import take_lease
-from jobrunner.store.sessions import list_events
+from jobrunner.store.events import list_events
+from jobrunner.store.lease import take_lease
 from tests.support import made_up_papers
 from tests.support.program import Program, adopt, opened, papers_of, rows_of, was_killed
 from tests.support.servers.faults import always, where, wrong_types

@@ -13,7 +13,8 @@ from jobrunner.matching.decide import RULES
 from jobrunner.operations.resume import explain
 from jobrunner.operations.select import choose_session
 from jobrunner.operations.verify import verify_session
-from jobrunner.store.sessions import get_session, list_events
+from jobrunner.store.events import list_events
+from jobrunner.store.sessions import get_session
 from tests.support import made_up_papers
 from tests.support.program import (
     Program,

@@ -13,7 +13,7 @@ from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import InputError, Refused
 from jobrunner.operations.review import commit_answers, write_questions
-from jobrunner.store.runs import take_lease
+from jobrunner.store.lease import take_lease
 from tests.support import made_up_papers
 from tests.support.program import Program, adopt, change, opened, papers_of, rows_of
 

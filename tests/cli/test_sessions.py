@@ -12,8 +12,9 @@ from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.matching.decide import RULES
 from jobrunner.operations.verify import verify_session
+from jobrunner.store.lease import take_lease
 from jobrunner.store.rows import Options
-from jobrunner.store.runs import reopen, take_lease
+from jobrunner.store.run_lifecycle import reopen
 from jobrunner.store.sessions import create_session, list_sessions
 from tests.support import made_up_papers
 from tests.support.program import Program, adopt, change, load, opened, rows_of, was_killed

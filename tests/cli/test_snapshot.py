@@ -19,16 +19,18 @@ from msgspec import Struct
 from jobrunner.demo.messages import Fault, Reply
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from jobrunner.files.atomic import read_sidecar, sha256_of, sidecar_of
+from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
 from jobrunner.operations.verify import verify_file, verify_session
 from jobrunner.snapshots.document import Document
-from jobrunner.snapshots.write import Cancelled, take_snapshot, write_snapshot
+from jobrunner.snapshots.publish import take_snapshot
+from jobrunner.snapshots.write import Cancelled, write_snapshot
 from jobrunner.store.database import Database
+from jobrunner.store.events import add_event, list_events
+from jobrunner.store.lease import take_lease
 from jobrunner.store.rows import SnapshotRow
-from jobrunner.store.runs import start_run, take_lease
-from jobrunner.store.sessions import list_events, list_sessions
+from jobrunner.store.run_lifecycle import start_run
+from jobrunner.store.sessions import list_sessions
 from jobrunner.store.snapshots import list_snapshots, newest_path, snapshot_directory
-from jobrunner.store.transactions import add_event
 from tests.support import made_up_papers
 from tests.support.events import eventually
 from tests.support.program import Program, adopt, change, load, opened, papers_of, protected
@@ -206,9 +208,9 @@ TAKE = """
 import sys
 import time
 from pathlib import Path
-from jobrunner.snapshots.write import take_snapshot
+from jobrunner.snapshots.publish import take_snapshot
 from jobrunner.store.database import open_database
-from jobrunner.store.runs import take_lease
+from jobrunner.store.lease import take_lease
 database = open_database(Path(sys.argv[1]))
 with take_lease(database, sys.argv[2]) as lease:
     take_snapshot(database, lease, "asked for")

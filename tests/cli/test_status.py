@@ -22,8 +22,9 @@ from jobrunner.operations.retry import Retries, retire
 from jobrunner.operations.status import Status, read_status
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database
+from jobrunner.store.lease import Lease, take_lease
 from jobrunner.store.progress import SourceProgress
-from jobrunner.store.runs import Lease, end_run, start_run, take_lease
+from jobrunner.store.run_lifecycle import end_run, start_run
 from jobrunner.store.sessions import get_session
 from jobrunner.store.snapshots import newest_path
 from jobrunner.store.source_states import list_sources, stop_source

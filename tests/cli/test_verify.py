@@ -14,10 +14,13 @@ from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.operations import verify
 from jobrunner.operations.verify import verify_database, verify_session
-from jobrunner.snapshots.write import KEEP, take_snapshot, write_copy
+from jobrunner.snapshots.publish import take_snapshot
+from jobrunner.snapshots.retention import KEEP
+from jobrunner.snapshots.write import write_copy
 from jobrunner.store.database import Database
+from jobrunner.store.lease import take_lease
 from jobrunner.store.rows import SnapshotRow
-from jobrunner.store.runs import start_run, take_lease
+from jobrunner.store.run_lifecycle import start_run
 from jobrunner.store.sessions import list_sessions
 from jobrunner.store.snapshots import list_snapshots, newest_path
 from tests.support import made_up_papers

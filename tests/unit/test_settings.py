@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner.config import Config, read_config
 from jobrunner.consolidation.policy import Policy
 from jobrunner.errors import SettingsError
-from jobrunner.settings import read_settings
+from jobrunner.settings import Config, read_config, read_settings
 
 KNOWN = ("crossref", "openalex")
 KEY = "planted-key-0815"

@@ -1,4 +1,4 @@
-"""``plan``, ``duplicates``, ``explain`` and ``review``: the papers of a list, one by one."""
+"""``plan``: what a run would take, before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,25 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobrunner.cli.console import Table, command, counted, fact, print_json, say, show_fact
+from jobrunner.cli.console import Table, counted, fact, print_json, show_fact
 from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
-    Db,
     Email,
     InOrder,
-    PolicyFile,
-    SessionArgument,
-    SessionOption,
     Sources,
-    open_db,
-    policy_in,
 )
 from jobrunner.cli.progress import duration, money
-from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
-    from jobrunner.operations.explain import FieldExplained
     from jobrunner.operations.plan import Advice, Plan, SourcePlan, Tally
     from jobrunner.settings import Settings
     from jobrunner.sources.contract import Source
@@ -38,11 +30,8 @@ MOST_ORDERED = 5
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Add the command to the program."""
     app.command(epilog="Example: jobrunner plan papers.json --source openalex")(plan)
-    app.command(epilog="Example: jobrunner duplicates --json")(duplicates)
-    app.command(epilog="Example: jobrunner explain 10.1038/nature14539 citations")(explain)
-    app.command(epilog="Example: jobrunner review -o review.jsonl")(review)
 
 
 def plan(
@@ -64,7 +53,7 @@ def plan(
     from msgspec import structs
 
     from jobrunner.cli.session_run import chosen_sources, configured
-    from jobrunner.inputs.json_list import open_input
+    from jobrunner.inputs.formats import open_input
     from jobrunner.operations.plan import Tally
     from jobrunner.sources.registry import open_source
 
@@ -83,7 +72,7 @@ def plan(
 
 
 def _before(sources: Sequence[Source], *, in_order: bool) -> dict[str, tuple[str, ...]]:
-    from jobrunner.engine.run import sources_before
+    from jobrunner.sources.contract import sources_before
 
     names = [one.name for one in sources]
     before = {one.name: sources_before(one, names, in_order=in_order) for one in sources}
@@ -169,126 +158,3 @@ def _advice(
             for order in orders
         },
     )
-
-
-def duplicates(session: SessionArgument = None, as_json: AsJson = False, db: Db = None) -> None:
-    """List papers that are the same work.
-
-    They share an identifier, as given or as found. Nothing is dropped: this only reports.
-    """
-    from jobrunner.operations.duplicates import find_duplicates
-    from jobrunner.operations.select import latest_session
-
-    database = open_db(db)
-    found = find_duplicates(database, latest_session(database, session).id)
-    if as_json:
-        print_json(found)
-        return
-    for group in found:
-        fact(f"papers {', '.join(map(str, group.positions))}:")
-        for one in group.evidence:
-            places = ", ".join(map(str, one.positions))
-            fact(f"  {one.scheme} {one.value} in {places} (from {', '.join(one.origins)})")
-    say(f"works that stand in the list more than once: {len(found)}")
-
-
-def explain(
-    paper: Annotated[
-        str, typer.Argument(metavar="PAPER", help="A position (from 0), a key or an identifier.")
-    ],
-    field: Annotated[
-        str | None, typer.Argument(metavar="FIELD", help="One field [default: all].")
-    ] = None,
-    session: SessionOption = None,
-    policy: PolicyFile = None,
-    as_json: AsJson = False,
-    db: Db = None,
-) -> None:
-    """Say why a paper's values are what they are.
-
-    Every value that there is, where it came from, and why one was chosen; under another --policy
-    too, without asking any source again.
-    """
-    from jobrunner.operations.explain import explain_paper
-    from jobrunner.operations.select import latest_session
-
-    database = open_db(db)
-    chosen = latest_session(database, session)
-    rules = policy_in(policy, chosen.options.sources) or chosen.options.policy
-    found = explain_paper(database, chosen.id, paper, rules, field)
-    if as_json:
-        print_json(found)
-        return
-    fact(f"paper {found.position} {found.key}".rstrip())
-    if found.unusable:
-        fact(f"  cannot be used: {found.unusable}")
-    for source, outcome in found.outcomes.items():
-        fact(f"  {source}: {outcome}")
-    for one in found.fields:
-        _show_field(one)
-    for conflict in found.conflicts:
-        others = ", ".join(f"{other['value']} ({other['source']})" for other in conflict.others)
-        fact(f"conflict: {conflict.field} {conflict.value} ({conflict.source}), not {others}")
-
-
-def _show_field(one: FieldExplained) -> None:
-    by = f" ({one.source})" if one.source else ""
-    fact(f"{one.field}: {_short(one.value)}{by}")
-    fact(f"  rule: {one.rule}")
-    for said in one.said:
-        match = f", by {said.match.by} {said.match.score:.2f}" if said.match else ""
-        at = f", {said.retrieved_at}" if said.retrieved_at else ""
-        fact(f"  {said.source}{match}{at}: {_short(said.value)}")
-
-
-def _short(value: object) -> str:
-    import msgspec
-
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= 160 else text[:159] + "…"
-
-
-def review(
-    session: SessionArgument = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the ambiguous papers here."),
-    ] = None,
-    answers: Annotated[
-        Path | None,
-        typer.Option("--answers", metavar="FILE", help="Read the answers in this file back."),
-    ] = None,
-    answered: Annotated[
-        bool, typer.Option("--answered", help="With -o: also those answered before.")
-    ] = False,
-    db: Db = None,
-) -> None:
-    """Decide about ambiguous papers.
-
-    -o writes them to a file, one JSON object a line, with their candidates. Put the id of the right
-    candidate, or "none", after "answer" in each line that you can decide, and read the file back
-    with --answers. To change an answer, read back a file that has another one.
-    """
-    from jobrunner.cli.session_run import check_output
-    from jobrunner.operations.review import commit_answers, write_questions
-    from jobrunner.operations.select import latest_session
-    from jobrunner.store.runs import take_lease
-
-    if (output is None) == (answers is None):
-        raise SettingsError("give either --output or --answers", hint="see `jobrunner review -h`")
-    if answered and output is None:
-        raise SettingsError(
-            "--answered chooses what --output writes", hint="with --answers, leave it out"
-        )
-    database = open_db(db)
-    chosen = latest_session(database, session)
-    if output is not None:
-        check_output(output, database.path, chosen.input_path)
-        count = write_questions(database, chosen.id, output, answered=answered)
-        say(f"{count} questions written")
-        fact(str(output))
-    elif answers is not None:
-        with take_lease(database, chosen.id) as lease:
-            count, left = commit_answers(database, lease, answers)
-        say(f"{counted(count, 'answer')} committed; still ambiguous: {counted(left, 'paper')}")
-        say(f"next: {command(f'jobrunner snapshot {chosen.id}')}")

@@ -1,4 +1,4 @@
-"""``run``, ``resume`` and ``retry``: the commands that work on a session."""
+"""``run``: a paper list becomes a session, and is worked on."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobrunner.cli.console import counted, fact, print_json, say
+from jobrunner.cli.commands.resume import changes_of
+from jobrunner.cli.console import say
 from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
     BatchSize,
     Budgets,
     Db,
-    DryRun,
     Email,
     InOrder,
     Interval,
     MaxRequests,
     MaxTime,
+    Output,
     PolicyFile,
-    SessionArgument,
     Sources,
     budgets_of,
     max_requests_of,
@@ -34,28 +34,13 @@ from jobrunner.errors import Refused, SettingsError
 from jobrunner.files.path_queries import exists, is_file
 
 if TYPE_CHECKING:
-    from jobrunner.operations.resume import Changes
     from jobrunner.store.database import Database
     from jobrunner.store.rows import SessionRow
 
 
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="OUT",
-        help="Also keep the newest snapshot here [default: only under the database].",
-        show_default=False,
-    ),
-]
-
-
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Add the command to the program."""
     app.command(epilog="Example: jobrunner run papers.json -o enriched.json --max-time 2h")(run)
-    app.command(epilog="Example: jobrunner resume --explain")(resume)
-    app.command(epilog="Example: jobrunner retry 20261124-013000-3f9a --failed")(retry)
 
 
 def run(
@@ -96,7 +81,7 @@ def run(
     next one.
     """
     from jobrunner.consolidation.policy import DEFAULT
-    from jobrunner.inputs.json_list import open_input
+    from jobrunner.inputs.formats import open_input
     from jobrunner.matching.decide import RULES
     from jobrunner.operations.load import delete_abandoned, load_session
     from jobrunner.store.database import default_path
@@ -142,7 +127,7 @@ def run(
 
 def _unfinished(database: Database, path: Path) -> list[SessionRow]:
     """Return the unfinished sessions of an input."""
-    from jobrunner.files.atomic import sha256_of
+    from jobrunner.files.checksums import sha256_of
     from jobrunner.operations.select import unfinished_sessions
 
     return unfinished_sessions(database, sha256_of(path)) if is_file(path) else []
@@ -159,129 +144,3 @@ def _goes_on(database: Database, sessions: list[SessionRow], path: Path) -> bool
             raise
         say(str(refused))
     return typer.confirm("Go on with it? (no starts afresh)", default=True, err=True)
-
-
-def changes_of(
-    start: Start,
-    source: list[str],
-    output: Path | None,
-    batch_size: int | None,
-    checkpoint_interval: float | None,
-    budget: list[str],
-    max_requests: list[str],
-    policy: Path | None,
-) -> Changes:
-    """Return what the options of a command change of a session that exists."""
-    from jobrunner.operations.resume import Changes
-
-    return Changes(
-        sources=tuple(dict.fromkeys(source)) or None,
-        output=output,
-        batch_size=batch_size,
-        checkpoint_interval=checkpoint_interval,
-        base_urls=start.settings.base_urls,
-        budgets=budgets_of(budget),
-        max_requests=max_requests_of(max_requests),
-        policy=policy_in(policy),
-    )
-
-
-def resume(
-    session: SessionArgument = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say what would be done and why; do nothing.")
-    ] = False,
-    update_input: Annotated[
-        bool, typer.Option("--update-input", help="Add papers that are new in the input file.")
-    ] = False,
-    source: Sources = [],
-    output: Output = None,
-    batch_size: BatchSize = None,
-    checkpoint_interval: Interval = None,
-    allow_changes: Annotated[
-        bool, typer.Option("--allow-changes", help="Go on even if results would change.")
-    ] = False,
-    max_time: MaxTime = None,
-    budget: Budgets = [],
-    max_requests: MaxRequests = [],
-    policy: PolicyFile = None,
-    email: Email = None,
-    base_url: BaseUrls = [],
-    as_json: AsJson = False,
-    db: Db = None,
-) -> None:
-    """Go on with an unfinished session.
-
-    It goes on after the last committed batch. The input file is not needed any more. With --source
-    the session's sources become those named: new ones are added, others dropped (what they found
-    stays).
-    """
-    from jobrunner.operations import resume as resuming
-    from jobrunner.operations.select import choose_session
-
-    start = Start(email, base_url, max_time, as_json=as_json)
-    database = open_db(db)
-    chosen = choose_session(database, session, unfinished=True)
-    names = tuple(dict.fromkeys(source))
-    path = Path(chosen.input_path) if chosen.input_path else None
-    start.check(names or chosen.options.sources, output, database.path, path)
-    if explain:
-        said = resuming.explain(database, chosen, names, update_input=update_input)
-        if as_json:
-            print_json(said)
-        for line in () if as_json else said:
-            fact(line)
-        return
-    changes = changes_of(
-        start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
-    )
-    go_on(database, chosen, start, changes, update_input=update_input, allow_changes=allow_changes)
-
-
-def retry(
-    session: Annotated[str, typer.Argument(metavar="SESSION", help="A session's id.")],
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Ask again about failed papers.")
-    ] = False,
-    not_found: Annotated[
-        bool, typer.Option("--not-found", help="Ask again about papers that were not found.")
-    ] = False,
-    source: Sources = [],
-    dry_run: DryRun = False,
-    output: Output = None,
-    max_time: MaxTime = None,
-    budget: Budgets = [],
-    max_requests: MaxRequests = [],
-    email: Email = None,
-    base_url: BaseUrls = [],
-    as_json: AsJson = False,
-    db: Db = None,
-) -> None:
-    """Ask again about papers that failed.
-
-    Or, with --not-found, about those that were not found. What the sources had said of them is
-    kept in the database.
-    """
-    from jobrunner.models import Outcome
-    from jobrunner.operations import retry as retrying
-    from jobrunner.operations.select import choose_session
-
-    start = Start(email, base_url, max_time, as_json=as_json)
-    database = open_db(db)
-    chosen = choose_session(database, session)
-    outcomes = [Outcome.NOT_FOUND] if not_found else []
-    if failed or not not_found:
-        outcomes.append(Outcome.FAILED)
-    retries = retrying.Retries(outcomes=tuple(outcomes), sources=tuple(source))
-    if dry_run:
-        counts = retrying.count_retried(database, chosen, retries)
-        if as_json:
-            print_json(counts)
-        for one in () if as_json else counts:
-            what = f"{counted(one.papers, 'paper')} ({one.outcome.value.replace('_', ' ')})"
-            fact(f"{one.source}: {what} would be asked about again")
-        return
-    path = Path(chosen.input_path) if chosen.input_path else None
-    start.check(chosen.options.sources, output, database.path, path)
-    changes = changes_of(start, [], output, None, None, budget, max_requests, None)
-    go_on(database, chosen, start, changes, retries=retries)

@@ -24,7 +24,7 @@ sessions = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Add the command to the program."""
     app.add_typer(sessions, name="sessions", epilog="Example: jobrunner sessions list")
 
 
@@ -67,9 +67,9 @@ def show(
 ) -> None:
     """Show a session's history: runs, sources, snapshots, warnings, in the order they came."""
     from jobrunner.operations.select import latest_session
+    from jobrunner.store.events import list_events
     from jobrunner.store.runs import list_runs
     from jobrunner.store.session_export import list_unusable
-    from jobrunner.store.sessions import list_events
     from jobrunner.store.snapshots import list_snapshots
 
     database = open_db(db)
@@ -155,8 +155,8 @@ def _delete(
     wanted: Callable[[SessionRow], bool] = lambda _: True,
 ) -> None:
     """Delete sessions if the user confirms it: those that are ``wanted`` still when he does."""
-    from jobrunner.files.locks import session_directory
     from jobrunner.operations.delete import delete_whole
+    from jobrunner.store.paths import session_directory
 
     for session in chosen:
         directory = session_directory(database.path, session.id)

@@ -21,7 +21,8 @@ from jobrunner.engine.source_calls import Answers, ask_lookup, ask_search
 from jobrunner.errors import SourceBroken, SourceError
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.client import Client
-from jobrunner.http.service import RetryBudget, user_agent
+from jobrunner.http.retry import RetryBudget
+from jobrunner.http.service import user_agent
 from jobrunner.matching.decide import RULES
 from jobrunner.models import Outcome, Paper
 from jobrunner.operations.explain import explain_paper
@@ -36,7 +37,7 @@ from jobrunner.sources.semantic_scholar.source import SemanticScholar as Semanti
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database
 from jobrunner.store.rows import Options
-from jobrunner.store.runs import start_run
+from jobrunner.store.run_lifecycle import start_run
 from jobrunner.store.source_states import list_sources
 from tests.promises.hostile.nasty import each, spoilt, tried
 from tests.promises.hostile.places import in_memory

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobrunner.consolidation.policy import DEFAULT
 from jobrunner.errors import InputError
-from jobrunner.inputs.json_list import open_input
+from jobrunner.inputs.formats import open_input
 from jobrunner.matching.decide import RULES
 from jobrunner.operations.explain import explain_paper
 from jobrunner.operations.load import load_session

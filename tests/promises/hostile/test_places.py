@@ -13,7 +13,8 @@ import pytest
 
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from jobrunner.files.atomic import sha256_of, write_sidecar
+from jobrunner.files.atomic import write_sidecar
+from jobrunner.files.checksums import sha256_of
 from tests.support import made_up_papers
 from tests.support.events import LIMIT_S, eventually
 from tests.support.program import Program

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import JobrunnerError
-from jobrunner.files.atomic import sha256_of, write_sidecar
+from jobrunner.files.atomic import write_sidecar
+from jobrunner.files.checksums import sha256_of
 from jobrunner.operations.restore import examine, restore
 from jobrunner.operations.review import commit_answers
 from jobrunner.store.database import Database
-from jobrunner.store.runs import take_lease
+from jobrunner.store.lease import take_lease
 from jobrunner.store.sessions import delete_session, list_sessions, loading_sessions
 from tests.promises.hostile.nasty import each, spoilt, tried
 from tests.promises.hostile.places import in_memory

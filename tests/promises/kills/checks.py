@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from jobrunner.demo.server import Served
 from jobrunner.operations.status import read_status
 from jobrunner.operations.verify import verify_session
-from jobrunner.snapshots.write import KEEP
+from jobrunner.snapshots.retention import KEEP
 from jobrunner.store.database import open_database
 from jobrunner.store.sessions import list_sessions
 from tests.support.program import connect_ro

@@ -15,13 +15,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from jobrunner import crash_points
-from jobrunner.files import atomic, locks
-from jobrunner.snapshots import write
-from jobrunner.store import batches, runs, source_states, transactions
+from jobrunner.files import atomic, directories, locks
+from jobrunner.snapshots import retention, write
+from jobrunner.store import batches, run_lifecycle, runs, source_states, transactions
 from jobrunner.store.batches import Batch
 from jobrunner.store.database import Database
+from jobrunner.store.lease import Lease
 from jobrunner.store.rows import SnapshotRow, SourceRow
-from jobrunner.store.runs import Lease
 
 VARIABLE = "TORTURE_MUTATION"
 
@@ -74,7 +74,7 @@ def no_lease() -> None:
 
 def late_checksum() -> None:
     """Record a snapshot before its checksum is written."""
-    finish, sidecar = write.finish_snapshot, atomic.write_sidecar
+    finish, sidecar = retention.finish_snapshot, atomic.write_sidecar
 
     def finish_late(database: Database, held: Lease, row: SnapshotRow) -> None:
         finish(database, held, row)
@@ -90,7 +90,7 @@ def stale_checksum() -> None:
 
     def put(temporary: Path, path: Path) -> None:
         temporary.replace(path)
-        atomic.sync_directory(path.parent)
+        directories.sync_directory(path.parent)
 
     _patch(atomic, "_put", put)
 
@@ -125,7 +125,7 @@ def torn_output() -> None:
 
 def redo() -> None:
     """Begin each run one batch too early, as if the last commit were not to be trusted."""
-    start = runs.start_run
+    start = run_lifecycle.start_run
 
     def start_early(database: Database, held: Lease) -> None:
         start(database, held)
@@ -147,7 +147,7 @@ def _forget_last(connection: Connection, source_id: int) -> None:
 
 def forgotten_identifiers() -> None:
     """Lose what a source finds for the next ones, in runs that go on."""
-    start, insert_records = runs.start_run, batches._insert_records
+    start, insert_records = run_lifecycle.start_run, batches._insert_records
 
     def insert_without(connection: Connection, *arguments: Any) -> None:
         insert_records(connection, *arguments)

@@ -14,7 +14,7 @@ from typing import Any, cast
 from msgspec import Struct
 
 from jobrunner.demo.server import Served
-from jobrunner.files.atomic import read_sidecar, sha256_of, sidecar_of
+from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
 from jobrunner.store.snapshots import NEWEST
 from tests.promises.kills import mutations
 from tests.promises.kills.checks import (

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from jobrunner import crash_points
-from jobrunner.files.atomic import read_sidecar, sha256_of
+from jobrunner.files.checksums import read_sidecar, sha256_of
 from tests.promises.model.warm import COMMIT_AFTER, COMMIT_BEFORE, Done, Warm
 from tests.promises.model.world import ALPHA, BETA, NAMES, World, install
 from tests.support import made_up_papers

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from jobrunner.errors import JobrunnerError
-from jobrunner.files.atomic import read_sidecar, sha256_of, sidecar_of
+from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
 from jobrunner.operations.verify import verify_session
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.sessions import list_sessions

@@ -23,7 +23,7 @@ from tests.support import made_up_papers
 from tests.support.program import Program, change, papers_of, rows_of, was_killed
 
 ROOT = Path(__file__).resolve().parents[3]
-FIXTURES = ROOT / "tests" / "store" / "fixtures"
+FIXTURES = ROOT / "tests" / "support" / "earlier_schemas"
 REVISIONS = sorted(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("0*.py"))
 NEXT = f"{int(HEAD) + 1:04}"
 PAPERS = made_up_papers.papers(lookups=24, searches=4)

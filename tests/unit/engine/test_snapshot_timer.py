@@ -22,9 +22,9 @@ from jobrunner.operations.load import load_session
 from jobrunner.snapshots.write import write_snapshot
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
+from jobrunner.store.events import list_events
 from jobrunner.store.rows import Options, SnapshotRow
-from jobrunner.store.runs import start_run
-from jobrunner.store.sessions import list_events
+from jobrunner.store.run_lifecycle import start_run
 from jobrunner.store.snapshots import (
     is_snapshot_owed,
     list_snapshots,

@@ -20,18 +20,9 @@ import pytest
 
 from jobrunner import crash_points
 from jobrunner.errors import FileError
-from jobrunner.files import turns
-from jobrunner.files.atomic import (
-    READ_ONLY,
-    Written,
-    is_published,
-    publish,
-    read_sidecar,
-    sha256_of,
-    sidecar_of,
-    write_sidecar,
-    write_whole,
-)
+from jobrunner.files import locks
+from jobrunner.files.atomic import READ_ONLY, Written, publish, write_sidecar, write_whole
+from jobrunner.files.checksums import is_published, read_sidecar, sha256_of, sidecar_of
 from tests.support.events import LIMIT_S
 
 OLD, NEW = b"what was there before\n", b"what is there now, " * 20
@@ -375,7 +366,7 @@ def halfway(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> N
 def test_whoever_writes_a_file_meanwhile_waits_until_it_has_its_checksum(
     target: Path, source: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path, Path], None]
 ) -> None:
-    monkeypatch.setattr(turns, "PATIENCE_S", LIMIT_S)
+    monkeypatch.setattr(locks, "TURN_PATIENCE_S", LIMIT_S)
     with ThreadPoolExecutor(1) as pool:
         waiting: list[Future[None]] = []
 
@@ -403,7 +394,7 @@ def pause() -> None:
 def test_one_who_was_suspended_too_long_leaves_the_checksum_of_the_other(
     target: Path, source: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path, Path], None]
 ) -> None:
-    monkeypatch.setattr(turns, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(locks, "TURN_PATIENCE_S", 0.05)
     halfway(monkeypatch, lambda: write_other(target))
     act(target, source)
     assert target.read_bytes() == OTHER
@@ -441,8 +432,9 @@ WRITE_OFTEN = """
 import sys
 from pathlib import Path
 from jobrunner.files import turns
-from jobrunner.files.atomic import publish, sha256_of, write_whole
-turns.PATIENCE_S = 900.0  # a writer may be held up for long on a busy machine
+from jobrunner.files.atomic import publish, write_whole
+from jobrunner.files.checksums import sha256_of
+turns.TURN_PATIENCE_S = 900.0  # a writer may be held up for long on a busy machine
 target, source = Path(sys.argv[1]), Path(sys.argv[2])
 for number in range(5):
     write_whole(target, [f"{sys.argv[3]} writes {number}".encode()], summed=True)

@@ -33,7 +33,8 @@ from jobrunner.http.batch_requests import Requests
 from jobrunner.http.budget import Allowance
 from jobrunner.http.client import Client
 from jobrunner.http.responses import reason
-from jobrunner.http.service import Limits, RetryBudget, Service, user_agent
+from jobrunner.http.retry import RetryBudget
+from jobrunner.http.service import Limits, Service, user_agent
 
 SECRET = "sk-secret-4711"
 Handler = Callable[[httpx2.Request], httpx2.Response]

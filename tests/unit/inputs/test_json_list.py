@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobrunner.inputs.contract import InputPaper
-from jobrunner.inputs.json_list import open_input
+from jobrunner.inputs.formats import open_input
+from jobrunner.models import InputPaper
 
 DATA = Path(
     os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.errors import InputError
-from jobrunner.inputs.contract import InputPaper
-from jobrunner.inputs.json_list import open_input
+from jobrunner.inputs.formats import open_input
+from jobrunner.models import InputPaper
 
 
 def read(data: bytes | str, chunk: int = 1 << 17) -> list[InputPaper]:

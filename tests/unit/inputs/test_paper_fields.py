@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from jobrunner.inputs.author_lists import split_names
-from jobrunner.inputs.contract import InputPaper
 from jobrunner.inputs.json_stream import Value
 from jobrunner.inputs.paper_fields import paper_of
+from jobrunner.models import InputPaper
 
 
 def paper(**fields: object) -> InputPaper:

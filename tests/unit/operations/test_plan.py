@@ -8,8 +8,7 @@ import pytest
 
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.service import Limits, Service
-from jobrunner.inputs.contract import InputPaper
-from jobrunner.models import Answer, Identifiers, Paper
+from jobrunner.models import Answer, Identifiers, InputPaper, Paper
 from jobrunner.operations.plan import DAY_S, Amount, Plan, Tally, advise
 from jobrunner.sources.contract import Prices, Source, SourceSettings
 

@@ -17,7 +17,8 @@ from jobrunner.errors import SourceError
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.client import Client
 from jobrunner.http.responses import check_status
-from jobrunner.http.service import RetryBudget, Service, Usage, user_agent
+from jobrunner.http.retry import RetryBudget
+from jobrunner.http.service import Service, Usage, user_agent
 from jobrunner.models import Answer, Paper
 from jobrunner.sources.contract import Source
 from jobrunner.sources.json_fields import Fields

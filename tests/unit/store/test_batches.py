@@ -18,15 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.errors import LeaseLost, StoreError
-from jobrunner.inputs.contract import InputPaper
-from jobrunner.models import Answer, Author, Candidate, Match, Outcome, Record
+from jobrunner.models import Answer, Author, Candidate, InputPaper, Match, Outcome, Record
 from jobrunner.store.audit import check_session
-from jobrunner.store.batches import Batch, commit_batch, retire_records
+from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
+from jobrunner.store.lease import Lease, take_lease
+from jobrunner.store.papers import add_papers
 from jobrunner.store.progress import SourceProgress, read_progress
+from jobrunner.store.retired_records import retire_records
 from jobrunner.store.rows import Options, SourceRow
-from jobrunner.store.runs import Lease, end_run, start_run, take_lease
-from jobrunner.store.sessions import add_papers, create_session, delete_session, seal_session
+from jobrunner.store.run_lifecycle import end_run, start_run
+from jobrunner.store.sessions import create_session, delete_session, seal_session
 from jobrunner.store.source_states import list_sources
 
 SESSION = "20261124-013000-3f9a"
@@ -169,7 +171,8 @@ from pathlib import Path
 from jobrunner.models import Answer, Match, Record
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import open_database
-from jobrunner.store.runs import start_run, take_lease
+from jobrunner.store.lease import take_lease
+from jobrunner.store.run_lifecycle import start_run
 from jobrunner.store.source_states import list_sources
 database, session = open_database(Path(sys.argv[1])), sys.argv[2]
 lease = take_lease(database, session)

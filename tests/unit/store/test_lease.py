@@ -15,8 +15,8 @@ import pytest
 
 from jobrunner.errors import StoreError
 from jobrunner.files import locks
-from jobrunner.files.locks import FileLock, is_held, session_directory, session_lock
-from jobrunner.files.turns import try_lock
+from jobrunner.files.locks import FileLock, is_held, try_lock
+from jobrunner.store.paths import session_directory, session_lock
 from tests.support.events import LIMIT_S, eventually
 
 Start = Callable[..., subprocess.Popen[str]]

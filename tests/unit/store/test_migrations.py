@@ -27,8 +27,8 @@ from jobrunner.errors import DamageFound, LeaseHeld, Refused, StoreError
 from jobrunner.files.locks import FileLock
 from jobrunner.store import migrations
 from jobrunner.store.database import Database, connect, open_database
+from jobrunner.store.lease import take_lease
 from jobrunner.store.migrations import lock_path
-from jobrunner.store.runs import take_lease
 from jobrunner.store.schema import HEAD, metadata
 from tests.support.events import LIMIT_S
 

@@ -18,15 +18,16 @@ from hypothesis.stateful import (
 )
 
 from jobrunner.engine.batch_queue import WINDOWS, LaneQueue
-from jobrunner.inputs.contract import InputPaper
-from jobrunner.models import Answer, Identifiers, Match, Paper, Record
+from jobrunner.models import Answer, Identifiers, InputPaper, Match, Paper, Record
 from jobrunner.store import pending as feeds
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
+from jobrunner.store.lease import Lease, take_lease
+from jobrunner.store.papers import INPUT, add_papers
 from jobrunner.store.pending import Lane, feeds_of, load_papers
 from jobrunner.store.rows import Options, SourceRow
-from jobrunner.store.runs import Lease, start_run, take_lease
-from jobrunner.store.sessions import INPUT, add_papers, create_session, new_id, seal_session
+from jobrunner.store.run_lifecycle import start_run
+from jobrunner.store.sessions import create_session, new_id, seal_session
 from jobrunner.store.source_states import list_sources
 
 EARLIER, LATER = "openalex", "crossref"

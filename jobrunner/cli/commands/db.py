@@ -1,0 +1,44 @@
+"""``db``: the schema of the database."""
+
+from __future__ import annotations
+
+import typer
+
+from jobrunner.cli.console import fact
+from jobrunner.cli.options import Db, show_commands
+
+db_app = typer.Typer(
+    invoke_without_command=True, callback=show_commands, help="The schema of the database."
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.add_typer(db_app, name="db", epilog="Example: jobrunner db current")
+
+
+@db_app.command(epilog="Example: jobrunner db current --db state.db")
+def current(db: Db = None) -> None:
+    """Print the schema revision of the database, and the one that this jobrunner works with."""
+    from jobrunner.store.database import default_path
+    from jobrunner.store.schema import HEAD
+    from jobrunner.store.schema_version import read_revision
+
+    path = db or default_path()
+    fact(f"{path}: {read_revision(path) or 'empty'} (this jobrunner works with {HEAD})")
+
+
+@db_app.command(epilog="Example: jobrunner db upgrade --db state.db")
+def upgrade(db: Db = None) -> None:
+    """Bring the database to the schema that this jobrunner works with, after a backup copy.
+
+    Every command does this by itself when it opens an older database.
+    """
+    from jobrunner.store.database import default_path
+    from jobrunner.store.schema_version import upgrade_database
+
+    path = db or default_path()
+    before, after, backup = upgrade_database(path)
+    fact(f"{path}: {after}" + (f", was {before}" if before != after else ", nothing to do"))
+    if backup:
+        fact(f"backup {backup}")

@@ -1,0 +1,54 @@
+"""``snapshot``: the enriched papers as of now, in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobrunner.cli.console import counted, fact, say
+from jobrunner.cli.options import Db, PolicyFile, SessionArgument, open_db, policy_in
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(epilog="Example: jobrunner snapshot 20261124-013000-3f9a")(snapshot)
+
+
+def snapshot(
+    session: SessionArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Write it here, also beside a run."),
+    ] = None,
+    policy: PolicyFile = None,
+    db: Db = None,
+) -> None:
+    """Write the enriched papers as of now.
+
+    Without --output it becomes the session's newest snapshot, which needs that no run is at work.
+    With --policy the view is made again under another policy, without asking any source: for this
+    file only with --output, else from now on.
+    """
+    from jobrunner.cli.session_run import check_output
+    from jobrunner.operations import resume
+    from jobrunner.operations.select import choose_session
+    from jobrunner.snapshots import publish, write
+    from jobrunner.store.lease import take_lease
+
+    database = open_db(db)
+    chosen = choose_session(database, session)
+    rules = policy_in(policy, chosen.options.sources)
+    if output is not None:
+        check_output(output, database.path, chosen.input_path)
+        count = write.write_copy(database, chosen.id, output, rules)
+        say(f"{counted(count, 'paper')} written")
+        fact(str(output))
+        return
+    with take_lease(database, chosen.id) as lease:
+        resume.apply_changes(database, lease, chosen, resume.Changes(policy=rules))
+        place = Path(chosen.output) if chosen.output else None
+        row = publish.take_snapshot(database, lease, "asked for", place)
+    say(f"{counted(row.papers, 'paper')} written")
+    fact(str(database.path.parent / row.path))

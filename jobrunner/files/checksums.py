@@ -1,0 +1,44 @@
+"""Checksums of files, and those that stand beside them: ``sha256sum -c`` accepts them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from jobrunner.errors import FileError, remedy
+from jobrunner.files.path_queries import exists
+
+
+def sidecar_of(path: Path) -> Path:
+    """Return the file that holds another file's checksum."""
+    return path.with_name(path.name + ".sha256")
+
+
+def sidecar_line(path: Path, sha256: str) -> bytes:
+    return os.fsencode(f"{sha256}  {path.name}\n")
+
+
+def read_sidecar(path: Path) -> str | None:
+    """Return the checksum that stands beside a file, None if none does or it is no checksum."""
+    try:
+        line = os.fsdecode(sidecar_of(path).read_bytes())
+    except OSError:
+        return None
+    digest, _, name = line.strip().partition("  ")
+    is_digest = len(digest) == 64 and all(c in "0123456789abcdef" for c in digest)
+    return digest if is_digest and name == path.name else None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex. Raises :class:`FileError`."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}", hint=remedy(error)) from error
+
+
+def is_published(target: Path, sha256: str) -> bool:
+    """Tell whether ``target`` was published with this checksum."""
+    return exists(target) and read_sidecar(target) == sha256

@@ -1,0 +1,28 @@
+"""Values that columns hold as JSON."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from jobrunner.decoding import json_fault
+from jobrunner.errors import GET_BACK, DamageFound
+
+T = TypeVar("T")
+
+
+def to_json(value: object) -> str:
+    """Return a value as the JSON text that columns hold."""
+    return msgspec.json.encode(value).decode()
+
+
+def from_json(text_: str, kind: type[T], what: str) -> T:
+    """Return the value that a column holds; ``what`` names it in the DamageFound of a bad one."""
+    try:
+        return msgspec.json.decode(text_, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamageFound(
+            f"{what} cannot be read: {json_fault(text_, kind)}",
+            hint=GET_BACK,
+        ) from error

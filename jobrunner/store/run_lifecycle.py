@@ -1,0 +1,78 @@
+"""How a run starts and ends, and how a session gets work again."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from sqlalchemy import insert, update
+
+from jobrunner import __version__, clock, crash_points
+from jobrunner.store import schema
+from jobrunner.store.database import Database
+from jobrunner.store.events import write_event
+from jobrunner.store.lease import Lease
+from jobrunner.store.runs import find_runs
+from jobrunner.store.transactions import fence, set_session
+
+
+def start_run(database: Database, lease: Lease, *, asks: bool = True) -> None:
+    """Register this process as the runner.
+
+    If it ``asks`` sources, those that had stopped are tried again; else they stay stopped.
+    """
+    session_id, moment = lease.session_id, clock.now()
+    with database.write() as connection:
+        fence(connection, session_id, None, changes=0)
+        earlier = find_runs(connection, session_id)
+        run_id = connection.execute(
+            insert(schema.run)
+            .values(
+                session_id=session_id,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                version=__version__,
+                started_at=moment,
+            )
+            .returning(schema.run.c.id)
+        ).scalar_one()
+        kind, done = ("resumed", "went on") if earlier else ("started", "began")
+        write_event(connection, session_id, run_id, kind, f"pid {os.getpid()} {done}")
+        set_session(connection, session_id, status="running", run_id=run_id)
+        if asks:
+            table = schema.source_state
+            connection.execute(
+                update(table)
+                .where(table.c.session_id == session_id, table.c.status == "stopped")
+                .values(status="active", error=None, not_before=None, updated_at=moment)
+            )
+        crash_points.point("run.starting")
+    crash_points.point("run.started")
+    lease.run_id = int(run_id)
+
+
+def end_run(database: Database, lease: Lease, *, status: str, reason: str) -> None:
+    """Say how this run ended; ``status`` is completed, interrupted or failed."""
+    with database.write() as connection:
+        fence(connection, lease.session_id, lease.run_id, changes=0)
+        connection.execute(
+            update(schema.run)
+            .where(schema.run.c.id == lease.run_id)
+            .values(ended_at=clock.now(), ending=status, reason=reason)
+        )
+        set_session(connection, lease.session_id, status=status, run_id=None)
+        write_event(connection, lease.session_id, lease.run_id, status, reason)
+    crash_points.point("run.ended")
+    lease.run_id = None
+
+
+def reopen(database: Database, lease: Lease, *, kind: str, message: str) -> None:
+    """Mark a leased session as having work again, and say why.
+
+    It counts as a change: what follows may be cut off, and be shown by no snapshot.
+    """
+    with database.write() as connection:
+        fence(connection, lease.session_id, lease.run_id)
+        set_session(connection, lease.session_id, status="pending")
+        write_event(connection, lease.session_id, lease.run_id, kind, message)
+    crash_points.point("retry.retired")
