@@ -75,12 +75,12 @@ class Start:
 
     def work(self, database: Database, lease: Lease, session: SessionRow) -> NoReturn:
         """Run a leased session, report, and exit with its code."""
-        from jobrunner.engine.run import Job, run_session
+        from jobrunner.engine.run import RunRequest, run_session
         from jobrunner.store.progress import read_progress
 
         options = session.options
         _warn_of_others(database, session)
-        job = Job(
+        request = RunRequest(
             database=database,
             lease=lease,
             session=session,
@@ -91,7 +91,7 @@ class Start:
         )
         with talking():
             try:
-                ending = run_session(job)
+                ending = run_session(request)
             except JobrunnerError as error:
                 _say_how_to_go_on(error, session)
                 raise

@@ -1,4 +1,5 @@
-"""Lanes: the pending papers of one source, by identifier or by title, in batches as they fill."""
+"""Queues of batches: the pending papers of one source, by identifier or by title, in batches as
+they fill."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ FILL_S = 15.0
 """Seconds that a batch waits to become full while more papers may still come to it."""
 
 
-class LaneQueue:
+class BatchQueue:
     """What one lane hands out next. Only papers of a batch or two are in memory at a time."""
 
     def __init__(self, database: Database, lane: Lane, size: int) -> None:

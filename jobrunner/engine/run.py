@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from jobrunner import crash_points
 from jobrunner.engine.shutdown import Stop, stop_signals
-from jobrunner.engine.snapshot_timer import Keeper
-from jobrunner.engine.worker import Desk, Worker
+from jobrunner.engine.snapshot_timer import SnapshotTimer
+from jobrunner.engine.worker import RunContext, Worker
 from jobrunner.errors import (
     BudgetSpent,
     JobrunnerError,
@@ -28,7 +28,7 @@ from jobrunner.errors import (
     understood,
     unexpected,
 )
-from jobrunner.http.budget import Allowance
+from jobrunner.http.budget import Budget
 from jobrunner.run_log import run_log
 from jobrunner.sources.contract import Source, sources_before
 from jobrunner.store.database import Database
@@ -73,7 +73,7 @@ class Ending(Struct, frozen=True, kw_only=True):
         return WITH_FAILURES if failed else COMPLETED
 
 
-class Job(Struct, frozen=True, kw_only=True):
+class RunRequest(Struct, frozen=True, kw_only=True):
     """What one run is to do. ``sources`` are opened; ``max_seconds`` None for no limit.
 
     ``companion`` runs beside the loop and is cancelled with it, to show progress.
@@ -88,60 +88,60 @@ class Job(Struct, frozen=True, kw_only=True):
     companion: Companion | None = None
 
 
-def run_session(job: Job) -> Ending:
+def run_session(request: RunRequest) -> Ending:
     """Work on a leased session until it is done or stopped; say in its rows how it ended.
 
     Raises StoreError, LeaseLost, FileError, or JobrunnerError where memory ran out; what is
     committed stays, and a resume goes on.
     """
-    with run_log(session_directory(job.database.path, job.session.id) / "run.log"):
-        start_run(job.database, job.lease)
+    with run_log(session_directory(request.database.path, request.session.id) / "run.log"):
+        start_run(request.database, request.lease)
         gc.freeze()  # what is loaded by now stays
         sys.setswitchinterval(SWITCH_S)
         try:
-            ending = asyncio.run(_run(job))
+            ending = asyncio.run(_run(request))
         except BaseException as error:
             told = understood(error) or error
-            _end_badly(job, told)
+            _end_badly(request, told)
             if told is error:
                 raise
             log.info("%s", told, exc_info=error)
             raise told from error
         crash_points.point("run.ending")
-        end_run(job.database, job.lease, status=ending.status, reason=ending.reason)
+        end_run(request.database, request.lease, status=ending.status, reason=ending.reason)
     return ending
 
 
-def _end_badly(job: Job, error: BaseException) -> None:
+def _end_badly(request: RunRequest, error: BaseException) -> None:
     # The state that the error came from may not take this either: then the run counts as crashed.
     with contextlib.suppress(JobrunnerError):
         reason = str(error) if isinstance(error, JobrunnerError) else unexpected(error)
-        end_run(job.database, job.lease, status="failed", reason=reason)
+        end_run(request.database, request.lease, status="failed", reason=reason)
 
 
-async def _run(job: Job) -> Ending:
+async def _run(request: RunRequest) -> Ending:
     stop = Stop()
-    options = job.session.options
-    desk = Desk(
-        database=job.database,
-        lease=job.lease,
+    options = request.session.options
+    context = RunContext(
+        database=request.database,
+        lease=request.lease,
         stop=stop,
-        email=job.email,
+        email=request.email,
         batch_size=options.batch_size,
     )
-    keeper = Keeper(
-        job.database,
-        job.lease,
+    timer = SnapshotTimer(
+        request.database,
+        request.lease,
         stop,
         interval=options.checkpoint_interval * 60,
-        output=Path(job.session.output) if job.session.output else None,
+        output=Path(request.session.output) if request.session.output else None,
     )
-    workers = _workers(desk, options, job.sources)
-    with stop_signals(stop, job.max_seconds):
-        showing = asyncio.create_task(job.companion()) if job.companion else None
-        error = await _work(workers, keeper, stop)
+    workers = _workers(context, options, request.sources)
+    with stop_signals(stop, request.max_seconds):
+        showing = asyncio.create_task(request.companion()) if request.companion else None
+        error = await _work(workers, timer, stop)
         try:
-            await keeper.take_last(_why_last(stop, error))
+            await timer.take_last(_why_last(stop, error))
         except (JobrunnerError, OSError, MemoryError):
             if error is None:
                 raise
@@ -151,13 +151,13 @@ async def _run(job: Job) -> Ending:
                 await asyncio.gather(showing, return_exceptions=True)
     if error is not None:
         raise error
-    return _ending(job, workers, stop)
+    return _ending(request, workers, stop)
 
 
-def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Worker]:
-    session_id = desk.lease.session_id
-    rows = {row.name: row for row in list_sources(desk.database, session_id)}
-    used = {one.name: one for one in read_progress(desk.database, session_id).sources}
+def _workers(context: RunContext, options: Options, sources: Sequence[Source]) -> list[Worker]:
+    session_id = context.lease.session_id
+    rows = {row.name: row for row in list_sources(context.database, session_id)}
+    used = {one.name: one for one in read_progress(context.database, session_id).sources}
     before = {
         source.name: sources_before(source, options.sources, in_order=options.in_order)
         for source in sources
@@ -165,10 +165,10 @@ def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Wo
     _check_circles(before)
     workers = [
         Worker(
-            desk,
+            context,
             rows[source.name],
             source,
-            _allowance(options, used[source.name]),
+            _budget(options, used[source.name]),
             origins=(INPUT, *before[source.name]),
         )
         for source in sources
@@ -181,12 +181,12 @@ def _workers(desk: Desk, options: Options, sources: Sequence[Source]) -> list[Wo
     for worker in workers:
         worker.wait_for([w for w in workers if w.source.name in before[worker.source.name]])
         worker.on_progress = wake_all
-    desk.stop.on_ask(wake_all)
+    context.stop.on_ask(wake_all)
     return workers
 
 
-def _allowance(options: Options, used: SourceProgress) -> Allowance:
-    return Allowance(
+def _budget(options: Options, used: SourceProgress) -> Budget:
+    return Budget(
         used.name,
         requests=options.max_requests.get(used.name),
         micros=options.budgets.get(used.name),
@@ -195,10 +195,10 @@ def _allowance(options: Options, used: SourceProgress) -> Allowance:
     )
 
 
-async def _work(workers: list[Worker], keeper: Keeper, stop: Stop) -> BaseException | None:
+async def _work(workers: list[Worker], timer: SnapshotTimer, stop: Stop) -> BaseException | None:
     """Let all workers work to their end; return the error that ended the run, if one did."""
     tasks = {asyncio.create_task(worker.run()): worker for worker in workers}
-    keeping = asyncio.create_task(keeper.run())
+    keeping = asyncio.create_task(timer.run())
     pending: set[asyncio.Task[None]] = {*tasks, keeping}
     error: BaseException | None = None
     while pending - {keeping}:
@@ -210,8 +210,8 @@ async def _work(workers: list[Worker], keeper: Keeper, stop: Stop) -> BaseExcept
                 stop.ask("error")
             elif task in tasks and not stop.asked:
                 _let_others_go_on(tasks[task], workers)
-                keeper.ask(f"{tasks[task].source.name} ended")
-    keeper.close()
+                timer.ask(f"{tasks[task].source.name} ended")
+    timer.close()
     failure = (await asyncio.gather(keeping, return_exceptions=True))[0]
     return error or failure
 
@@ -230,8 +230,8 @@ def _why_last(stop: Stop, error: BaseException | None) -> str:
     return stop.reason or "end"
 
 
-def _ending(job: Job, workers: list[Worker], stop: Stop) -> Ending:
-    progress = read_progress(job.database, job.session.id)
+def _ending(request: RunRequest, workers: list[Worker], stop: Stop) -> Ending:
+    progress = read_progress(request.database, request.session.id)
     stopped = {w.source.name: w.stopped for w in workers if w.stopped}
     left = any(source.pending for source in progress.active)
     if stop.reason and left:  # else it came too late to matter

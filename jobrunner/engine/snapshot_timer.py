@@ -34,7 +34,7 @@ REST = 19
 """A snapshot that took a second is followed by this many without one: a twentieth of the time."""
 
 
-class Keeper:
+class SnapshotTimer:
     """Takes the snapshots of a run. ``interval`` is in seconds, 0 for none but the last."""
 
     def __init__(

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from jobrunner import clock, crash_points
-from jobrunner.engine.batch_queue import FILL_S, LaneQueue
+from jobrunner.engine.batch_queue import FILL_S, BatchQueue
 from jobrunner.engine.shutdown import GRACE_S, Stop
 from jobrunner.engine.source_calls import Answers, ask_lookup, ask_search
 from jobrunner.errors import SourceStopped, TooManyFailures
 from jobrunner.http.batch_requests import Requests
-from jobrunner.http.budget import Allowance
+from jobrunner.http.budget import Budget
 from jobrunner.http.client import Client
 from jobrunner.http.service import user_agent
 from jobrunner.models import Outcome, Paper
@@ -37,7 +37,7 @@ SPARE = 2
 """Batches beyond the source's concurrency, so that a commit leaves no request slot empty."""
 
 
-class Desk(Struct, frozen=True, kw_only=True):
+class RunContext(Struct, frozen=True, kw_only=True):
     """What all workers of a run share. ``batch_size`` caps the sizes of the sources."""
 
     database: Database
@@ -56,10 +56,10 @@ class Worker:
 
     def __init__(
         self,
-        desk: Desk,
+        context: RunContext,
         row: SourceRow,
         source: Source,
-        allowance: Allowance,
+        budget: Budget,
         *,
         origins: tuple[str, ...],
     ) -> None:
@@ -68,8 +68,8 @@ class Worker:
         self.at_work = True
         self.stopped: SourceStopped | None = None
         self.on_progress: Callable[[], None] = lambda: None
-        self._desk = desk
-        self._allowance = allowance
+        self._context = context
+        self._budget = budget
         self._wake = asyncio.Event()
         self._waits: tuple[Worker, ...] = ()
         self._units = 0
@@ -77,16 +77,16 @@ class Worker:
         self._lookup = self._lane("lookup", source.lookup_size, origins)
         self._search = self._lane("search", source.search_size, origins)
 
-    def _lane(self, kind: str, size: int, origins: tuple[str, ...]) -> LaneQueue:
-        desk, source = self._desk, self.source
+    def _lane(self, kind: str, size: int, origins: tuple[str, ...]) -> BatchQueue:
+        context, source = self._context, self.source
         lane = Lane(
-            session_id=desk.lease.session_id,
+            session_id=context.lease.session_id,
             source_id=self.row.id,
             kind=kind,
             schemes=source.schemes,
             origins=origins,
         )
-        return LaneQueue(desk.database, lane, max(1, min(size, desk.batch_size or size)))
+        return BatchQueue(context.database, lane, max(1, min(size, context.batch_size or size)))
 
     def wait_for(self, workers: Sequence[Worker]) -> None:
         """Name the workers whose records of a paper this one wants first."""
@@ -111,8 +111,8 @@ class Worker:
         """
         client = Client(
             self.source.service,
-            user_agent=user_agent(self._desk.email),
-            allowance=self._allowance,
+            user_agent=user_agent(self._context.email),
+            budget=self._budget,
         )
         try:
             async with client:
@@ -126,7 +126,7 @@ class Worker:
         self.stopped = stopped
         not_before = clock.to_text(stopped.not_before) if stopped.not_before else None
         log.info("%s", stopped)
-        stop_source(self._desk.database, self._desk.lease, self.row, str(stopped), not_before)
+        stop_source(self._context.database, self._context.lease, self.row, str(stopped), not_before)
 
     async def _drive(self, client: Client) -> None:
         tasks: set[asyncio.Task[None]] = set()
@@ -145,7 +145,7 @@ class Worker:
 
     async def _keep_busy(self, client: Client, tasks: set[asyncio.Task[None]]) -> None:
         """Start batches and wait for them until none is left, or the run is to stop."""
-        while not self._desk.stop.asked:
+        while not self._context.stop.asked:
             self._wake.clear()
             self._start_batches(client, tasks)
             if self._has_room() and (self._lookup.is_walking or self._search.is_walking):
@@ -237,7 +237,7 @@ class Worker:
             cost_micros=usage.cost_micros,
             started_at=started,
         )
-        number = commit_batch(self._desk.database, self._desk.lease, self.row, batch)
+        number = commit_batch(self._context.database, self._context.lease, self.row, batch)
         positions = ranges(paper.position for paper in papers if paper.id in answered)
         committed = {"source": self.source.name, "batch": number, "papers": positions}
         log.info(
@@ -253,7 +253,7 @@ class Worker:
         self._failed += sum(answer.outcome is Outcome.FAILED for answer in said)
         if self._failed >= FAILED_COUNT and self._failed >= FAILED_SHARE * self._done:
             last = next((a.error for a in said if a.outcome is Outcome.FAILED), "see run.log")
-            session = self._desk.lease.session_id
+            session = self._context.lease.session_id
             raise TooManyFailures(
                 f"{self.source.name}: {self._failed} of {self._done} papers failed; last: {last}",
                 hint=f"find out why, then `jobrunner retry {session} --failed`",
@@ -263,7 +263,7 @@ class Worker:
         """Let requests in flight finish within the grace period."""
         clock_ = asyncio.get_running_loop().time
         ending = clock_() + GRACE_S
-        while tasks and not self._desk.stop.now and clock_() < ending:
+        while tasks and not self._context.stop.now and clock_() < ending:
             self._wake.clear()
             await self._something(tasks, ending - clock_())
             _collect(tasks, quiet=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobrunner.errors import BudgetSpent
 
 
-class Allowance:
+class Budget:
     """A limit over all runs of a session; ``used_*`` is what its committed batches have used.
 
     ``requests`` and ``micros`` (micro-USD) are the most that may be used in all, None for no limit.

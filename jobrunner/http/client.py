@@ -1,4 +1,4 @@
-"""The connection to one service for a whole run: pace, allowance and bounds of every request."""
+"""The connection to one service for a whole run: rate limit, budget and bounds of every request."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http.budget import Allowance
-from jobrunner.http.rate_limit import Pace, Start
+from jobrunner.http.budget import Budget
+from jobrunner.http.rate_limit import RateLimit, Start
 from jobrunner.http.responses import check_address, check_headers, is_untrusted, reason
 from jobrunner.http.retry import RetryBudget
 from jobrunner.http.service import Params, Service, Usage
@@ -57,17 +57,19 @@ class Client:
         *,
         user_agent: str,
         retry: RetryBudget | None = None,
-        allowance: Allowance | None = None,
+        budget: Budget | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
         self.retry = retry or RetryBudget()
-        self.allowance = allowance or Allowance(service.name)
+        self.budget = budget or Budget(service.name)
         self.sleep = sleep
         limits = service.limits
-        self.pace = Pace(limits.requests_per_second, limits.concurrency, clock=clock, sleep=sleep)
+        self.pace = RateLimit(
+            limits.requests_per_second, limits.concurrency, clock=clock, sleep=sleep
+        )
         self._transport = transport
         self._headers = {
             "Accept": "application/json",
@@ -122,7 +124,7 @@ class Client:
     def stop(self, stopped: SourceStopped) -> None:
         """Let no further request leave in this run: the source has said, or shown, enough.
 
-        Where only the user's allowance is used up, requests that it covers still may.
+        Where only the user's budget is used up, requests that it covers still may.
         """
         if not isinstance(stopped, BudgetSpent):
             self._stopped = self._stopped or stopped
@@ -156,12 +158,12 @@ class Client:
     async def send(self, request: httpx2.Request, usage: Usage) -> httpx2.Response:
         """Send one request in its turn and read its answer whole, within all bounds.
 
-        Raises BudgetSpent if the user's allowance does not cover it, TransientError,
+        Raises BudgetSpent if the user's budget does not cover it, TransientError,
         SourceUnavailable for a certificate that is not trusted, and again what :meth:`stop` was
         told.
         """
         price = self.service.price(request)
-        self.allowance.reserve(price)
+        self.budget.reserve(price)
         async with self.pace as start:
             self._check_open()
             usage.requests += 1
@@ -171,7 +173,7 @@ class Client:
                     response = await self._read(request)
             except (httpx2.RequestError, TimeoutError) as exc:
                 if isinstance(exc, NEVER_SENT):
-                    self.allowance.settle(price, 0)
+                    self.budget.settle(price, 0)
                 if is_untrusted(exc):  # asking again will not make it trusted
                     raise SourceUnavailable(
                         f"{self.service.name}: its certificate is not trusted ({reason(exc)})",
@@ -180,7 +182,7 @@ class Client:
                 raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
         usage.bytes += len(response.content)
         cost = self.service.cost(response)
-        self.allowance.settle(price, cost)
+        self.budget.settle(price, cost)
         usage.cost_micros += cost
         if response.status_code == 429:
             self.pace.slow_down()

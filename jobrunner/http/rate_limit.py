@@ -24,7 +24,7 @@ RECOVERY = 60.0
 """Seconds after which the full rate is back when it had gone down to nothing."""
 
 DEEPEST = 1 / 16
-"""The part of the allowed rate below which :meth:`Pace.slow_down` does not go."""
+"""The part of the allowed rate below which :meth:`RateLimit.slow_down` does not go."""
 
 
 class Start:
@@ -36,7 +36,7 @@ class Start:
         self.at = at
 
 
-class Pace:
+class RateLimit:
     """Lets requests to one source through, in order: ``async with pace as start: ...``.
 
     ``requests_per_second`` may be ``math.inf``. ``clock`` and ``sleep`` are replaced in tests.

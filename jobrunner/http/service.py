@@ -8,7 +8,7 @@ import httpx2
 from msgspec import Struct
 
 from jobrunner import __version__
-from jobrunner.http.rate_limit import Pace
+from jobrunner.http.rate_limit import RateLimit
 
 Params = Mapping[str, str | int]
 
@@ -32,7 +32,7 @@ def _no_charge(_request: httpx2.Request) -> int:
     return 0
 
 
-def _learn_nothing(_response: httpx2.Response, _pace: Pace) -> None:
+def _learn_nothing(_response: httpx2.Response, _pace: RateLimit) -> None:
     return None
 
 
@@ -53,7 +53,7 @@ class Service(Struct, frozen=True, kw_only=True):
     judge: Callable[[httpx2.Response], None] = _accept
     price: Callable[[httpx2.Request], int] = _no_charge
     cost: Callable[[httpx2.Response], int] = _free
-    learn: Callable[[httpx2.Response, Pace], None] = _learn_nothing
+    learn: Callable[[httpx2.Response, RateLimit], None] = _learn_nothing
 
     def __repr__(self) -> str:
         return f"Service(name={self.name!r}, base_url={self.base_url!r})"

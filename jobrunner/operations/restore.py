@@ -48,14 +48,14 @@ UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
 T = TypeVar("T")
 
 
-class Whole(Struct, frozen=True):
+class CheckedSnapshot(Struct, frozen=True):
     """A snapshot file that was read to its end and is as it was written."""
 
     path: Path
     head: Head
 
 
-def examine(path: Path) -> Whole:
+def examine(path: Path) -> CheckedSnapshot:
     """Read a snapshot through.
 
     Raises DamageFound for a file that is not as it was written, FileError if it cannot be read,
@@ -69,10 +69,10 @@ def examine(path: Path) -> Whole:
     with Document(path) as document:
         if not SESSION_ID.fullmatch(document.head.session):
             raise document.damaged(f"{document.head.session!r} is no session's id")
-        return Whole(path, document.head)
+        return CheckedSnapshot(path, document.head)
 
 
-def newest_whole(directory: Path) -> tuple[Whole, list[str]]:
+def newest_whole(directory: Path) -> tuple[CheckedSnapshot, list[str]]:
     """Return the newest snapshot of a session that is whole, and what is wrong with newer ones.
 
     ``directory`` is that of the session or of its snapshots. Raises DamageFound if none is whole,
@@ -97,7 +97,7 @@ def _snapshots_in(directory: Path) -> list[Path]:
     return sorted(found, key=lambda path: (len(path.stem), path.stem), reverse=True)
 
 
-def restore(database: Database, snapshot: Whole) -> tuple[SessionRow, list[str]]:
+def restore(database: Database, snapshot: CheckedSnapshot) -> tuple[SessionRow, list[str]]:
     """Make the session of a snapshot again; what was committed after it is pending again.
 
     Returns the session, and in sentences what it is known to lack. Raises Refused if the session

@@ -27,7 +27,7 @@ def verify_database(database: Database) -> list[str]:
         return [str(error)]
 
 
-class Verified(Struct, frozen=True):
+class VerifyReport(Struct, frozen=True):
     """What is wrong with a session, by where the remedy is.
 
     Damaged ``rows`` are got back from a snapshot; ``files``, the snapshots, are made again from the
@@ -47,7 +47,7 @@ def verify_session(database: Database, session_id: str) -> list[str]:
     return found.rows + found.files
 
 
-def examine_session(database: Database, session_id: str) -> Verified:
+def examine_session(database: Database, session_id: str) -> VerifyReport:
     """Return what is wrong with the rows of a session and with its snapshots.
 
     Beside a run that goes on the snapshots' files are left out: they may change meanwhile.
@@ -55,9 +55,9 @@ def examine_session(database: Database, session_id: str) -> Verified:
     try:
         found = check_session(database, session_id)
     except DamageFound as error:
-        return Verified([str(error)], [])
+        return VerifyReport([str(error)], [])
     if is_running(database, session_id):
-        return Verified(found, [])
+        return VerifyReport(found, [])
     rows = list_snapshots(database, session_id)
     files = [line for row in rows for line in _verify_snapshot(database, row)]
     compared = [] if found or files or not rows else _compare(database, session_id, rows[-1])
@@ -68,7 +68,7 @@ def examine_session(database: Database, session_id: str) -> Verified:
     undisturbed = not is_running(database, session_id) and rows == list_snapshots(
         database, session_id
     )
-    return Verified(found + compared, files) if undisturbed else Verified(found, [])
+    return VerifyReport(found + compared, files) if undisturbed else VerifyReport(found, [])
 
 
 def _compare(database: Database, session_id: str, row: SnapshotRow) -> list[str]:

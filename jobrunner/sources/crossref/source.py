@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from jobrunner.errors import AnswerMalformed, SourceUnavailable
 from jobrunner.http.batch_requests import Requests
-from jobrunner.http.rate_limit import Pace
+from jobrunner.http.rate_limit import RateLimit
 from jobrunner.http.responses import FaultyAnswer
 from jobrunner.http.service import Limits, Params, Service
 from jobrunner.models import Answer, Paper, Record
@@ -88,7 +88,7 @@ def _check_whole(response: httpx2.Response) -> None:
         raise FaultyAnswer(f"{NAME}: the answer is incomplete ({came} of {due} works)")
 
 
-def learn(response: httpx2.Response, pace: Pace) -> None:
+def learn(response: httpx2.Response, pace: RateLimit) -> None:
     """Take announced limits over, higher ones only where the pool is known to be that of lists.
 
     Single records may be asked for faster than lists, and older headers do not tell them apart.

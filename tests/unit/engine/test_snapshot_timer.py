@@ -14,7 +14,7 @@ import pytest
 
 from jobrunner.engine import snapshot_timer
 from jobrunner.engine.shutdown import Stop
-from jobrunner.engine.snapshot_timer import Keeper
+from jobrunner.engine.snapshot_timer import SnapshotTimer
 from jobrunner.errors import FileError
 from jobrunner.matching.decide import RULES
 from jobrunner.models import Answer
@@ -62,8 +62,10 @@ class Work:
         batch = Batch(kind="search", answers=answers, started_at="2026-11-24T01:30:00.000Z")
         commit_batch(self.database, self.lease, self._source, batch)
 
-    def keeper(self, interval: float) -> Keeper:
-        return Keeper(self.database, self.lease, self.stop, interval=interval, output=self.output)
+    def timer(self, interval: float) -> SnapshotTimer:
+        return SnapshotTimer(
+            self.database, self.lease, self.stop, interval=interval, output=self.output
+        )
 
     def snapshots(self) -> list[SnapshotRow]:
         return list_snapshots(self.database, self.session.id)
@@ -80,15 +82,15 @@ def work(tmp_path: Path) -> Iterator[Work]:
         yield made
 
 
-def keep(keeper: Keeper, meanwhile: Coroutine[None, None, None]) -> None:
+def keep(timer: SnapshotTimer, meanwhile: Coroutine[None, None, None]) -> None:
     """Let a keeper run while something else happens, and close it then."""
 
     async def both() -> None:
-        running = asyncio.create_task(keeper.run())
+        running = asyncio.create_task(timer.run())
         try:
             await meanwhile
         finally:
-            keeper.close()
+            timer.close()
             await running
 
     asyncio.run(both())
@@ -158,15 +160,15 @@ def test_after_a_snapshot_none_begins_for_nineteen_times_as_long_as_it_took(
 ) -> None:
     writer = SlowWriter(0.02)
     monkeypatch.setattr(snapshot_timer, "write_snapshot", writer)
-    keeper = work.keeper(interval=0.001)
+    timer = work.timer(interval=0.001)
 
     async def commit_and_ask() -> None:
         for _ in range(3):
             work.commit()
-            keeper.ask("openalex ended")
+            timer.ask("openalex ended")
             await one_more(lambda: len(writer.times))
 
-    keep(keeper, commit_and_ask())
+    keep(timer, commit_and_ask())
     for (began, ended), (next_began, _) in zip(writer.times, writer.times[1:], strict=False):
         assert next_began - ended >= 19 * (ended - began)
 
@@ -177,48 +179,48 @@ def test_a_quick_snapshot_is_followed_by_one_at_every_interval(work: Work) -> No
             work.commit()
             await one_more(lambda: len(work.snapshots()))
 
-    keep(work.keeper(interval=0.01), commit())
+    keep(work.timer(interval=0.01), commit())
     assert {row.reason for row in work.snapshots()} == {"interval"}
 
 
 def test_an_asked_snapshot_does_not_wait_for_the_interval(work: Work) -> None:
-    keeper = work.keeper(interval=HOUR_S)
+    timer = work.timer(interval=HOUR_S)
     work.commit()
 
     async def ask() -> None:
         await asyncio.sleep(0)
-        keeper.ask("openalex ended")
+        timer.ask("openalex ended")
         await until(work.snapshots)
 
-    keep(keeper, ask())
+    keep(timer, ask())
     assert [row.reason for row in work.snapshots()] == ["openalex ended"]
 
 
 def test_without_anything_new_no_snapshot_is_taken(work: Work) -> None:
-    keeper = work.keeper(interval=0.001)
+    timer = work.timer(interval=0.001)
     work.commit()
 
     async def wait() -> None:
         await until(work.snapshots)
-        keeper.ask("openalex ended")
+        timer.ask("openalex ended")
         await asyncio.sleep(0.1)
 
-    keep(keeper, wait())
-    asyncio.run(keeper.take_last("end"))
+    keep(timer, wait())
+    asyncio.run(timer.take_last("end"))
     assert len(work.snapshots()) == 1
 
 
 def test_with_an_interval_of_zero_only_the_last_one_is_taken(work: Work) -> None:
-    keeper = work.keeper(interval=0)
+    timer = work.timer(interval=0)
     work.commit()
 
     async def ask() -> None:
-        keeper.ask("openalex ended")
+        timer.ask("openalex ended")
         await asyncio.sleep(0.1)
 
-    keep(keeper, ask())
+    keep(timer, ask())
     assert work.snapshots() == []
-    asyncio.run(keeper.take_last("end"))
+    asyncio.run(timer.take_last("end"))
     assert [row.reason for row in work.snapshots()] == ["end"]
 
 
@@ -234,7 +236,7 @@ def test_commits_go_on_while_a_snapshot_is_written(work: Work, held: HeldWriter)
         held.leave.set()
         await until(work.snapshots)
 
-    keep(work.keeper(interval=0.001), commit_meanwhile())
+    keep(work.timer(interval=0.001), commit_meanwhile())
     assert work.snapshots()[0].papers == PAPERS
 
 
@@ -242,7 +244,7 @@ def test_a_snapshot_that_is_being_written_when_the_run_ends_is_given_up(
     work: Work, held: HeldWriter
 ) -> None:
     work.commit()
-    keep(work.keeper(interval=0.001), until(held.began.is_set))
+    keep(work.timer(interval=0.001), until(held.began.is_set))
     assert work.snapshots() == []
     assert work.files() == []
 
@@ -250,11 +252,11 @@ def test_a_snapshot_that_is_being_written_when_the_run_ends_is_given_up(
 def test_who_wants_to_stop_at_once_does_not_wait_for_the_last_snapshot(
     work: Work, held: HeldWriter
 ) -> None:
-    keeper = work.keeper(interval=HOUR_S)
+    timer = work.timer(interval=HOUR_S)
     work.commit()
 
     async def impatient() -> None:
-        last = asyncio.create_task(keeper.take_last("signal SIGINT"))
+        last = asyncio.create_task(timer.take_last("signal SIGINT"))
         await until(held.began.is_set)
         work.stop.now = True
         await last
@@ -267,7 +269,7 @@ def test_who_wants_to_stop_at_once_does_not_wait_for_the_last_snapshot(
 def test_what_was_committed_while_a_snapshot_was_written_is_owed_to_the_next(
     work: Work, held: HeldWriter
 ) -> None:
-    keeper = work.keeper(interval=0.001)
+    timer = work.timer(interval=0.001)
     work.commit()
 
     async def commit_meanwhile() -> None:
@@ -276,9 +278,9 @@ def test_what_was_committed_while_a_snapshot_was_written_is_owed_to_the_next(
         held.leave.set()
         await until(work.snapshots)
         work.commit()
-        keeper.close()
+        timer.close()
 
-    keep(keeper, commit_meanwhile())
+    keep(timer, commit_meanwhile())
     assert is_snapshot_owed(work.database, work.session.id)
 
 
@@ -299,7 +301,7 @@ def test_a_snapshot_that_fails_is_told_and_the_next_one_is_taken(work: Work) -> 
         directory.unlink()
         await until(work.snapshots)
 
-    keep(work.keeper(interval=0.001), clear_the_way())
+    keep(work.timer(interval=0.001), clear_the_way())
     assert work.files() == ["000001.json", "000001.json.sha256"]
 
 
@@ -307,7 +309,7 @@ def test_a_last_snapshot_that_fails_is_an_error(work: Work) -> None:
     snapshot_directory(work.database, work.session.id).write_text("in the way")
     work.commit()
     with pytest.raises(FileError, match="cannot write"):
-        asyncio.run(work.keeper(interval=HOUR_S).take_last("end"))
+        asyncio.run(work.timer(interval=HOUR_S).take_last("end"))
 
 
 # ---- where users find it
@@ -315,7 +317,7 @@ def test_a_last_snapshot_that_fails_is_an_error(work: Work) -> None:
 
 def test_the_newest_snapshot_is_published_where_the_user_wants_it(work: Work) -> None:
     work.commit()
-    asyncio.run(work.keeper(interval=0).take_last("end"))
+    asyncio.run(work.timer(interval=0).take_last("end"))
     newest = newest_path(work.database, work.session.id)
     assert work.output.read_bytes() == newest.read_bytes()
 
@@ -324,9 +326,9 @@ def test_a_snapshot_that_was_recorded_but_not_published_is_published_at_the_star
     work: Work,
 ) -> None:
     work.commit()
-    asyncio.run(work.keeper(interval=0).take_last("end"))
+    asyncio.run(work.timer(interval=0).take_last("end"))
     newest = newest_path(work.database, work.session.id)
     newest.unlink()
     work.output.unlink()
-    keep(work.keeper(interval=0), until(work.output.exists))
+    keep(work.timer(interval=0), until(work.output.exists))
     assert work.output.read_bytes() == newest.read_bytes()

@@ -30,7 +30,7 @@ from jobrunner.errors import (
 )
 from jobrunner.http import client as client_module
 from jobrunner.http.batch_requests import Requests
-from jobrunner.http.budget import Allowance
+from jobrunner.http.budget import Budget
 from jobrunner.http.client import Client
 from jobrunner.http.responses import reason
 from jobrunner.http.retry import RetryBudget
@@ -439,7 +439,7 @@ def ask_within_one_price(failure: Exception) -> object:
 
     async def run() -> object:
         async with client(handler, price=lambda _: 1000) as opened:
-            opened.allowance = Allowance("demo", micros=1000)
+            opened.budget = Budget("demo", micros=1000)
             return await Requests(opened).get("/things")
 
     return asyncio.run(run())

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jobrunner.http.rate_limit import Pace
+from jobrunner.http.rate_limit import RateLimit
 from tests.support.events import LIMIT_S
 
 
@@ -30,7 +30,7 @@ class Clock:
         self._sleeps += 1
 
 
-async def starts(pace: Pace, count: int) -> list[float]:
+async def starts(pace: RateLimit, count: int) -> list[float]:
     found = []
     for _ in range(count):
         async with pace as start:
@@ -51,7 +51,7 @@ def test_no_second_ever_holds_more_starts_than_allowed(
 ) -> None:
     clock = Clock(lateness)
     times = asyncio.run(
-        starts(Pace(rate, 4, clock=clock, sleep=clock.sleep), int(max(40, rate * 8)))
+        starts(RateLimit(rate, 4, clock=clock, sleep=clock.sleep), int(max(40, rate * 8)))
     )
     assert most_in_a_second(times) <= rate
     assert times[1] - times[0] > 0.9 / rate
@@ -60,14 +60,16 @@ def test_no_second_ever_holds_more_starts_than_allowed(
 @pytest.mark.parametrize("rate", [1.0, 3.0, 30.0, 300.0])
 def test_the_allowed_rate_is_used_to_97_percent(rate: float) -> None:
     clock = Clock((0.0005,))
-    times = asyncio.run(starts(Pace(rate, 4, clock=clock, sleep=clock.sleep), int(rate * 30) + 1))
+    times = asyncio.run(
+        starts(RateLimit(rate, 4, clock=clock, sleep=clock.sleep), int(rate * 30) + 1)
+    )
     assert (len(times) - 1) / (times[-1] - times[0]) >= 0.97 * rate
 
 
 @pytest.mark.torture  # it measures real time, which a loaded machine does not have
 def test_real_time_keeps_rate_and_window_while_the_loop_stutters() -> None:
     async def run() -> list[float]:
-        pace = Pace(100.0, 50)
+        pace = RateLimit(100.0, 50)
         times: list[float] = []
 
         async def one(number: int) -> None:
@@ -86,19 +88,19 @@ def test_real_time_keeps_rate_and_window_while_the_loop_stutters() -> None:
 
 def test_a_slower_source_than_one_a_second() -> None:
     clock = Clock()
-    times = asyncio.run(starts(Pace(0.25, 1, clock=clock, sleep=clock.sleep), 5))
+    times = asyncio.run(starts(RateLimit(0.25, 1, clock=clock, sleep=clock.sleep), 5))
     assert all(b - a >= 4.0 for a, b in itertools.pairwise(times))
 
 
 def test_no_limit_means_no_waiting() -> None:
     clock = Clock()
-    times = asyncio.run(starts(Pace(math.inf, 1, clock=clock, sleep=clock.sleep), 1000))
+    times = asyncio.run(starts(RateLimit(math.inf, 1, clock=clock, sleep=clock.sleep), 1000))
     assert times[-1] == times[0]
 
 
 def test_idle_time_is_not_saved_up() -> None:
     clock = Clock()
-    pace = Pace(10.0, 4, clock=clock, sleep=clock.sleep)
+    pace = RateLimit(10.0, 4, clock=clock, sleep=clock.sleep)
     asyncio.run(starts(pace, 3))
     clock.now += 60
     times = asyncio.run(starts(pace, 10))
@@ -107,7 +109,7 @@ def test_idle_time_is_not_saved_up() -> None:
 
 def test_concurrency_is_bounded_and_can_change() -> None:
     async def run() -> list[int]:
-        pace = Pace(math.inf, 3)
+        pace = RateLimit(math.inf, 3)
         active = 0
         most = [0]
 
@@ -130,7 +132,7 @@ def test_concurrency_is_bounded_and_can_change() -> None:
 
 def test_lowering_concurrency_while_all_slots_are_taken() -> None:
     async def run() -> int:
-        pace = Pace(math.inf, 4)
+        pace = RateLimit(math.inf, 4)
         release = asyncio.Event()
         active = 0
         most = 0
@@ -162,7 +164,7 @@ def test_lowering_concurrency_while_all_slots_are_taken() -> None:
 
 def test_a_cancelled_wait_gives_its_slot_back() -> None:
     async def run() -> None:
-        pace = Pace(math.inf, 1)
+        pace = RateLimit(math.inf, 1)
         pace.pause(60)
         waiting = asyncio.create_task(starts(pace, 1))
         await asyncio.sleep(0.01)
@@ -178,7 +180,7 @@ def test_a_cancelled_wait_gives_its_slot_back() -> None:
 
 def test_a_pause_holds_all_requests_back_and_shorter_ones_do_not_end_it() -> None:
     clock = Clock()
-    pace = Pace(10.0, 4, clock=clock, sleep=clock.sleep)
+    pace = RateLimit(10.0, 4, clock=clock, sleep=clock.sleep)
     pace.pause(30.0)
     pace.pause(1.0)
     assert asyncio.run(starts(pace, 1)) == [130.0]
@@ -186,7 +188,7 @@ def test_a_pause_holds_all_requests_back_and_shorter_ones_do_not_end_it() -> Non
 
 def test_slowing_down_halves_at_once_and_recovers_gently() -> None:
     clock = Clock()
-    pace = Pace(8.0, 4, clock=clock, sleep=clock.sleep)
+    pace = RateLimit(8.0, 4, clock=clock, sleep=clock.sleep)
     pace.slow_down()
     pace.slow_down()
     assert pace.rate == pytest.approx(4.0)
@@ -204,7 +206,7 @@ def test_slowing_down_halves_at_once_and_recovers_gently() -> None:
 
 def test_announced_limits_are_taken_over() -> None:
     clock = Clock()
-    pace = Pace(1.0, 4, clock=clock, sleep=clock.sleep)
+    pace = RateLimit(1.0, 4, clock=clock, sleep=clock.sleep)
     pace.limit(requests_per_second=5.0)
     assert (pace.allowed, pace.rate) == (5.0, 5.0)
     pace.slow_down()
@@ -217,7 +219,7 @@ def test_announced_limits_are_taken_over() -> None:
 def test_a_request_that_waited_for_its_connection_counts_from_when_it_left() -> None:
     async def run() -> float:
         clock = Clock()
-        pace = Pace(1.0, 2, clock=clock, sleep=clock.sleep)
+        pace = RateLimit(1.0, 2, clock=clock, sleep=clock.sleep)
         async with pace as first:
             clock.now += 0.7
             pace.sent(first)

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from jobrunner.engine.batch_queue import WINDOWS, LaneQueue
+from jobrunner.engine.batch_queue import WINDOWS, BatchQueue
 from jobrunner.models import Answer, Identifiers, InputPaper, Match, Paper, Record
 from jobrunner.store import pending as feeds
 from jobrunner.store.batches import Batch, commit_batch
@@ -107,8 +107,8 @@ class Desk:
             waits=(self.sources[EARLIER].id,) if waits else (),
         )
 
-    def queue(self, kind: str, *, waits: bool = False, size: int = 2) -> LaneQueue:
-        return LaneQueue(self.database, self.lane(kind, waits=waits), size)
+    def queue(self, kind: str, *, waits: bool = False, size: int = 2) -> BatchQueue:
+        return BatchQueue(self.database, self.lane(kind, waits=waits), size)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def found(**identifiers: str) -> Answer:
     return Answer.found(Record(id="W1", identifiers=identifiers), Match(by="doi", score=1.0))
 
 
-def taken(queue: LaneQueue) -> list[int]:
+def taken(queue: BatchQueue) -> list[int]:
     """Take everything that a lane has by now."""
     ids: list[int] = []
     while True:

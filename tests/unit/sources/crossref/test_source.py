@@ -15,7 +15,7 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http.rate_limit import Pace
+from jobrunner.http.rate_limit import RateLimit
 from jobrunner.http.responses import FaultyAnswer
 from jobrunner.models import Answer, Outcome, Paper
 from jobrunner.sources.contract import SourceSettings
@@ -297,7 +297,7 @@ def test_a_key_travels_in_the_plus_header() -> None:
 
 
 def pace_after(allowed: float, **headers: str) -> float:
-    pace = Pace(allowed, 3)
+    pace = RateLimit(allowed, 3)
     learn(response(200, "", **headers), pace)
     return pace.allowed
 
@@ -349,7 +349,7 @@ def test_senseless_limits_are_ignored(headers: dict[str, str]) -> None:
 def test_an_announced_concurrency_is_taken_over() -> None:
     limits: list[int | None] = []
 
-    class Told(Pace):
+    class Told(RateLimit):
         def limit(
             self, *, requests_per_second: float | None = None, concurrency: int | None = None
         ) -> None:
