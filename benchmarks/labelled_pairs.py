@@ -12,10 +12,10 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
+from jobrunner.errors import UnreadableError
 from jobrunner.matching.title_normalisation import normalise_title
 from jobrunner.models import Author, Paper, Record
 from jobrunner.sources.crossref import records as crossref_records
-from jobrunner.sources.json_fields import UnreadableError
 from jobrunner.sources.openalex import records as openalex_records
 from jobrunner.sources.semantic_scholar import records as semantic_scholar_records
 

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-INTERRUPTED = 130
+from jobrunner.errors import ExitCode
 
 CYCLES = (200_000, 20, 50)
 """Objects after which cycles are looked for: seldom, as modules and records are trees. It took a
@@ -30,12 +30,12 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)
     except (ImportError, MemoryError, OSError):
         if os.environ.get("JOBRUNNER_DEBUG"):
             raise
         os.write(2, NO_ROOM)  # nothing that needs memory
-        sys.exit(1)
+        sys.exit(ExitCode.ERROR)
     finally:
         gc.freeze()  # or the interpreter would look for cycles among them all once more
 

@@ -1,4 +1,4 @@
-"""Every error that jobrunner raises on purpose.
+"""Every error that jobrunner raises on purpose, and the exit codes that they lead to.
 
 ::
 
@@ -9,38 +9,81 @@
       StoreError              the database cannot be opened, read or written
         DatabaseBusy          another process holds it
       FileError               a snapshot, an output or a log cannot be written or read
+      Cancelled               a snapshot was given up halfway
       LeaseHeld               the session is running elsewhere (4)
       LeaseLost               another run took the session over; nothing was written (4)
       Refused                 doing it would change results, or lose data (5)
       DamageFound             rows, counters, checksums or SQLite's own check disagree (6)
       SourceError             a source did not answer as it should
         TransientError        no usable answer this time; the same request may work later
+          FaultyAnswer        an answer that is no answer; fewer papers may work too
         RequestRefused        the source refuses this very request; a smaller one may work
+          NoneKnown           the source knows none of the identifiers in it
         AnswerMalformed       the answer is not what the protocol promises
-        SourceStopped         the source can be asked nothing more in this run
+        SourceStopped         the source can be asked nothing more in this run (75)
           SourceUnavailable   no answer after all retries
-          KeyRefused          it will not serve us: key or address refused
+          KeyRefused          it will not serve us: key or address refused (1)
           QuotaSpent          the allowance is used up until a stated time
-          BudgetSpent         what the user lets the source use is used up
-          TooManyFailures     the share of failed papers passed the limit
-          SourceBroken        the program of the source itself failed
+          BudgetSpent         what the user lets the source use is used up (1)
+          TooManyFailures     the share of failed papers passed the limit (1)
+          SourceBroken        the program of the source itself failed (1)
+
+    Truncated                 inside the reader of inputs: the text ends too early
+    UnreadableError           inside a source: one record is not as documented
 
 Messages are one line and are shown to the user as they are; ``hint`` is the exact next command or
-step, shown on a line of its own.
+step, shown on a line of its own. The last two never reach a user: their callers handle them.
 """
 
 from __future__ import annotations
 
-import errno
-import mmap
-import os
-import threading
-import traceback
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from jobrunner.models import Answer
+
+
+class ExitCode(IntEnum):
+    """How the process ends: the table of the README, for scripts and schedulers."""
+
+    COMPLETED = 0
+    """Everything that was asked for is done."""
+    ERROR = 1
+    """An error; also a source that needs a person, such as one that refuses the key."""
+    USAGE = 2
+    """The command line or a setting is wrong."""
+    PAPERS_FAILED = 3
+    """The session is completed, but some papers failed."""
+    LEASE_HELD = 4
+    """The session is running elsewhere."""
+    REFUSED = 5
+    """Going on would change results or lose data."""
+    DAMAGE = 6
+    """Damage was found."""
+    STOPPED = 75
+    """Stopped before the end and resumable. EX_TEMPFAIL of sysexits.h: schedulers try again."""
+    INTERRUPTED = 130
+    """Ctrl-C ended a command that is no run. 128 + SIGINT, as shells count."""
+
+
+_RUN_ENDINGS = (
+    ExitCode.COMPLETED,
+    ExitCode.PAPERS_FAILED,
+    ExitCode.STOPPED,
+    ExitCode.ERROR,
+)
+"""The exit codes that a run without an exception can end with, from the best to the worst. An
+error is worse than a stop: a scheduler that tries again would not help."""
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the exit code of a run of which several hold; COMPLETED if none does."""
+    return max(codes, key=_RUN_ENDINGS.index, default=ExitCode.COMPLETED)
+
 
 RESTORE = "`jobrunner restore SNAPSHOT --db NEW/state.db`"
 """In a directory of its own: sessions of one id beside each other would share their files."""
@@ -52,7 +95,7 @@ GET_BACK = f"get back the newest good snapshot with {RESTORE}"
 class JobrunnerError(Exception):
     """Something went wrong that the user can do something about."""
 
-    exit_code = 1
+    exit_code: ClassVar[ExitCode] = ExitCode.ERROR
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -66,7 +109,7 @@ class InputError(JobrunnerError):
 class SettingsError(JobrunnerError):
     """An option or variable is missing, unknown or contradictory."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class SessionError(JobrunnerError):
@@ -85,28 +128,32 @@ class FileError(JobrunnerError):
     """A snapshot, an output or a log cannot be written or read."""
 
 
+class Cancelled(JobrunnerError):
+    """A snapshot was given up halfway; the earlier ones are as they were."""
+
+
 class LeaseHeld(JobrunnerError):
     """The session is running in another process."""
 
-    exit_code = 4
+    exit_code = ExitCode.LEASE_HELD
 
 
 class LeaseLost(JobrunnerError):
     """Another run took the session over; nothing was written."""
 
-    exit_code = 4
+    exit_code = ExitCode.LEASE_HELD
 
 
 class Refused(JobrunnerError):
     """Going on would change results or lose data, and was not asked for explicitly."""
 
-    exit_code = 5
+    exit_code = ExitCode.REFUSED
 
 
 class DamageFound(JobrunnerError):
     """Rows, counters, checksums or SQLite's own integrity check disagree."""
 
-    exit_code = 6
+    exit_code = ExitCode.DAMAGE
 
 
 class SourceError(JobrunnerError):
@@ -124,8 +171,19 @@ class TransientError(SourceError):
         self.retry_after = retry_after
 
 
+class FaultyAnswer(TransientError):
+    """An answer that is no answer: a proxy's page, half of the JSON, HTTP 500.
+
+    Asking again may help, and so may asking for fewer papers: one of them may be what breaks it.
+    """
+
+
 class RequestRefused(SourceError):
     """The source refuses this very request; a smaller one, or one without the culprit, may work."""
+
+
+class NoneKnown(RequestRefused):
+    """The source knows none of the identifiers asked for, or one of them is malformed."""
 
 
 class AnswerMalformed(SourceError):
@@ -138,6 +196,8 @@ class SourceStopped(SourceError):
     ``not_before``: when it can be asked again (UTC), where that is known. ``answers``, by paper
     id, are final ones of a lookup that it cut off: they have been paid for.
     """
+
+    exit_code = ExitCode.STOPPED
 
     def __init__(
         self, message: str, *, not_before: datetime | None = None, hint: str | None = None
@@ -154,6 +214,8 @@ class SourceUnavailable(SourceStopped):
 class KeyRefused(SourceStopped):
     """The source will not serve us: the key or the address is refused."""
 
+    exit_code = ExitCode.ERROR
+
 
 class QuotaSpent(SourceStopped):
     """The source's allowance is used up until ``not_before``."""
@@ -162,79 +224,24 @@ class QuotaSpent(SourceStopped):
 class BudgetSpent(SourceStopped):
     """What the user lets the source use, in requests or money, is used up."""
 
+    exit_code = ExitCode.ERROR
+
 
 class TooManyFailures(SourceStopped):
     """So many papers failed that going on would only burn quota."""
+
+    exit_code = ExitCode.ERROR
 
 
 class SourceBroken(SourceStopped):
     """The program of the source itself failed: a bug, in a plug-in or in ours."""
 
-
-SPARE_MEMORY = 8 << 20
-"""Bytes that a process can get at once unless its memory is at an end."""
-
-_REMEDIES = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space, or ask for a larger quota",
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
-    errno.EMFILE: "raise the limit on open files (ulimit -n)",
-    errno.ENFILE: "close some programs: the system can open no more files",
-    errno.ENOMEM: "free some memory",
-    errno.EIO: "check the disk",
-    errno.EROFS: "make the file system writable",
-    errno.EACCES: "check the permissions of the file and its directory",
-    errno.EPERM: "check the permissions of the file and its directory",
-}
+    exit_code = ExitCode.ERROR
 
 
-def remedy(error: OSError, otherwise: str = "check the path") -> str:
-    """Return what a user can do about an error of the operating system."""
-    return _REMEDIES.get(error.errno or 0, otherwise)
+class Truncated(Exception):
+    """The text of an input ends where more was to come."""
 
 
-def lack_of_files() -> OSError | None:
-    """Return the error of opening any file at all: SQLite does not tell it from other errors."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError as error:
-        return error
-    return None
-
-
-def understood(error: BaseException) -> JobrunnerError | None:
-    """Return what an error that Python itself raises means to a user, None if it is a bug."""
-    if isinstance(error, JobrunnerError):
-        return error
-    if isinstance(error, RuntimeError) and _is_of_thread_start(error):
-        hint = "free some memory, or raise the limit on processes (ulimit -u)"
-        return JobrunnerError("the system gives no more threads", hint=hint)
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _lacks_memory()):
-        return JobrunnerError("memory ran out", hint="free some memory")
-    if isinstance(error, OSError):
-        what = f"cannot use {error.filename}" if error.filename else "the system reports an error"
-        return FileError(f"{what}: {error.strerror or error}", hint=remedy(error))
-    if isinstance(error, ImportError):
-        hint = "free some memory; if that does not help, install jobrunner again"
-        return JobrunnerError(f"a part of the program cannot be loaded: {error}", hint=hint)
-    return None
-
-
-def unexpected(error: BaseException) -> str:
-    """Return how an error is told that nobody foresaw."""
-    return f"unexpected {type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
-
-
-def _is_of_thread_start(error: RuntimeError) -> bool:
-    """Tell whether an error, of which only the words are special, comes from starting a thread."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(frames) and frames[-1].f_code is threading.Thread.start.__code__
-
-
-def _lacks_memory() -> bool:
-    """Tell whether memory is short: where it is, Python raises a bare RuntimeError for a lock."""
-    try:
-        mmap.mmap(-1, SPARE_MEMORY).close()
-    except (OSError, MemoryError):
-        return True
-    return False
+class UnreadableError(ValueError):
+    """A record does not have the shape that its service documents."""

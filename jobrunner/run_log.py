@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from jobrunner import clock
-from jobrunner.errors import FileError, remedy
+from jobrunner.errors import FileError
+from jobrunner.system_errors import remedy
 
 ROOT = logging.getLogger("jobrunner")
 OTHERS = logging.getLogger("asyncio")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import typer
 
-from jobrunner.errors import FileError, remedy
+from jobrunner.errors import FileError
+from jobrunner.system_errors import remedy
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -31,9 +31,8 @@ from jobrunner.cli.commands import (
 )
 from jobrunner.cli.console import forgive_encodings, print_error
 from jobrunner.cli.options import damage_found, opened, show_commands
-from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError, understood, unexpected
-
-USAGE, INTERRUPTED = 2, 130
+from jobrunner.errors import GET_BACK, DamageFound, ExitCode, JobrunnerError
+from jobrunner.system_errors import unexpected, user_error_of
 
 app = typer.Typer(
     name="jobrunner",
@@ -112,7 +111,7 @@ def main() -> None:
     forgive_encodings()
     if not all(_is_text(argument) for argument in sys.argv):
         print_error("an argument is not UTF-8 text", "rename the file, or correct the argument")
-        sys.exit(USAGE)
+        sys.exit(ExitCode.USAGE)
     if not os.environ.get("JOBRUNNER_DEBUG"):
         sys.unraisablehook = _note_unraisable
         logging.raiseExceptions = False
@@ -120,16 +119,16 @@ def main() -> None:
         with opened:
             _run()
     except SystemExit as ended:
-        if ended.code == INTERRUPTED:  # so Typer ends at an interrupt, without a word
+        if ended.code == ExitCode.INTERRUPTED:  # so Typer ends at an interrupt, without a word
             print_error("interrupted", "nothing that is committed is lost: give the command again")
         raise
     except Exception as error:
         if os.environ.get("JOBRUNNER_DEBUG") and not isinstance(error, JobrunnerError):
             raise
-        told = understood(error) or JobrunnerError(
+        failure = user_error_of(error) or JobrunnerError(
             unexpected(error),
             hint="this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows",
         )
         error.__traceback__ = None  # frees what its frames hold
-        print_error(str(told), told.hint)
-        sys.exit(told.exit_code)
+        print_error(str(failure), failure.hint)
+        sys.exit(failure.exit_code)

@@ -17,17 +17,7 @@ from jobrunner import crash_points
 from jobrunner.engine.shutdown import Stop, stop_signals
 from jobrunner.engine.snapshot_timer import SnapshotTimer
 from jobrunner.engine.worker import RunContext, Worker
-from jobrunner.errors import (
-    BudgetSpent,
-    JobrunnerError,
-    KeyRefused,
-    SettingsError,
-    SourceBroken,
-    SourceStopped,
-    TooManyFailures,
-    understood,
-    unexpected,
-)
+from jobrunner.errors import ExitCode, JobrunnerError, SettingsError, SourceStopped, worst
 from jobrunner.http.budget import Budget
 from jobrunner.run_log import run_log
 from jobrunner.sources.contract import Source, sources_before
@@ -39,19 +29,15 @@ from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.run_lifecycle import end_run, start_run
 from jobrunner.store.source_states import list_sources
+from jobrunner.system_errors import unexpected, user_error_of
 
 log = logging.getLogger(__name__)
 
 Companion = Callable[[], Coroutine[None, None, None]]
 
-COMPLETED, WITH_FAILURES, STOPPED = 0, 3, 75
-"""Exit codes; 75 (EX_TEMPFAIL of sysexits.h) tells schedulers to start it again."""
-
 SWITCH_S = 0.001
 """Seconds for which a thread that writes a snapshot keeps the loop waiting. A commit waits for its
 turn several times, and Python's own 5 ms added up."""
-
-_NEEDS_A_PERSON = (KeyRefused, BudgetSpent, TooManyFailures, SourceBroken)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -63,14 +49,17 @@ class Ending(Struct, frozen=True, kw_only=True):
     stopped: dict[str, SourceStopped] = {}
 
     @property
-    def exit_code(self) -> int:
-        """The exit code of the process."""
-        if any(isinstance(error, _NEEDS_A_PERSON) for error in self.stopped.values()):
-            return JobrunnerError.exit_code
-        if self.status != "completed":
-            return STOPPED
-        failed = any(source.failed for source in self.progress.active)
-        return WITH_FAILURES if failed else COMPLETED
+    def exit_code(self) -> ExitCode:
+        """The exit code of the process: the worst of what happened."""
+        codes = {error.exit_code for error in self.stopped.values()}
+        if any(source.failed for source in self.progress.active):
+            codes.add(ExitCode.PAPERS_FAILED)
+        if self.status == "completed":
+            # Nothing is pending: it does not matter that a source cannot be asked just now.
+            codes.discard(ExitCode.STOPPED)
+        else:
+            codes.add(ExitCode.STOPPED)
+        return worst(codes)
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
@@ -101,12 +90,12 @@ def run_session(request: RunRequest) -> Ending:
         try:
             ending = asyncio.run(_run(request))
         except BaseException as error:
-            told = understood(error) or error
-            _end_badly(request, told)
-            if told is error:
+            failure = user_error_of(error) or error
+            _end_badly(request, failure)
+            if failure is error:
                 raise
-            log.info("%s", told, exc_info=error)
-            raise told from error
+            log.info("%s", failure, exc_info=error)
+            raise failure from error
         crash_points.point("run.ending")
         end_run(request.database, request.lease, status=ending.status, reason=ending.reason)
     return ending

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from jobrunner.engine.shutdown import Stop
-from jobrunner.errors import FileError, understood
+from jobrunner.errors import Cancelled, FileError
 from jobrunner.snapshots.publish import publish_newest
 from jobrunner.snapshots.retention import finish_snapshot
-from jobrunner.snapshots.write import Cancelled, is_owed, write_snapshot
+from jobrunner.snapshots.write import is_owed, write_snapshot
 from jobrunner.store.database import Database
 from jobrunner.store.events import add_event
 from jobrunner.store.lease import Lease
+from jobrunner.system_errors import user_error_of
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class SnapshotTimer:
         return not self._closed.is_set()
 
     def _note(self, error: Exception) -> None:
-        message = f"snapshot failed: {understood(error)}"
+        message = f"snapshot failed: {user_error_of(error)}"
         log.warning("%s", message)
         add_event(self._database, self._lease.session_id, "warning", message, self._lease.run_id)
 

@@ -17,12 +17,11 @@ from jobrunner.errors import (
     SourceBroken,
     SourceStopped,
     SourceUnavailable,
-    understood,
-    unexpected,
 )
 from jobrunner.http.batch_requests import Requests
 from jobrunner.models import Answer, Outcome, Paper
 from jobrunner.sources.contract import Source
+from jobrunner.system_errors import unexpected, user_error_of
 
 log = logging.getLogger(__name__)
 
@@ -193,8 +192,8 @@ async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
         raise
     except Exception as error:
         log.exception("%s: unexpected error", source.name)
-        told = understood(error) or JobrunnerError(
+        failure = user_error_of(error) or JobrunnerError(
             unexpected(error),
             hint="this is a bug: run.log of the session has its traceback",
         )
-        raise SourceBroken(f"{source.name}: {told}", hint=told.hint) from error
+        raise SourceBroken(f"{source.name}: {failure}", hint=failure.hint) from error

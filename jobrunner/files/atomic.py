@@ -17,11 +17,12 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from jobrunner import crash_points
-from jobrunner.errors import FileError, remedy
+from jobrunner.errors import FileError
 from jobrunner.files.checksums import sidecar_line, sidecar_of
 from jobrunner.files.directories import is_at, make_directory, sync_directory
 from jobrunner.files.locks import try_lock, turn
 from jobrunner.files.path_queries import named_like
+from jobrunner.system_errors import remedy
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20

@@ -6,8 +6,9 @@ import hashlib
 import os
 from pathlib import Path
 
-from jobrunner.errors import FileError, remedy
+from jobrunner.errors import FileError
 from jobrunner.files.path_queries import exists
+from jobrunner.system_errors import remedy
 
 
 def sidecar_of(path: Path) -> Path:

@@ -15,6 +15,7 @@ import tenacity
 
 from jobrunner.errors import (
     AnswerMalformed,
+    FaultyAnswer,
     QuotaSpent,
     SourceError,
     SourceStopped,
@@ -22,7 +23,7 @@ from jobrunner.errors import (
     TransientError,
 )
 from jobrunner.http.client import Client
-from jobrunner.http.responses import FaultyAnswer, check_status, decode_answer, shown
+from jobrunner.http.responses import check_status, decode_answer, shown
 from jobrunner.http.retry import is_exhausted, last_error, wait_before_next
 from jobrunner.http.service import Params, Usage
 

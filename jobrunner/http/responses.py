@@ -17,6 +17,7 @@ import msgspec
 
 from jobrunner.errors import (
     AnswerMalformed,
+    FaultyAnswer,
     KeyRefused,
     RequestRefused,
     SettingsError,
@@ -30,13 +31,6 @@ MESSAGE_LENGTH = 360
 
 SHORTEST_KEY = 7
 """Shorter words of a header are no keys, and would be struck out of harmless places."""
-
-
-class FaultyAnswer(TransientError):
-    """An answer that is no answer: a proxy's page, half of the JSON, HTTP 500.
-
-    Asking again may help, and so may asking for fewer papers: one of them may be what breaks it.
-    """
 
 
 def check_status(response: httpx2.Response, source: str) -> None:

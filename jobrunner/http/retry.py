@@ -5,10 +5,7 @@ from __future__ import annotations
 import tenacity
 from msgspec import Struct
 
-from jobrunner.errors import (
-    TransientError,
-)
-from jobrunner.http.responses import FaultyAnswer
+from jobrunner.errors import FaultyAnswer, TransientError
 
 
 class RetryBudget(Struct, frozen=True, kw_only=True):

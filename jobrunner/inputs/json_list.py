@@ -11,16 +11,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from jobrunner.errors import InputError
-from jobrunner.inputs.json_stream import (
-    CHUNK,
-    TOO_DEEP,
-    Decoder,
-    Truncated,
-    Value,
-    Window,
-    read_value,
-)
+from jobrunner.errors import InputError, Truncated
+from jobrunner.inputs.json_stream import CHUNK, TOO_DEEP, Decoder, Value, Window, read_value
 from jobrunner.inputs.paper_fields import paper_of
 from jobrunner.inputs.text_stream import TextReader, printable
 from jobrunner.models import InputPaper

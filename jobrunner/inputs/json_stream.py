@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from jobrunner.errors import InputError
+from jobrunner.errors import InputError, Truncated
 from jobrunner.inputs.text_stream import TextReader
 
 CHUNK = 1 << 17
@@ -29,10 +29,6 @@ _BRACKET = re.compile(rf'{_STRING}|[][{{}}"]', re.DOTALL)
 _TOKEN = re.compile(rf'{_STRING}|[^" \t\n\r]++', re.DOTALL)
 _CLOSED_BY = {"[": "]", "{": "}"}
 _LOOKAHEAD = 16  # longer than any literal, escape or end of a number that may be cut in two
-
-
-class Truncated(Exception):
-    """The text ends where more was to come."""
 
 
 class Value(NamedTuple):

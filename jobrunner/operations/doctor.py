@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from jobrunner.errors import DamageFound, JobrunnerError, understood
+from jobrunner.errors import DamageFound, JobrunnerError
 from jobrunner.files.filesystem import NETWORK, fault_of, kind_of
 from jobrunner.files.path_queries import exists, real_path
 from jobrunner.settings import EMAIL, Settings, variable
@@ -19,6 +19,7 @@ from jobrunner.store.audit import check_database
 from jobrunner.store.database import OLDEST_SQLITE, open_database
 from jobrunner.store.schema import HEAD
 from jobrunner.store.schema_version import read_revision
+from jobrunner.system_errors import user_error_of
 
 WAL_RESET_FIXED = (3, 51, 3)
 """SQLite before it can corrupt a database when two connections write and checkpoint at the same
@@ -58,7 +59,7 @@ def _check(name: str, look: Callable[[], tuple[str, str]]) -> Check:
     except DamageFound as error:
         verdict, message = "damage", str(error)
     except (JobrunnerError, OSError) as error:
-        verdict, message = "problem", str(understood(error))
+        verdict, message = "problem", str(user_error_of(error))
     return Check(name=name, verdict=verdict, message=message)
 
 

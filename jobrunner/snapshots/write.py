@@ -14,7 +14,7 @@ from jobrunner import __version__, clock, crash_points
 from jobrunner.consolidation.merge import Parts, consolidate
 from jobrunner.consolidation.policy import Policy
 from jobrunner.consolidation.unions import View
-from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
+from jobrunner.errors import GET_BACK, Cancelled, DamageFound
 from jobrunner.files.atomic import READ_ONLY, write_sidecar, write_whole
 from jobrunner.files.path_queries import exists, named_like
 from jobrunner.models import Outcome, Record
@@ -38,10 +38,6 @@ from jobrunner.store.snapshots import (
     snapshot_directory,
 )
 from jobrunner.store.source_states import find_sources
-
-
-class Cancelled(JobrunnerError):
-    """The snapshot was given up halfway; the earlier ones are as they were."""
 
 
 def is_owed(database: Database, session_id: str) -> bool:

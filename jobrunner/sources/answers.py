@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from jobrunner.errors import SourceStopped
+from jobrunner.errors import SourceStopped, UnreadableError
 from jobrunner.matching.decide import Verdict, check_identifier, choose
 from jobrunner.models import Answer, Candidate, Match, Outcome, Paper, Record
-from jobrunner.sources.json_fields import Fields, UnreadableError
+from jobrunner.sources.json_fields import Fields
 
 MOST_CANDIDATES = 5
 _ORDER = (Verdict.MATCH, Verdict.REVIEW, Verdict.NO_MATCH)

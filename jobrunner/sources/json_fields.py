@@ -10,6 +10,8 @@ import html
 import re
 from collections.abc import Iterable
 
+from jobrunner.errors import UnreadableError
+
 Fields = dict[str, object]
 
 LARGEST_COUNT = 2**53
@@ -35,10 +37,6 @@ _ABSTRACT = re.compile(
     r"(?:\s*[:.\-–—]\s*|\s+(?=[^a-z\s]|[a-z]{1,3}[A-Z0-9])|(?<=[a-z])(?=[A-Z])))+"
 )
 _MOST_ESCAPES = 3
-
-
-class UnreadableError(ValueError):
-    """A record does not have the shape that its service documents."""
 
 
 def fields(value: object, name: str) -> Fields:

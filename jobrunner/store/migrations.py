@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner import crash_points
-from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError, remedy
+from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreError
 from jobrunner.files.directories import sync_directory
 from jobrunner.files.locks import FileLock
 from jobrunner.files.path_queries import is_directory, real_path
 from jobrunner.store.schema import HEAD, metadata
+from jobrunner.system_errors import remedy
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -18,7 +18,7 @@ LAYERS = (
     {"sources", "store", "demo"},
     {"http", "inputs", "consolidation"},
     {"matching", "files", "run_log"},
-    {"identifiers"},
+    {"identifiers", "system_errors"},
     {"models", "errors", "decoding", "clock", "crash_points", "jobrunner"},
 )
 """From the top down. A room uses the layers below its own; rooms of one layer are strangers."""

@@ -11,6 +11,7 @@ import typer.main
 
 from jobrunner.cli.main import app
 from jobrunner.consolidation.policy import DEFAULT, GIVEN, Policy, policy_of
+from jobrunner.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,6 +41,11 @@ def test_the_keys_of_a_policy_stand_in_the_readme_with_their_defaults() -> None:
     told = {key: policy_of({key: json.loads(default or "{}")}, "", KNOWN) for key, default in rows}
     assert told == dict.fromkeys(Policy.__struct_fields__, DEFAULT)
     assert all(f"`{field}`" in section for field in GIVEN)
+
+
+def test_the_exit_codes_stand_in_the_readme() -> None:
+    section = README.split("### Exit codes")[1].split("## Promises")[0]
+    assert re.findall(r"^\| (\d+) \|", section, re.MULTILINE) == [str(int(c)) for c in ExitCode]
 
 
 def test_every_test_that_a_promise_names_is_there() -> None:

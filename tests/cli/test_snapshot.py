@@ -19,11 +19,12 @@ from msgspec import Struct
 from jobrunner.demo.messages import Fault, Reply
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
+from jobrunner.errors import Cancelled
 from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
 from jobrunner.operations.verify import verify_file, verify_session
 from jobrunner.snapshots.document import Document
 from jobrunner.snapshots.publish import take_snapshot
-from jobrunner.snapshots.write import Cancelled, write_snapshot
+from jobrunner.snapshots.write import write_snapshot
 from jobrunner.store.database import Database
 from jobrunner.store.events import add_event, list_events
 from jobrunner.store.lease import take_lease

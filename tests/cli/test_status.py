@@ -16,7 +16,7 @@ from jobrunner.cli.progress import line
 from jobrunner.demo.messages import Reply, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from jobrunner.engine.run import STOPPED
+from jobrunner.errors import ExitCode
 from jobrunner.models import Answer, Match, Outcome, Record
 from jobrunner.operations.retry import Retries, retire
 from jobrunner.operations.status import Status, read_status
@@ -144,7 +144,7 @@ def test_the_command_to_type_names_the_database_that_was_named(
 def test_a_run_that_was_stopped_is_interrupted_with_its_reason(
     program: Program, session: str, database: Database
 ) -> None:
-    program.call("resume", "--max-time", "0.001s", code=STOPPED)
+    program.call("resume", "--max-time", "0.001s", code=ExitCode.STOPPED)
     found = status_of(database, session)
     assert (found.state, found.last_error) == ("interrupted", "time limit")
     assert found.next == f"jobrunner resume {session}"

@@ -18,7 +18,7 @@ import pytest
 from jobrunner.demo.messages import Fault, Plan, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from jobrunner.engine.run import STOPPED
+from jobrunner.errors import ExitCode
 from jobrunner.sources.openalex.service import WITH_KEY
 from tests.support import made_up_papers
 from tests.support.events import LIMIT_S, Gate, eventually
@@ -345,5 +345,5 @@ def test_a_source_that_is_only_tried_again_does_not_use_up_the_grace_period(
     child.terminate()
     asked = len(server.requests)
     child.communicate(timeout=LIMIT_S)
-    assert child.returncode == STOPPED
+    assert child.returncode == ExitCode.STOPPED
     assert len(server.requests) < asked + WITH_KEY.concurrency

@@ -1,35 +1,41 @@
-"""What errors of Python itself mean to a user, told apart by what happened, not by their words."""
+"""Exit codes: the worst of several is the one that a run ends with."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import pytest
 
-from jobrunner.errors import understood
-
-LITTLE_MEMORY = """
-import resource
-from jobrunner.errors import understood
-error = RuntimeError("whatever Python says of a lock")
-print(understood(error))
-pages = int(open("/proc/self/statm").read().split()[0])
-resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1 << 20),) * 2)
-print(understood(error))
-"""
+from jobrunner.errors import (
+    BudgetSpent,
+    ExitCode,
+    KeyRefused,
+    QuotaSpent,
+    SourceBroken,
+    SourceUnavailable,
+    TooManyFailures,
+    worst,
+)
 
 
-def test_a_runtime_error_where_memory_is_at_its_end_is_told_as_such() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LITTLE_MEMORY], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "None\nmemory ran out\n"
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ([], ExitCode.COMPLETED),
+        ([ExitCode.COMPLETED, ExitCode.PAPERS_FAILED], ExitCode.PAPERS_FAILED),
+        ([ExitCode.STOPPED, ExitCode.PAPERS_FAILED], ExitCode.STOPPED),
+        ([ExitCode.STOPPED, ExitCode.ERROR, ExitCode.PAPERS_FAILED], ExitCode.ERROR),
+    ],
+)
+def test_the_worst_exit_code_is_the_one_that_needs_a_person_first(
+    codes: list[ExitCode], code: ExitCode
+) -> None:
+    assert worst(codes) is code
 
 
-def test_an_error_of_the_system_is_told_with_what_it_is_about() -> None:
-    assert str(understood(OSError(5, "why", "place"))) == "cannot use place: why"
-    assert str(understood(OSError(5, "why"))) == "the system reports an error: why"
+@pytest.mark.parametrize("error", [KeyRefused, BudgetSpent, TooManyFailures, SourceBroken])
+def test_a_source_that_needs_a_person_is_an_error(error: type[KeyRefused]) -> None:
+    assert error("no").exit_code is ExitCode.ERROR
 
 
-def test_what_nobody_foresaw_is_not_understood() -> None:
-    assert understood(RuntimeError("can't start new thread")) is None
-    assert understood(KeyError("x")) is None
+@pytest.mark.parametrize("error", [SourceUnavailable, QuotaSpent])
+def test_a_source_that_may_answer_later_is_a_stop(error: type[QuotaSpent]) -> None:
+    assert error("later").exit_code is ExitCode.STOPPED

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import httpx2
 
-from jobrunner.errors import AnswerMalformed
+from jobrunner.errors import AnswerMalformed, UnreadableError
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.service import Limits, Service
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.models import Answer, Author, Paper, Record
 from jobrunner.sources.answers import decide, decide_by_title, read
 from jobrunner.sources.contract import Prices, SourceSettings
-from jobrunner.sources.json_fields import Fields, UnreadableError, text, texts, year
+from jobrunner.sources.json_fields import Fields, text, texts, year
 
 NAME = "catalogue"
 SEARCH_MICROS = 2_000

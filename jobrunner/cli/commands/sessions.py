@@ -10,7 +10,7 @@ import typer
 
 from jobrunner.cli.console import Table, counted, fact, print_json, say, show_fact
 from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db, show_commands
-from jobrunner.errors import SettingsError
+from jobrunner.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.store.database import Database
@@ -165,7 +165,7 @@ def _delete(
         say("nothing is deleted (--dry-run)")
         return
     if not yes and not _confirmed(len(chosen)):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.ERROR)
     for session in chosen:
         if delete_whole(database, session.id, wanted=wanted):
             fact(f"deleted {session.id}")

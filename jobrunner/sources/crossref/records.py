@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from jobrunner.errors import UnreadableError
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.models import Affiliation, Author, Link, Record, Relation
 from jobrunner.sources.json_fields import (
     Fields,
-    UnreadableError,
     abstract,
     fields,
     number,

@@ -14,10 +14,9 @@ import httpx2
 import msgspec
 from msgspec import Struct
 
-from jobrunner.errors import AnswerMalformed, SourceUnavailable
+from jobrunner.errors import AnswerMalformed, FaultyAnswer, SourceUnavailable
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.rate_limit import RateLimit
-from jobrunner.http.responses import FaultyAnswer
 from jobrunner.http.service import Limits, Params, Service
 from jobrunner.models import Answer, Paper, Record
 from jobrunner.sources.answers import Unreadable, decide, decide_by_title, lookup_in_turns, read

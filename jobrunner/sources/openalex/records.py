@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from jobrunner.errors import UnreadableError
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.models import Affiliation, Author, Link, Record
 from jobrunner.sources.json_fields import (
     Fields,
-    UnreadableError,
     abstract,
     date,
     fields,

@@ -15,12 +15,13 @@ from msgspec import Struct
 
 from jobrunner.errors import (
     AnswerMalformed,
+    FaultyAnswer,
     QuotaSpent,
     RequestRefused,
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http.responses import FaultyAnswer, decode, retry_after, server_message
+from jobrunner.http.responses import decode, retry_after, server_message
 from jobrunner.http.service import Limits, Service
 from jobrunner.sources.contract import Prices, SourceSettings
 from jobrunner.sources.json_fields import distinct

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from jobrunner.errors import UnreadableError
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.models import Affiliation, Author, Link, Record
 from jobrunner.sources.json_fields import (
     Fields,
-    UnreadableError,
     abstract,
     date,
     fields,

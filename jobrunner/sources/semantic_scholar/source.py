@@ -12,9 +12,14 @@ import httpx2
 import msgspec
 from msgspec import Struct
 
-from jobrunner.errors import AnswerMalformed, RequestRefused, SourceUnavailable, TransientError
+from jobrunner.errors import (
+    AnswerMalformed,
+    FaultyAnswer,
+    NoneKnown,
+    SourceUnavailable,
+    TransientError,
+)
 from jobrunner.http.batch_requests import Requests
-from jobrunner.http.responses import FaultyAnswer
 from jobrunner.http.service import Limits, Service
 from jobrunner.models import Answer, Paper
 from jobrunner.sources.answers import decide, decide_by_title, lookup_in_turns, read
@@ -65,10 +70,6 @@ Key = tuple[str, str]
 """A scheme and the identifier as it is sent."""
 
 _NOT_FOUND = re.compile(rb'"error"\s*:\s*".*not found', re.IGNORECASE)
-
-
-class NoneKnown(RequestRefused):
-    """Not one of the identifiers is known, or one is malformed: the service says the same."""
 
 
 def judge(response: httpx2.Response) -> None:

@@ -9,7 +9,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from jobrunner.errors import QuotaSpent
+from jobrunner.errors import QuotaSpent, UnreadableError
 from jobrunner.models import Answer, Author, Match, Outcome, Paper, Record
 from jobrunner.sources.answers import (
     MOST_CANDIDATES,
@@ -19,7 +19,7 @@ from jobrunner.sources.answers import (
     lookup_in_turns,
     read,
 )
-from jobrunner.sources.json_fields import Fields, UnreadableError
+from jobrunner.sources.json_fields import Fields
 from tests.unit.sources.speaking import AUTHORS, OTHER_TITLE, TITLE, paper
 
 

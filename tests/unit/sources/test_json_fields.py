@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobrunner.errors import UnreadableError
 from jobrunner.sources.json_fields import (
-    UnreadableError,
     abstract,
     date,
     fields,

@@ -7,11 +7,12 @@ from functools import cache
 import msgspec
 import pytest
 
+from jobrunner.errors import UnreadableError
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.models import Affiliation, Author, Link, Record, Relation
 from jobrunner.sources.answers import Unreadable, read
 from jobrunner.sources.crossref.records import MOST_RELATIONS, record_of
-from jobrunner.sources.json_fields import Fields, UnreadableError
+from jobrunner.sources.json_fields import Fields
 from tests.unit.sources.speaking import real_records, spoilt
 
 

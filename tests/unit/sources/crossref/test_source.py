@@ -9,6 +9,7 @@ import pytest
 
 from jobrunner.errors import (
     AnswerMalformed,
+    FaultyAnswer,
     KeyRefused,
     RequestRefused,
     SourceError,
@@ -16,7 +17,6 @@ from jobrunner.errors import (
     TransientError,
 )
 from jobrunner.http.rate_limit import RateLimit
-from jobrunner.http.responses import FaultyAnswer
 from jobrunner.models import Answer, Outcome, Paper
 from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.crossref.source import (

@@ -7,10 +7,11 @@ from functools import cache
 import msgspec
 import pytest
 
+from jobrunner.errors import UnreadableError
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.models import Affiliation, Author, Link, Record
 from jobrunner.sources.answers import Unreadable, read
-from jobrunner.sources.json_fields import Fields, UnreadableError
+from jobrunner.sources.json_fields import Fields
 from jobrunner.sources.openalex.records import MOST_AUTHORS, abstract_of, handles_of, record_of
 from tests.unit.sources.openalex_server import authorships, work
 from tests.unit.sources.speaking import real_records, spoilt

@@ -10,13 +10,14 @@ import pytest
 
 from jobrunner.errors import (
     AnswerMalformed,
+    FaultyAnswer,
     KeyRefused,
+    NoneKnown,
     RequestRefused,
     SourceError,
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http.responses import FaultyAnswer
 from jobrunner.models import Answer, Outcome, Paper
 from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.json_fields import Fields
@@ -25,7 +26,6 @@ from jobrunner.sources.semantic_scholar.source import (
     FIELDS,
     LOOKUP_SIZE,
     SMALLEST_DOUBTED,
-    NoneKnown,
     SemanticScholar,
 )
 from tests.unit.sources.semantic_scholar_server import SemanticScholarServer, held, sha
