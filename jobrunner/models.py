@@ -28,6 +28,83 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class SessionStatus(StrEnum):
+    """What the row of a session says of it."""
+
+    LOADING = "loading"
+    PENDING = "pending"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
+class SessionState(StrEnum):
+    """What a session's status comes to, as users see it: also whether its runner is alive."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    CRASHED = "crashed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
+class RunEnding(StrEnum):
+    """How a run ended; ``crashed`` is noted by the next one."""
+
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    CRASHED = "crashed"
+
+
+class SourceStatus(StrEnum):
+    """What the row of a session's source says of it."""
+
+    ACTIVE = "active"
+    STOPPED = "stopped"
+    DROPPED = "dropped"
+
+
+class SourceState(StrEnum):
+    """What a source's status comes to, as users see it.
+
+    ``done``: nothing is pending. ``open``: papers are pending and no run is at work.
+    """
+
+    ACTIVE = "active"
+    OPEN = "open"
+    DONE = "done"
+    STOPPED = "stopped"
+    DROPPED = "dropped"
+
+
+class BatchKind(StrEnum):
+    """How the papers of a batch were answered: by identifier, by title, or by a person."""
+
+    LOOKUP = "lookup"
+    SEARCH = "search"
+    REVIEW = "review"
+
+
+class EventKind(StrEnum):
+    """What an event in a session's history tells of."""
+
+    STARTED = "started"
+    RESUMED = "resumed"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    INPUT = "input"
+    RETRY = "retry"
+    SOURCE = "source"
+    SNAPSHOT = "snapshot"
+    RESTORED = "restored"
+    WARNING = "warning"
+
+
 class Paper(Struct, frozen=True, kw_only=True):
     """One input record, reduced to what looking it up and matching it needs.
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jobrunner.cli.console import Table, picture, say
+from jobrunner.models import SourceState
 
 if TYPE_CHECKING:
     from jobrunner.store.progress import Progress, SourceProgress
@@ -40,7 +41,7 @@ def source_table(sources: tuple[SourceProgress, ...]) -> Table:
 
 
 def _cells(source: SourceProgress) -> list[str]:
-    at_work = source.state == "active"
+    at_work = source.state is SourceState.ACTIVE
     return [
         source.name,
         source.state,

@@ -271,7 +271,7 @@ def report(database: Database, session: SessionRow, ending: Ending, *, as_json: 
         print_json(status)
         return
     show_talk(source_table(status.sources))
-    say(f"{ending.status}: {ending.reason}")
+    say(f"{ending.ending}: {ending.reason}")
     for name, error in ending.stopped.items():
         if isinstance(error, KeyRefused):
             key = variable(name, "API_KEY")

@@ -19,6 +19,7 @@ from jobrunner.engine.snapshot_timer import SnapshotTimer
 from jobrunner.engine.worker import RunContext, Worker
 from jobrunner.errors import ExitCode, JobrunnerError, SettingsError, SourceStopped, worst
 from jobrunner.http.budget import Budget
+from jobrunner.models import RunEnding
 from jobrunner.run_log import run_log
 from jobrunner.sources.contract import Source, sources_before
 from jobrunner.store.database import Database
@@ -43,7 +44,7 @@ turn several times, and Python's own 5 ms added up."""
 class Ending(Struct, frozen=True, kw_only=True):
     """How a run ended. ``stopped`` are the sources that ended early, by name."""
 
-    status: str
+    ending: RunEnding
     reason: str
     progress: Progress
     stopped: dict[str, SourceStopped] = {}
@@ -54,7 +55,7 @@ class Ending(Struct, frozen=True, kw_only=True):
         codes = {error.exit_code for error in self.stopped.values()}
         if any(source.failed for source in self.progress.active):
             codes.add(ExitCode.PAPERS_FAILED)
-        if self.status == "completed":
+        if self.ending is RunEnding.COMPLETED:
             # Nothing is pending: it does not matter that a source cannot be asked just now.
             codes.discard(ExitCode.STOPPED)
         else:
@@ -97,7 +98,7 @@ def run_session(request: RunRequest) -> Ending:
             log.info("%s", failure, exc_info=error)
             raise failure from error
         crash_points.point("run.ending")
-        end_run(request.database, request.lease, status=ending.status, reason=ending.reason)
+        end_run(request.database, request.lease, ending=ending.ending, reason=ending.reason)
     return ending
 
 
@@ -105,7 +106,7 @@ def _end_badly(request: RunRequest, error: BaseException) -> None:
     # The state that the error came from may not take this either: then the run counts as crashed.
     with contextlib.suppress(JobrunnerError):
         reason = str(error) if isinstance(error, JobrunnerError) else unexpected(error)
-        end_run(request.database, request.lease, status="failed", reason=reason)
+        end_run(request.database, request.lease, ending=RunEnding.FAILED, reason=reason)
 
 
 async def _run(request: RunRequest) -> Ending:
@@ -229,8 +230,8 @@ def _ending(request: RunRequest, workers: list[Worker], stop: Stop) -> Ending:
         reason = "; ".join(str(error) for error in stopped.values())
     else:
         reason = "papers are left" if left else "all papers are done"
-    status = "interrupted" if left else "completed"
-    return Ending(status=status, reason=reason, progress=progress, stopped=stopped)
+    ending = RunEnding.INTERRUPTED if left else RunEnding.COMPLETED
+    return Ending(ending=ending, reason=reason, progress=progress, stopped=stopped)
 
 
 def _check_circles(before: Mapping[str, tuple[str, ...]]) -> None:

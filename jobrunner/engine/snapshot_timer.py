@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from jobrunner.engine.shutdown import Stop
 from jobrunner.errors import Cancelled, FileError
+from jobrunner.models import EventKind
 from jobrunner.snapshots.publish import publish_newest
 from jobrunner.snapshots.retention import finish_snapshot
 from jobrunner.snapshots.write import is_owed, write_snapshot
@@ -89,7 +90,9 @@ class SnapshotTimer:
     def _note(self, error: Exception) -> None:
         message = f"snapshot failed: {user_error_of(error)}"
         log.warning("%s", message)
-        add_event(self._database, self._lease.session_id, "warning", message, self._lease.run_id)
+        add_event(
+            self._database, self._lease.session_id, EventKind.WARNING, message, self._lease.run_id
+        )
 
     async def take_last(self, reason: str) -> None:
         """Take the last snapshot of a run, unless the user will not wait for it.

@@ -17,7 +17,7 @@ from jobrunner.http.batch_requests import Requests
 from jobrunner.http.budget import Budget
 from jobrunner.http.client import Client
 from jobrunner.http.service import user_agent
-from jobrunner.models import Outcome, Paper
+from jobrunner.models import BatchKind, Outcome, Paper
 from jobrunner.run_log import ranges
 from jobrunner.sources.contract import Source
 from jobrunner.store.batches import Batch, commit_batch
@@ -74,10 +74,10 @@ class Worker:
         self._waits: tuple[Worker, ...] = ()
         self._units = 0
         self._done = self._failed = 0
-        self._lookup = self._lane("lookup", source.lookup_size, origins)
-        self._search = self._lane("search", source.search_size, origins)
+        self._lookup = self._lane(BatchKind.LOOKUP, source.lookup_size, origins)
+        self._search = self._lane(BatchKind.SEARCH, source.search_size, origins)
 
-    def _lane(self, kind: str, size: int, origins: tuple[str, ...]) -> BatchQueue:
+    def _lane(self, kind: BatchKind, size: int, origins: tuple[str, ...]) -> BatchQueue:
         context, source = self._context, self.source
         lane = Lane(
             session_id=context.lease.session_id,
@@ -195,7 +195,7 @@ class Worker:
         try:
             await ask_lookup(self.source, papers, requests, answers)
         finally:
-            self._commit("lookup", papers, answers, requests, started)
+            self._commit(BatchKind.LOOKUP, papers, answers, requests, started)
             self._units -= 1
             self._lookup.settle(papers)
         self._check_failures(answers)
@@ -206,14 +206,14 @@ class Worker:
         try:
             await ask_search(self.source, papers, requests, answers)
         finally:
-            self._commit("search", papers, answers, requests, started)
+            self._commit(BatchKind.SEARCH, papers, answers, requests, started)
             self._units -= len(papers)
             self._search.settle(papers)
         self._check_failures(answers)
 
     def _commit(
         self,
-        kind: str,
+        kind: BatchKind,
         papers: list[Paper],
         answers: Answers,
         requests: Requests,

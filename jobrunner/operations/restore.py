@@ -15,7 +15,7 @@ from jobrunner.decoding import json_fault
 from jobrunner.errors import RESTORE, DamageFound, Refused
 from jobrunner.files.path_queries import named_like
 from jobrunner.inputs.paper_fields import paper_of_text
-from jobrunner.models import Record
+from jobrunner.models import EventKind, Record, RunEnding, SessionStatus, SourceStatus
 from jobrunner.operations.load import delete_abandoned
 from jobrunner.operations.verify import verify_file
 from jobrunner.run_log import committed_batches, ranges, run_log
@@ -119,7 +119,7 @@ def restore(database: Database, snapshot: CheckedSnapshot) -> tuple[SessionRow, 
             raise
         missing = missing_batches(database, head.session, path)
         for sentence in missing:
-            add_event(database, head.session, "warning", sentence)
+            add_event(database, head.session, EventKind.WARNING, sentence)
         with run_log(session_directory(database.path, head.session) / "run.log"):
             log.info("restored from %s", path, extra={"facts": {"restored": path.name}})
     return get_session(database, head.session), missing
@@ -141,12 +141,15 @@ def _check_alone(database: Database, session_id: str) -> None:
 
 
 def _restore(database: Database, path: Path, head: Head) -> None:
-    sources = [(n, "dropped" if n in head.dropped else "active") for n in head.sources]
+    sources = [
+        (n, SourceStatus.DROPPED if n in head.dropped else SourceStatus.ACTIVE)
+        for n in head.sources
+    ]
     runs = [structs.asdict(run) for run in head.runs]
     for run in runs:
         if run["ended_at"] is None:  # it was at work when the snapshot was written
             reason = "the snapshot was written before it ended"
-            run |= {"ended_at": head.written_at, "ending": "interrupted", "reason": reason}
+            run |= {"ended_at": head.written_at, "ending": RunEnding.INTERRUPTED, "reason": reason}
     session = Restoration(database, _session(head), sources, runs)
     session.add_events(
         [
@@ -162,7 +165,7 @@ def _restore(database: Database, path: Path, head: Head) -> None:
     with Document(path) as document:
         for papers in _chunks(_paper(entry) for entry in document.papers()):
             session.add_papers(papers)
-    session.seal("interrupted", f"from {path}, written {head.written_at}")
+    session.seal(SessionStatus.INTERRUPTED, f"from {path}, written {head.written_at}")
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
@@ -181,7 +184,7 @@ def _session(head: Head) -> SessionRow:
         input_other=given["other"],
         options=from_json(bytes(head.options).decode(), Options, "the options in the snapshot"),
         output=head.output,
-        status="loading",
+        status=SessionStatus.LOADING,
         revision=head.revision,
         run_id=None,
         created_at=head.created_at,

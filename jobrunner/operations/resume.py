@@ -17,7 +17,7 @@ from jobrunner.files.checksums import sha256_of
 from jobrunner.files.path_queries import is_file, real_path
 from jobrunner.inputs.formats import open_input
 from jobrunner.matching.decide import RULES
-from jobrunner.models import InputPaper
+from jobrunner.models import EventKind, InputPaper
 from jobrunner.store.database import Database
 from jobrunner.store.events import add_event
 from jobrunner.store.lease import Lease, is_running
@@ -79,7 +79,7 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
         for _ in papers.papers():
             pass
     known = _known(database, session)
-    reopen(database, lease, kind="input", message=f"new papers of {path} are added")
+    reopen(database, lease, kind=EventKind.INPUT, message=f"new papers of {path} are added")
     with open_input(path) as papers:
         new = _new(papers.papers(), known)
         added = add_papers(database, session.id, new, first=known.total())
@@ -162,7 +162,7 @@ def apply_changes(
     )
     output = str(real_path(changes.output)) if changes.output else session.output
     if changes.accepted:
-        add_event(database, session.id, "warning", f"allowed: {changes.accepted}")
+        add_event(database, session.id, EventKind.WARNING, f"allowed: {changes.accepted}")
     if options != old or output != session.output:
         set_options(database, lease, options, output)
     crash_points.point("sources.chosen")

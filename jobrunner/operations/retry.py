@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from jobrunner import crash_points
 from jobrunner.errors import SessionError
-from jobrunner.models import Outcome
+from jobrunner.models import EventKind, Outcome, SourceStatus
 from jobrunner.store.database import Database
 from jobrunner.store.lease import Lease
 from jobrunner.store.progress import SourceProgress, read_progress
@@ -33,7 +33,7 @@ def retire(database: Database, lease: Lease, retries: Retries) -> int:
     chosen = _chosen(list_sources(database, lease.session_id), retries.sources)
     said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
     # First: cut off in between, the session must not count as completed with papers pending.
-    reopen(database, lease, kind="retry", message=f"answers ({said}) are asked for again")
+    reopen(database, lease, kind=EventKind.RETRY, message=f"answers ({said}) are asked for again")
     count = 0
     for source in chosen:
         for outcome in retries.outcomes:
@@ -63,7 +63,7 @@ def count_retried(database: Database, session: SessionRow, retries: Retries) -> 
 
 def _chosen(sources: Sequence[Named], names: tuple[str, ...]) -> list[Named]:
     """Return the sources that will be asked: what a dropped one found stays as it is."""
-    active = [source for source in sources if source.status != "dropped"]
+    active = [source for source in sources if source.status is not SourceStatus.DROPPED]
     unknown = set(names) - {source.name for source in active}
     if unknown:
         raise SessionError(

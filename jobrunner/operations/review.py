@@ -17,8 +17,8 @@ from jobrunner.decoding import json_fault
 from jobrunner.errors import InputError, Refused
 from jobrunner.files.atomic import write_whole
 from jobrunner.files.path_queries import exists
-from jobrunner.models import Answer, Candidate, Outcome
-from jobrunner.store.batches import REVIEW, Batch, commit_batch
+from jobrunner.models import Answer, BatchKind, Candidate, Outcome, RunEnding
+from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database
 from jobrunner.store.lease import Lease
 from jobrunner.store.progress import read_progress
@@ -27,6 +27,9 @@ from jobrunner.store.run_lifecycle import end_run, start_run
 from jobrunner.store.source_states import list_sources
 
 SHOWN_AUTHORS = 5
+
+_BY_A_PERSON = "review"
+"""Stands among the reasons of a match that a person decided."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -150,11 +153,11 @@ def _commit(database: Database, lease: Lease, said: dict[str, dict[int, Answer |
     sources = {row.name: row for row in list_sources(database, session_id)}
     start_run(database, lease, asks=False)
     for name, answers in said.items():
-        batch = Batch(kind=REVIEW, answers=answers, started_at=clock.now())
+        batch = Batch(kind=BatchKind.REVIEW, answers=answers, started_at=clock.now())
         commit_batch(database, lease, sources[name], batch)
     left = any(source.pending for source in read_progress(database, session_id).active)
-    status = "interrupted" if left else "completed"
-    end_run(database, lease, status=status, reason="answers of a review are committed")
+    ending = RunEnding.INTERRUPTED if left else RunEnding.COMPLETED
+    end_run(database, lease, ending=ending, reason="answers of a review are committed")
 
 
 def _read(path: Path) -> Iterator[tuple[int, Question]]:
@@ -179,7 +182,7 @@ def _answer(one: Ambiguous, answer: str, where: str) -> Answer:
     for candidate in one.candidates:
         if candidate.record.id == answer:
             match = candidate.match
-            reasons = (*match.reasons, REVIEW)
+            reasons = (*match.reasons, _BY_A_PERSON)
             return Answer(
                 outcome=Outcome.ENRICHED,
                 record=candidate.record,

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from jobrunner.files.checksums import is_published
+from jobrunner.models import SessionState, SourceState, SourceStatus
 from jobrunner.store.database import Database
 from jobrunner.store.lease import is_running
 from jobrunner.store.progress import Progress, SourceProgress, read_progress
@@ -21,15 +22,15 @@ from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, newest_p
 class Status(Struct, frozen=True, kw_only=True):
     """A session as it stands. Times are UTC.
 
-    ``state`` is pending, running, crashed, interrupted, failed or completed. ``last_run`` is the
-    run at work, or the last one. ``last_error`` is why it or one of its sources ended early.
+    ``last_run`` is the run at work, or the last one. ``last_error`` is why it or one of its sources
+    ended early.
     The sources have a rate and an ETA only while a run is at work.
     ``output`` is where the newest snapshot can be read, None before the first. ``next`` is the
     command to type now, None if there is nothing to do.
     """
 
     session: str
-    state: str
+    state: SessionState
     input_path: str | None
     created_at: str
     papers: int
@@ -59,7 +60,7 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
         created_at=session.created_at,
         papers=progress.papers,
         unusable=progress.unusable,
-        sources=progress.sources if state == "running" else _at_rest(progress.sources),
+        sources=progress.sources if state is SessionState.RUNNING else _at_rest(progress.sources),
         runs=len(runs),
         last_run=last,
         last_error=_last_error(progress, last, state),
@@ -70,7 +71,7 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
     )
 
 
-def read_state(database: Database, session: SessionRow) -> str:
+def read_state(database: Database, session: SessionRow) -> SessionState:
     """Return the state of a session alone, as its status tells it."""
     runs, alive = _runs(database, session.id)
     session = get_session(database, session.id)
@@ -96,11 +97,11 @@ def _runs(database: Database, session_id: str) -> tuple[list[RunRow], bool]:
     return runs, alive or (begun and is_running(database, session_id))
 
 
-def _state(session: SessionRow, last: RunRow | None, *, alive: bool) -> str:
+def _state(session: SessionRow, last: RunRow | None, *, alive: bool) -> SessionState:
     """Return the state; a run without an end whose lease is free has crashed."""
     if last is None or last.ended_at is not None:
-        return session.status
-    return "running" if alive else "crashed"
+        return SessionState(session.status)
+    return SessionState.RUNNING if alive else SessionState.CRASHED
 
 
 def may_be_alive(run: RunRow) -> bool:
@@ -123,7 +124,7 @@ def _at_rest(sources: tuple[SourceProgress, ...]) -> tuple[SourceProgress, ...]:
     return tuple(
         structs.replace(
             source,
-            state="open" if source.state == "active" else source.state,
+            state=SourceState.OPEN if source.state is SourceState.ACTIVE else source.state,
             rate=None,
             eta_seconds=None,
         )
@@ -131,20 +132,20 @@ def _at_rest(sources: tuple[SourceProgress, ...]) -> tuple[SourceProgress, ...]:
     )
 
 
-def _last_error(progress: Progress, last: RunRow | None, state: str) -> str | None:
+def _last_error(progress: Progress, last: RunRow | None, state: SessionState) -> str | None:
     errors = [source.error for source in progress.sources if source.error]
     if errors:
         return "; ".join(errors)
-    if last is not None and state in ("failed", "interrupted"):
+    if last is not None and state in (SessionState.FAILED, SessionState.INTERRUPTED):
         return last.reason
     return None
 
 
-def _next(session_id: str, state: str, progress: Progress) -> str | None:
+def _next(session_id: str, state: SessionState, progress: Progress) -> str | None:
     active = progress.active
-    if state == "running":
+    if state is SessionState.RUNNING:
         return None
-    if state != "completed" or any(source.pending for source in active):
+    if state is not SessionState.COMPLETED or any(source.pending for source in active):
         return f"jobrunner resume {session_id}"
     if any(source.failed for source in active):
         return f"jobrunner retry {session_id} --failed"
@@ -155,6 +156,6 @@ def _next(session_id: str, state: str, progress: Progress) -> str | None:
 
 def resumable_at(status: Status) -> str | None:
     """Return the earliest time at which a source can go on, None if at once."""
-    left = [s for s in status.sources if s.pending and s.status != "dropped"]
-    waits = [s.not_before for s in left if s.status == "stopped" and s.not_before]
+    left = [s for s in status.sources if s.pending and s.status is not SourceStatus.DROPPED]
+    waits = [s.not_before for s in left if s.status is SourceStatus.STOPPED and s.not_before]
     return min(waits) if waits and len(waits) == len(left) else None

@@ -17,7 +17,7 @@ from jobrunner.consolidation.unions import View
 from jobrunner.errors import GET_BACK, Cancelled, DamageFound
 from jobrunner.files.atomic import READ_ONLY, write_sidecar, write_whole
 from jobrunner.files.path_queries import exists, named_like
-from jobrunner.models import Outcome, Record
+from jobrunner.models import Outcome, Record, SourceStatus
 from jobrunner.snapshots import document
 from jobrunner.store.database import Database, ReadTransaction
 from jobrunner.store.events import find_events
@@ -159,7 +159,7 @@ def _head(connection: ReadTransaction, session: SessionRow, runs: list[RunRow]) 
         output=session.output,
         options=Raw(to_json(session.options).encode()),
         sources=[source.name for source in sources],
-        dropped=[source.name for source in sources if source.status == "dropped"],
+        dropped=[source.name for source in sources if source.status is SourceStatus.DROPPED],
         runs=[_run_entry(run) for run in runs],
         history=[_event_entry(event, runs) for event in find_events(connection, session.id)],
     )

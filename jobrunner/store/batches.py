@@ -11,7 +11,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from jobrunner import clock, crash_points
-from jobrunner.models import Answer, Outcome, Record
+from jobrunner.models import Answer, BatchKind, Outcome, Record
 from jobrunner.store import schema
 from jobrunner.store.bulk_insert import Insertion, next_id
 from jobrunner.store.database import Database
@@ -28,19 +28,15 @@ COUNTED = (
 """Fields of records whose presence a batch counts."""
 
 
-REVIEW = "review"
-"""The kind of a batch that a person decided."""
-
-
 class Batch(Struct, frozen=True, kw_only=True):
     """What was learned about some papers together.
 
     ``answers`` are by paper id; None is a paper that the lookup did not find and that the search
-    lane takes next. ``kind`` is 'lookup', 'search' or 'review'; cost is in micro-USD. Answers of a
-    review take the place of what the source said of the papers, which is kept as retired records.
+    lane takes next. Cost is in micro-USD. Answers of a review take the place of what the source
+    said of the papers, which is kept as retired records.
     """
 
-    kind: str
+    kind: BatchKind
     answers: Mapping[int, Answer | None]
     started_at: str
     requests: int = 0
@@ -64,7 +60,7 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
         row = _batch_row(batch_id, number, lease, source, batch, moment)
         _BATCH.insert(connection, [row])
         crash_points.point("commit.inside")
-        if batch.kind == REVIEW:
+        if batch.kind is BatchKind.REVIEW:
             retire_reviewed(connection, source, batch.answers, moment)
         _insert_records(connection, source, batch, batch_id, moment)
         _insert_misses(connection, source, batch, batch_id)

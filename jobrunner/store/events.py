@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, select
 
 from jobrunner import clock
+from jobrunner.models import EventKind
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.rows import EventRow
 
 
 def write_event(
-    connection: Connection, session_id: str, run_id: int | None, kind: str, message: str
+    connection: Connection, session_id: str, run_id: int | None, kind: EventKind, message: str
 ) -> None:
     """Append one line to a session's history, in the transaction of what it tells."""
     connection.execute(
@@ -22,7 +23,7 @@ def write_event(
 
 
 def add_event(
-    database: Database, session_id: str, kind: str, message: str, run_id: int | None = None
+    database: Database, session_id: str, kind: EventKind, message: str, run_id: int | None = None
 ) -> None:
     """Append one line to a session's history."""
     with database.write() as connection:

@@ -1,7 +1,8 @@
-"""Values that columns hold as JSON."""
+"""Values that columns hold as JSON, and words of a closed set."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ from jobrunner.decoding import json_fault
 from jobrunner.errors import GET_BACK, DamageFound
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=StrEnum)
 
 
 def to_json(value: object) -> str:
@@ -26,3 +28,11 @@ def from_json(text_: str, kind: type[T], what: str) -> T:
             f"{what} cannot be read: {json_fault(text_, kind)}",
             hint=GET_BACK,
         ) from error
+
+
+def from_word(text_: str, kind: type[Word], what: str) -> Word:
+    """Return the word that a column holds; ``what`` names it in the DamageFound of a bad one."""
+    try:
+        return kind(text_)
+    except ValueError as error:
+        raise DamageFound(f"{what} cannot be read: {error}", hint=GET_BACK) from error

@@ -11,6 +11,7 @@ from jobrunner import clock, crash_points
 from jobrunner.errors import LeaseHeld, Refused, SessionError
 from jobrunner.files.filesystem import check_place
 from jobrunner.files.locks import PATIENCE_S, FileLock, is_held, remove_lock
+from jobrunner.models import EventKind, RunEnding, SessionStatus
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
@@ -120,13 +121,15 @@ def _note_crashes(database: Database, session_id: str) -> None:
         crashed = connection.execute(
             update(schema.run)
             .where(schema.run.c.session_id == session_id, schema.run.c.ended_at.is_(None))
-            .values(ended_at=clock.now(), ending="crashed", reason="ended without saying so")
+            .values(
+                ended_at=clock.now(), ending=RunEnding.CRASHED, reason="ended without saying so"
+            )
             .returning(schema.run.c.id, schema.run.c.pid)
         ).all()
         for row in crashed:
             message = f"the run of pid {row.pid} had ended without saying so"
-            write_event(connection, session_id, row.id, "crashed", message)
-        set_session(connection, session_id, status="interrupted", run_id=None)
+            write_event(connection, session_id, row.id, EventKind.CRASHED, message)
+        set_session(connection, session_id, status=SessionStatus.INTERRUPTED, run_id=None)
         crash_points.point("crash.noting")
 
 

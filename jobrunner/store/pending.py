@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, TextClause, bindparam, text
 
-from jobrunner.models import Identifiers, Paper
+from jobrunner.models import BatchKind, Identifiers, Paper
 from jobrunner.store.database import Database
 from jobrunner.store.json_columns import to_json
 
@@ -35,7 +35,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
     session_id: str
     source_id: int
-    kind: str
+    kind: BatchKind
     schemes: tuple[str, ...]
     origins: tuple[str, ...]
     waits: tuple[int, ...] = ()
@@ -140,7 +140,7 @@ def _batch_feed(lane: Lane, of: int, table: str) -> Feed:
 def feeds_of(lane: Lane) -> list[Feed]:
     """Return the feeds that together bring every paper of a lane, whenever it becomes ready."""
     feeds = [_batch_feed(lane, of, "record") for of in lane.waits] or [_position_feed(lane)]
-    if lane.kind == "search":
+    if lane.kind is BatchKind.SEARCH:
         feeds.append(_batch_feed(lane, lane.source_id, "lookup_miss"))
     return feeds
 
@@ -160,7 +160,7 @@ _IS_READY = (
 
 def _pending(origin: str, lane: Lane, order: str) -> TextClause:
     by_lookup = f"({_HAS_IDENTIFIER} AND NOT {_WAS_MISSED})"
-    kind = by_lookup if lane.kind == "lookup" else f"NOT {by_lookup}"
+    kind = by_lookup if lane.kind is BatchKind.LOOKUP else f"NOT {by_lookup}"
     ready = _IS_READY if lane.waits else ""
     # Of a paper that is done the index alone is read: a resume passes by all of them.
     rest = f"p.unusable IS NULL AND {kind}{ready}"

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, text
 
 from jobrunner import clock
-from jobrunner.models import Record
+from jobrunner.models import Outcome, Record, SourceState, SourceStatus
 from jobrunner.store.batches import field_counts
 from jobrunner.store.database import Database
 from jobrunner.store.json_columns import from_json
@@ -31,8 +31,8 @@ class SourceProgress(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    status: str
-    state: str
+    status: SourceStatus
+    state: SourceState
     error: str | None
     not_before: str | None
     papers: int
@@ -62,7 +62,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     @property
     def active(self) -> tuple[SourceProgress, ...]:
         """The sources that were not dropped: what is pending or failed counts for them alone."""
-        return tuple(source for source in self.sources if source.status != "dropped")
+        return tuple(source for source in self.sources if source.status != SourceStatus.DROPPED)
 
 
 def read_progress(database: Database, session_id: str, *, fields: bool = False) -> Progress:
@@ -111,8 +111,6 @@ _RETIRED_RECORDS = text(
     "SELECT data FROM retired_record WHERE source_id = :source AND outcome = 'enriched'"
 )
 
-_OUTCOMES = ("enriched", "not_found", "ambiguous", "failed")
-
 
 def _scalar(connection: Connection, query: object, parameters: Mapping[str, object]) -> int:
     return int(connection.execute(query, parameters).scalar_one())  # type: ignore[call-overload]
@@ -125,13 +123,13 @@ def _source(
     retired = {
         row.outcome: row.papers for row in connection.execute(_RETIRED, {"source": source.id})
     }
-    outcomes = {name: getattr(sums, name) - retired.get(name, 0) for name in _OUTCOMES}
+    outcomes = {o.value: getattr(sums, o) - retired.get(o, 0) for o in Outcome}
     done = sum(outcomes.values())
     rate = _rate(connection, source, run_id)
     return SourceProgress(
         name=source.name,
         status=source.status,
-        state="done" if source.status == "active" and done == papers else source.status,
+        state=_state(source.status, all_done=done == papers),
         error=source.error,
         not_before=source.not_before,
         papers=papers,
@@ -147,6 +145,12 @@ def _source(
         rate=rate,
         eta_seconds=(papers - done) / rate if rate else None,
     )
+
+
+def _state(status: SourceStatus, *, all_done: bool) -> SourceState:
+    if status is SourceStatus.ACTIVE and all_done:
+        return SourceState.DONE
+    return SourceState(status)
 
 
 def _rate(connection: Connection, source: SourceRow, run_id: int | None) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from jobrunner.consolidation.policy import DEFAULT, Policy
+from jobrunner.models import RunEnding, SessionStatus, SourceStatus
 
 
 class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,7 +41,7 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     input_other: dict[str, Any]
     options: Options
     output: str | None
-    status: str
+    status: SessionStatus
     revision: int
     run_id: int | None
     created_at: str
@@ -57,17 +58,17 @@ class RunRow(Struct, frozen=True, kw_only=True):
     version: str
     started_at: str
     ended_at: str | None
-    ending: str | None
+    ending: RunEnding | None
     reason: str | None
 
 
 class SourceRow(Struct, frozen=True, kw_only=True):
-    """One source of a session; ``status`` is active, stopped or dropped."""
+    """One source of a session."""
 
     id: int
     name: str
     ordinal: int
-    status: str
+    status: SourceStatus
     error: str | None
     not_before: str | None
 

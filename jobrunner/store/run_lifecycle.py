@@ -8,6 +8,7 @@ import socket
 from sqlalchemy import insert, update
 
 from jobrunner import __version__, clock, crash_points
+from jobrunner.models import EventKind, RunEnding, SessionStatus, SourceStatus
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
@@ -36,43 +37,46 @@ def start_run(database: Database, lease: Lease, *, asks: bool = True) -> None:
             )
             .returning(schema.run.c.id)
         ).scalar_one()
-        kind, done = ("resumed", "went on") if earlier else ("started", "began")
+        if earlier:
+            kind, done = EventKind.RESUMED, "went on"
+        else:
+            kind, done = EventKind.STARTED, "began"
         write_event(connection, session_id, run_id, kind, f"pid {os.getpid()} {done}")
-        set_session(connection, session_id, status="running", run_id=run_id)
+        set_session(connection, session_id, status=SessionStatus.RUNNING, run_id=run_id)
         if asks:
             table = schema.source_state
             connection.execute(
                 update(table)
-                .where(table.c.session_id == session_id, table.c.status == "stopped")
-                .values(status="active", error=None, not_before=None, updated_at=moment)
+                .where(table.c.session_id == session_id, table.c.status == SourceStatus.STOPPED)
+                .values(status=SourceStatus.ACTIVE, error=None, not_before=None, updated_at=moment)
             )
         crash_points.point("run.starting")
     crash_points.point("run.started")
     lease.run_id = int(run_id)
 
 
-def end_run(database: Database, lease: Lease, *, status: str, reason: str) -> None:
-    """Say how this run ended; ``status`` is completed, interrupted or failed."""
+def end_run(database: Database, lease: Lease, *, ending: RunEnding, reason: str) -> None:
+    """Say how this run ended: completed, interrupted or failed, as its session is from now on."""
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
         connection.execute(
             update(schema.run)
             .where(schema.run.c.id == lease.run_id)
-            .values(ended_at=clock.now(), ending=status, reason=reason)
+            .values(ended_at=clock.now(), ending=ending, reason=reason)
         )
-        set_session(connection, lease.session_id, status=status, run_id=None)
-        write_event(connection, lease.session_id, lease.run_id, status, reason)
+        set_session(connection, lease.session_id, status=SessionStatus(ending), run_id=None)
+        write_event(connection, lease.session_id, lease.run_id, EventKind(ending), reason)
     crash_points.point("run.ended")
     lease.run_id = None
 
 
-def reopen(database: Database, lease: Lease, *, kind: str, message: str) -> None:
+def reopen(database: Database, lease: Lease, *, kind: EventKind, message: str) -> None:
     """Mark a leased session as having work again, and say why.
 
     It counts as a change: what follows may be cut off, and be shown by no snapshot.
     """
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id)
-        set_session(connection, lease.session_id, status="pending")
+        set_session(connection, lease.session_id, status=SessionStatus.PENDING)
         write_event(connection, lease.session_id, lease.run_id, kind, message)
     crash_points.point("retry.retired")

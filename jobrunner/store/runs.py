@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import Any
 
+from sqlalchemy import Connection, Row, select
+
+from jobrunner.models import RunEnding
 from jobrunner.store import schema
 from jobrunner.store.database import Database
+from jobrunner.store.json_columns import from_word
 from jobrunner.store.rows import RunRow
 
 _COLUMNS = tuple(schema.run.c[name] for name in RunRow.__struct_fields__)
@@ -22,4 +26,11 @@ def find_runs(connection: Connection, session_id: str) -> list[RunRow]:
     rows = connection.execute(
         select(*_COLUMNS).where(schema.run.c.session_id == session_id).order_by(schema.run.c.id)
     ).all()
-    return [RunRow(**row._asdict()) for row in rows]
+    return [_run(row) for row in rows]
+
+
+def _run(row: Row[Any]) -> RunRow:
+    values = row._asdict()
+    if row.ending is not None:
+        values["ending"] = from_word(row.ending, RunEnding, f"the row of run {row.id}")
+    return RunRow(**values)

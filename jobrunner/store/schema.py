@@ -6,6 +6,8 @@ a sum over committed rows. What is pending for a source is the papers without a 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -18,6 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.types import REAL
+
+from jobrunner.models import BatchKind, Outcome, RunEnding, SessionStatus, SourceStatus
 
 HEAD = "0001"
 """The revision that this version of jobrunner works with."""
@@ -32,7 +36,11 @@ metadata = MetaData(
     }
 )
 
-OUTCOMES = "('enriched', 'not_found', 'ambiguous', 'failed')"
+
+def _is_one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+    quoted = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({quoted})", name=column)
+
 
 session = Table(
     "session",
@@ -52,10 +60,7 @@ session = Table(
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     Column("version", Text, nullable=False),
-    CheckConstraint(
-        "status IN ('loading', 'pending', 'running', 'interrupted', 'failed', 'completed')",
-        name="status",
-    ),
+    _is_one_of("status", SessionStatus),
     sqlite_strict=True,
 )
 
@@ -71,7 +76,7 @@ run = Table(
     Column("ended_at", Text),
     Column("ending", Text),
     Column("reason", Text),
-    CheckConstraint("ending IN ('completed', 'interrupted', 'failed', 'crashed')", name="ending"),
+    _is_one_of("ending", RunEnding),
     Index("ix_run_session_id", "session_id"),
     sqlite_strict=True,
 )
@@ -120,7 +125,7 @@ source_state = Table(
     Column("not_before", Text),
     Column("updated_at", Text, nullable=False),
     UniqueConstraint("session_id", "name"),
-    CheckConstraint("status IN ('active', 'stopped', 'dropped')", name="status"),
+    _is_one_of("status", SourceStatus),
     sqlite_strict=True,
 )
 
@@ -146,7 +151,7 @@ batch = Table(
     Column("started_at", Text, nullable=False),
     Column("committed_at", Text, nullable=False),
     UniqueConstraint("source_id", "number"),
-    CheckConstraint("kind IN ('lookup', 'search', 'review')", name="kind"),
+    _is_one_of("kind", BatchKind),
     CheckConstraint(
         "papers = enriched + not_found + ambiguous + failed + passed_on", name="adds_up"
     ),
@@ -174,7 +179,7 @@ record = Table(
     metadata,
     *_record_columns(),
     UniqueConstraint("paper_id", "source_id"),
-    CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
+    _is_one_of("outcome", Outcome),
     Index("ix_record_batch_id", "batch_id"),
     sqlite_strict=True,
 )
@@ -195,9 +200,7 @@ retired_record = Table(
     metadata,
     *_record_columns(),
     Column("retired_at", Text, nullable=False),
-    CheckConstraint(
-        "outcome IN ('enriched', 'not_found', 'ambiguous', 'failed', 'passed_on')", name="outcome"
-    ),
+    _is_one_of("outcome", [*Outcome, "passed_on"]),
     Index("ix_retired_record_paper_id", "paper_id", "source_id"),
     Index("ix_retired_record_source_id", "source_id", "outcome"),
     Index("ix_retired_record_batch_id", "batch_id"),

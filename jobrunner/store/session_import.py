@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from sqlalchemy import insert
 
 from jobrunner import crash_points
-from jobrunner.models import Identifiers, InputPaper
+from jobrunner.models import EventKind, Identifiers, InputPaper, SessionStatus, SourceStatus
 from jobrunner.store import schema
 from jobrunner.store.bulk_insert import next_id
 from jobrunner.store.database import Database
@@ -41,7 +41,7 @@ class Restoration:
         self,
         database: Database,
         session: SessionRow,
-        sources: Sequence[tuple[str, str]],
+        sources: Sequence[tuple[str, SourceStatus]],
         runs: Sequence[Mapping[str, Any]],
     ) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class Restoration:
         with database.write() as connection:
             values = structs.asdict(session)
             values |= {
-                "status": "loading",
+                "status": SessionStatus.LOADING,
                 "options": to_json(session.options),
                 "input_other": to_json(session.input_other),
             }
@@ -145,11 +145,11 @@ class Restoration:
             "data": record.data,
         }
 
-    def seal(self, status: str, message: str) -> None:
+    def seal(self, status: SessionStatus, message: str) -> None:
         """Make the session visible."""
         with self._database.write() as connection:
             set_session(connection, self._session_id, status=status)
-            write_event(connection, self._session_id, None, "restored", message)
+            write_event(connection, self._session_id, None, EventKind.RESTORED, message)
             crash_points.point("restore.sealing")
 
 

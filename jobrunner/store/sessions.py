@@ -10,16 +10,22 @@ from sqlalchemy import Connection, Row, insert, select, text
 
 from jobrunner import __version__, clock, crash_points
 from jobrunner.errors import SessionError
+from jobrunner.models import EventKind, SessionStatus
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
-from jobrunner.store.json_columns import from_json, to_json
+from jobrunner.store.json_columns import from_json, from_word, to_json
 from jobrunner.store.lease import Lease
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.source_states import choose_sources, insert_source
 from jobrunner.store.transactions import fence, set_session
 
-UNFINISHED = ("pending", "running", "interrupted", "failed")
+UNFINISHED = (
+    SessionStatus.PENDING,
+    SessionStatus.RUNNING,
+    SessionStatus.INTERRUPTED,
+    SessionStatus.FAILED,
+)
 
 
 def new_id() -> str:
@@ -48,7 +54,7 @@ def create_session(
                 input_other="{}",
                 options=to_json(options),
                 output=output,
-                status="loading",
+                status=SessionStatus.LOADING,
                 revision=0,
                 created_at=moment,
                 updated_at=moment,
@@ -85,7 +91,7 @@ def seal_session(
             input_format=input_format,
             input_sha256=sha256,
             input_other=to_json(other),
-            status="pending",
+            status=SessionStatus.PENDING,
         )
 
 
@@ -94,8 +100,16 @@ def update_input(database: Database, lease: Lease, *, path: str, sha256: str, ad
     session_id = lease.session_id
     with database.write() as connection:
         fence(connection, session_id, lease.run_id)
-        set_session(connection, session_id, input_path=path, input_sha256=sha256, status="pending")
-        write_event(connection, session_id, None, "input", f"{added} papers added from {path}")
+        set_session(
+            connection,
+            session_id,
+            input_path=path,
+            input_sha256=sha256,
+            status=SessionStatus.PENDING,
+        )
+        write_event(
+            connection, session_id, None, EventKind.INPUT, f"{added} papers added from {path}"
+        )
 
 
 def get_session(database: Database, session_id: str) -> SessionRow:
@@ -116,7 +130,10 @@ def find_sessions(connection: Connection, session_id: str) -> list[SessionRow]:
     table = schema.session
     rows = connection.execute(
         select(table)
-        .where(table.c.id.startswith(session_id, autoescape=True), table.c.status != "loading")
+        .where(
+            table.c.id.startswith(session_id, autoescape=True),
+            table.c.status != SessionStatus.LOADING,
+        )
         .order_by(table.c.id)
     ).all()
     exact = [row for row in rows if row.id == session_id]
@@ -133,7 +150,9 @@ def find_visible(connection: Connection) -> list[SessionRow]:
     """Return all sessions that are loaded, as a transaction sees them, the oldest first."""
     table = schema.session
     rows = connection.execute(
-        select(table).where(table.c.status != "loading").order_by(table.c.created_at, table.c.id)
+        select(table)
+        .where(table.c.status != SessionStatus.LOADING)
+        .order_by(table.c.created_at, table.c.id)
     ).all()
     return [_session(row) for row in rows]
 
@@ -142,7 +161,7 @@ def loading_sessions(database: Database) -> list[str]:
     """Return the ids of sessions that were never loaded whole; nothing was asked for them."""
     with database.read() as connection:
         rows = connection.execute(
-            select(schema.session.c.id).where(schema.session.c.status == "loading")
+            select(schema.session.c.id).where(schema.session.c.status == SessionStatus.LOADING)
         )
         return [row.id for row in rows]
 
@@ -159,6 +178,7 @@ def _session(row: Row[Any]) -> SessionRow:
     name = f"the row of session {row.id}"
     values["input_other"] = from_json(values["input_other"], dict[str, Any], name)
     values["options"] = from_json(values["options"], Options, name)
+    values["status"] = from_word(values["status"], SessionStatus, name)
     return SessionRow(**values)
 
 
@@ -170,7 +190,7 @@ def set_options(database: Database, lease: Lease, options: Options, output: str 
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id)
         work = choose_sources(connection, lease, options.sources)
-        values = {"status": "pending"} if work else {}
+        values = {"status": SessionStatus.PENDING} if work else {}
         set_session(connection, lease.session_id, options=to_json(options), output=output, **values)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select, text
 
+from jobrunner.models import EventKind
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
@@ -98,7 +99,7 @@ def record_snapshot(
             connection,
             lease.session_id,
             lease.run_id,
-            "snapshot",
+            EventKind.SNAPSHOT,
             f"{row.path} ({row.papers} papers, {row.reason})",
         )
         own = table.c.session_id == lease.session_id

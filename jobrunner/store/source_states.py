@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
 
 from jobrunner import clock
+from jobrunner.models import EventKind, SourceStatus
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
+from jobrunner.store.json_columns import from_word
 from jobrunner.store.lease import Lease
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.transactions import fence
@@ -16,7 +20,12 @@ _COLUMNS = tuple(schema.source_state.c[name] for name in SourceRow.__struct_fiel
 
 
 def insert_source(
-    connection: Connection, session_id: str, name: str, ordinal: int, *, status: str = "active"
+    connection: Connection,
+    session_id: str,
+    name: str,
+    ordinal: int,
+    *,
+    status: SourceStatus = SourceStatus.ACTIVE,
 ) -> int:
     """Insert a source of a session; return the id of its row."""
     table = schema.source_state
@@ -47,7 +56,14 @@ def find_sources(connection: Connection, session_id: str) -> list[SourceRow]:
     rows = connection.execute(
         select(*_COLUMNS).where(table.c.session_id == session_id).order_by(table.c.ordinal)
     ).all()
-    return [SourceRow(**row._asdict()) for row in rows]
+    return [_source(row) for row in rows]
+
+
+def _source(row: Row[Any]) -> SourceRow:
+    values = row._asdict()
+    what = f"the row of the source {row.name}"
+    values["status"] = from_word(row.status, SourceStatus, what)
+    return SourceRow(**values)
 
 
 def stop_source(
@@ -56,8 +72,10 @@ def stop_source(
     """Write down that a source can be asked nothing more in this run, and why."""
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
-        _set_status(connection, source.id, "stopped", error, not_before)
-        write_event(connection, lease.session_id, lease.run_id, "source", f"{source.name}: {error}")
+        _set_status(connection, source.id, SourceStatus.STOPPED, error, not_before)
+        write_event(
+            connection, lease.session_id, lease.run_id, EventKind.SOURCE, f"{source.name}: {error}"
+        )
 
 
 def choose_sources(connection: Connection, lease: Lease, names: tuple[str, ...]) -> bool:
@@ -68,25 +86,31 @@ def choose_sources(connection: Connection, lease: Lease, names: tuple[str, ...])
     """
     have = {row.name: row for row in find_sources(connection, lease.session_id)}
     added = [name for name in names if name not in have]
-    again = [row for row in have.values() if row.name in names and row.status == "dropped"]
-    dropped = [row for row in have.values() if row.name not in names and row.status != "dropped"]
+    again = [
+        row for row in have.values() if row.name in names and row.status == SourceStatus.DROPPED
+    ]
+    dropped = [
+        row for row in have.values() if row.name not in names and row.status != SourceStatus.DROPPED
+    ]
     session_id = lease.session_id
     for ordinal, name in enumerate(added, start=len(have)):
         insert_source(connection, session_id, name, ordinal)
-        write_event(connection, session_id, lease.run_id, "source", f"{name}: added")
+        write_event(connection, session_id, lease.run_id, EventKind.SOURCE, f"{name}: added")
     for row in again:
-        _set_status(connection, row.id, "active")
-        write_event(connection, session_id, lease.run_id, "source", f"{row.name}: back again")
+        _set_status(connection, row.id, SourceStatus.ACTIVE)
+        write_event(
+            connection, session_id, lease.run_id, EventKind.SOURCE, f"{row.name}: back again"
+        )
     for row in dropped:
-        _set_status(connection, row.id, "dropped")
-        write_event(connection, session_id, lease.run_id, "source", f"{row.name}: dropped")
+        _set_status(connection, row.id, SourceStatus.DROPPED)
+        write_event(connection, session_id, lease.run_id, EventKind.SOURCE, f"{row.name}: dropped")
     return bool(added or again)
 
 
 def _set_status(
     connection: Connection,
     source_id: int,
-    status: str,
+    status: SourceStatus,
     error: str | None = None,
     not_before: str | None = None,
 ) -> None:

@@ -18,6 +18,7 @@ from jobrunner import __version__
 from jobrunner.cli import console
 from jobrunner.cli.main import app
 from jobrunner.errors import JobrunnerError
+from jobrunner.models import EventKind
 from jobrunner.sources.registry import available
 from jobrunner.store.events import add_event
 from jobrunner.store.schema import HEAD
@@ -152,7 +153,7 @@ def test_a_database_that_cannot_be_read_is_damage(program: Program) -> None:
 def test_a_database_that_contradicts_itself_is_damage(program: Program) -> None:
     session = load(program, [made_up_papers.by_doi(1)])
     with opened(program) as database:
-        add_event(database, session, "warning", "to be deleted")
+        add_event(database, session, EventKind.WARNING, "to be deleted")
     spoil_an_index(program.database)
     done = program.call("doctor", code=6)
     assert verdicts(done.stdout)["database"] == "damage"

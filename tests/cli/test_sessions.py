@@ -11,6 +11,7 @@ from jobrunner.cli.commands import sessions
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.matching.decide import RULES
+from jobrunner.models import EventKind
 from jobrunner.operations.verify import verify_session
 from jobrunner.store.lease import take_lease
 from jobrunner.store.rows import Options
@@ -192,7 +193,7 @@ def test_clean_leaves_a_session_that_came_to_have_work_while_it_asked(
 
     def answer_late(_: int) -> bool:
         with opened(completed) as database, take_lease(database, session) as lease:
-            reopen(database, lease, kind="input", message="new papers are added")
+            reopen(database, lease, kind=EventKind.INPUT, message="new papers are added")
         return True
 
     monkeypatch.setattr(sessions, "_confirmed", answer_late)

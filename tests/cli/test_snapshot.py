@@ -21,6 +21,7 @@ from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import Cancelled
 from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
+from jobrunner.models import EventKind
 from jobrunner.operations.verify import verify_file, verify_session
 from jobrunner.snapshots.document import Document
 from jobrunner.snapshots.publish import take_snapshot
@@ -439,6 +440,8 @@ def test_a_snapshot_that_is_given_up_ends_its_read_transaction(completed: Progra
             write_snapshot(
                 database, session_of(database), "interval", cancelled=lambda: next(answers)
             )
-        add_event(database, session_of(database), "warning", "so that there is something to fold")
+        add_event(
+            database, session_of(database), EventKind.WARNING, "so that there is something to fold"
+        )
     assert given_up.value.__traceback__ is not None
     assert not completed.database.with_name("state.db-shm").exists()

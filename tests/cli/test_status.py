@@ -17,7 +17,7 @@ from jobrunner.demo.messages import Reply, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import ExitCode
-from jobrunner.models import Answer, Match, Outcome, Record
+from jobrunner.models import Answer, BatchKind, Match, Outcome, Record, RunEnding
 from jobrunner.operations.retry import Retries, retire
 from jobrunner.operations.status import Status, read_status
 from jobrunner.store.batches import Batch, commit_batch
@@ -101,7 +101,12 @@ def status_of(database: Database, session: str) -> Status:
 def commit(database: Database, lease: Lease, answers: dict[int, Answer | None]) -> None:
     source = list_sources(database, lease.session_id)[0]
     batch = Batch(
-        kind="lookup", answers=answers, requests=1, retries=0, cost_micros=100, started_at=MOMENT
+        kind=BatchKind.LOOKUP,
+        answers=answers,
+        requests=1,
+        retries=0,
+        cost_micros=100,
+        started_at=MOMENT,
     )
     commit_batch(database, lease, source, batch)
 
@@ -155,7 +160,7 @@ def test_a_run_that_ended_with_an_error_has_failed_with_it(
 ) -> None:
     with take_lease(database, session) as lease:
         start_run(database, lease)
-        end_run(database, lease, status="failed", reason="the disk is full")
+        end_run(database, lease, ending=RunEnding.FAILED, reason="the disk is full")
     found = status_of(database, session)
     assert (found.state, found.last_error) == ("failed", "the disk is full")
 
@@ -178,7 +183,7 @@ def test_failed_papers_of_a_completed_session_can_be_retried(
         start_run(database, lease)
         usable = [number for number in range(1, 31) if number != 29]
         commit(database, lease, dict.fromkeys(usable, Answer.failed("its record is broken")))
-        end_run(database, lease, status="completed", reason="all papers are done")
+        end_run(database, lease, ending=RunEnding.COMPLETED, reason="all papers are done")
     assert status_of(database, session).next == f"jobrunner retry {session} --failed"
 
 
@@ -189,13 +194,13 @@ def test_ambiguous_papers_of_a_completed_session_can_be_reviewed_once_none_is_to
         start_run(database, lease)
         usable = [number for number in range(1, 31) if number != 29]
         commit(database, lease, {**dict.fromkeys(usable, UNCLEAR), 1: Answer.failed("broken")})
-        end_run(database, lease, status="completed", reason="all papers are done")
+        end_run(database, lease, ending=RunEnding.COMPLETED, reason="all papers are done")
         assert status_of(database, session).next == f"jobrunner retry {session} --failed"
         retire(database, lease, Retries(outcomes=(Outcome.FAILED,)))
         assert status_of(database, session).next == f"jobrunner resume {session}"
         start_run(database, lease)
         commit(database, lease, {1: FOUND})
-        end_run(database, lease, status="completed", reason="all papers are done")
+        end_run(database, lease, ending=RunEnding.COMPLETED, reason="all papers are done")
     assert status_of(database, session).next == f"jobrunner review {session} -o review.jsonl"
 
 
@@ -206,7 +211,7 @@ def test_a_stopped_source_tells_why_and_from_when_on_it_can_go_on(
         start_run(database, lease)
         source = list_sources(database, session)[0]
         stop_source(database, lease, source, "openalex: the allowance is used up", MOMENT)
-        end_run(database, lease, status="interrupted", reason="papers are left")
+        end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="papers are left")
     said = program.call("status").stdout
     assert "reason  openalex: the allowance is used up\n" in said
     assert f"next    jobrunner resume {session}   (from {MOMENT} on)\n" in said
@@ -220,7 +225,7 @@ def test_while_another_source_can_go_on_no_time_is_named(
         start_run(database, lease)
         source = list_sources(database, session)[0]
         stop_source(database, lease, source, "openalex: the allowance is used up", MOMENT)
-        end_run(database, lease, status="interrupted", reason="papers are left")
+        end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="papers are left")
     assert program.call("status").stdout.endswith(f"next    jobrunner resume {session}\n")
 
 
@@ -282,7 +287,7 @@ def test_a_run_that_has_committed_nothing_yet_has_no_rate_of_an_earlier_one(
         start_run(database, lease)
         commit(database, lease, {1: FOUND})
         assert status_of(database, session).sources[0].rate
-        end_run(database, lease, status="interrupted", reason="time limit")
+        end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="time limit")
         start_run(database, lease)
         source = status_of(database, session).sources[0]
         assert (source.rate, source.eta_seconds) == (None, None)

@@ -11,6 +11,7 @@ import typer
 from jobrunner.cli.console import Table, counted, fact, print_json, say, show_fact
 from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db, show_commands
 from jobrunner.errors import ExitCode, SettingsError
+from jobrunner.models import SessionStatus
 
 if TYPE_CHECKING:
     from jobrunner.store.database import Database
@@ -131,7 +132,7 @@ def clean(
     limit = clock.to_text(datetime.now(UTC) - timedelta(days=older_than))
 
     def is_old(session: SessionRow) -> bool:
-        return session.status == "completed" and session.updated_at <= limit
+        return session.status is SessionStatus.COMPLETED and session.updated_at <= limit
 
     old = [session for session in list_sessions(database) if is_old(session)]
     if dry_run:

@@ -10,6 +10,7 @@ import typer
 from jobrunner.cli.console import command, counted, fact, picture, print_json, say, show_fact
 from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
 from jobrunner.cli.progress import source_table
+from jobrunner.models import SessionState
 
 if TYPE_CHECKING:
     from jobrunner.operations.status import Status
@@ -75,9 +76,9 @@ def _state(found: Status) -> str:
     last = found.last_run
     if last is None:
         return found.state
-    if found.state == "running":
+    if found.state is SessionState.RUNNING:
         return f"running (host {last.host}, pid {last.pid}, since {last.started_at})"
-    if found.state == "crashed":
+    if found.state is SessionState.CRASHED:
         runner = f"host {last.host}, pid {last.pid}"
         if may_be_alive(last):
             return f"crashed, or a copy: its runner ({runner}) is not at work on this database"
@@ -122,6 +123,6 @@ def _watch(database: Database, session: SessionRow) -> None:
     from jobrunner.operations.status import read_status
 
     with picture(err=False) as draw:
-        while (found := read_status(database, session)).state == "running":
+        while (found := read_status(database, session)).state is SessionState.RUNNING:
             draw([*headline(found), source_table(found.sources), *details(found)])
             time.sleep(EVERY_S)

@@ -24,7 +24,7 @@ from jobrunner.http.client import Client
 from jobrunner.http.retry import RetryBudget
 from jobrunner.http.service import user_agent
 from jobrunner.matching.decide import RULES
-from jobrunner.models import Outcome, Paper
+from jobrunner.models import BatchKind, Outcome, Paper
 from jobrunner.operations.explain import explain_paper
 from jobrunner.operations.load import load_session
 from jobrunner.operations.restore import examine, restore
@@ -191,7 +191,7 @@ class Kept:
             start_run(database, lease)
             ids = self._ids(session.id)
             batch = Batch(
-                kind="lookup",
+                kind=BatchKind.LOOKUP,
                 answers={ids[number]: answer for number, answer in answers.items()},
                 started_at=clock.now(),
             )

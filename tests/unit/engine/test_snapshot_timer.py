@@ -17,7 +17,7 @@ from jobrunner.engine.shutdown import Stop
 from jobrunner.engine.snapshot_timer import SnapshotTimer
 from jobrunner.errors import FileError
 from jobrunner.matching.decide import RULES
-from jobrunner.models import Answer
+from jobrunner.models import Answer, BatchKind
 from jobrunner.operations.load import load_session
 from jobrunner.snapshots.write import write_snapshot
 from jobrunner.store.batches import Batch, commit_batch
@@ -59,7 +59,7 @@ class Work:
         """Commit the next paper."""
         self._paper += 1
         answers = {self._paper: Answer.not_found()}
-        batch = Batch(kind="search", answers=answers, started_at="2026-11-24T01:30:00.000Z")
+        batch = Batch(kind=BatchKind.SEARCH, answers=answers, started_at="2026-11-24T01:30:00.000Z")
         commit_batch(self.database, self.lease, self._source, batch)
 
     def timer(self, interval: float) -> SnapshotTimer:

@@ -18,7 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.errors import LeaseLost, StoreError
-from jobrunner.models import Answer, Author, Candidate, InputPaper, Match, Outcome, Record
+from jobrunner.models import (
+    Answer,
+    Author,
+    BatchKind,
+    Candidate,
+    InputPaper,
+    Match,
+    Outcome,
+    Record,
+    RunEnding,
+)
 from jobrunner.store.audit import check_session
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
@@ -64,7 +74,7 @@ class Desk:
         start_run(database, self.lease)
         self.source: SourceRow = list_sources(database, session_id)[0]
 
-    def commit(self, answers: Answers, kind: str = "lookup", **usage: int) -> None:
+    def commit(self, answers: Answers, kind: BatchKind = BatchKind.LOOKUP, **usage: int) -> None:
         batch = Batch(kind=kind, answers=answers, started_at=MOMENT, **usage)
         commit_batch(self.database, self.lease, self.source, batch)
 
@@ -147,7 +157,7 @@ def test_every_commit_is_a_change_that_the_next_snapshot_owes(desk: Desk) -> Non
 
 def test_the_rate_is_that_of_the_latest_run(desk: Desk) -> None:
     desk.commit({1: FOUND, 2: FOUND, 3: FOUND})
-    end_run(desk.database, desk.lease, status="interrupted", reason="signal SIGTERM")
+    end_run(desk.database, desk.lease, ending=RunEnding.INTERRUPTED, reason="signal SIGTERM")
     start_run(desk.database, desk.lease)
     desk.commit({4: FOUND})
     desk.commit({5: FOUND, 6: MISSED})
@@ -168,7 +178,7 @@ def test_the_rate_is_that_of_the_latest_run(desk: Desk) -> None:
 CHILD = """
 import sys
 from pathlib import Path
-from jobrunner.models import Answer, Match, Record
+from jobrunner.models import Answer, BatchKind, Match, Record
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import open_database
 from jobrunner.store.lease import take_lease
@@ -178,7 +188,8 @@ database, session = open_database(Path(sys.argv[1])), sys.argv[2]
 lease = take_lease(database, session)
 start_run(database, lease)
 found = Answer.found(Record(id="W1", identifiers={"doi": "10.5555/1"}), Match(by="doi", score=1.0))
-batch = Batch(kind="lookup", answers={1: found, 2: None}, started_at="2026-11-24T01:30:00.000Z")
+answers = {1: found, 2: None}
+batch = Batch(kind=BatchKind.LOOKUP, answers=answers, started_at="2026-11-24T01:30:00.000Z")
 commit_batch(database, lease, list_sources(database, session)[0], batch)
 """
 PARTS = """
@@ -258,7 +269,7 @@ def test_retired_papers_are_pending_again_and_their_records_are_kept(desk: Desk)
 
 def test_a_retired_paper_that_a_lookup_had_missed_is_looked_up_again(desk: Desk) -> None:
     desk.commit({1: MISSED, 2: MISSED})
-    desk.commit({1: Answer.not_found()}, kind="search")
+    desk.commit({1: Answer.not_found()}, kind=BatchKind.SEARCH)
     assert desk.retire(Outcome.NOT_FOUND) == 1
     assert desk.rows("SELECT paper_id FROM lookup_miss") == [(2,)]
     assert desk.rows("SELECT paper_id, outcome FROM retired_record ORDER BY id") == [
@@ -285,7 +296,7 @@ def test_another_source_s_records_are_not_retired(desk: Desk) -> None:
         )
     first, second = list_sources(desk.database, SESSION)
     for source in (first, second):
-        batch = Batch(kind="lookup", answers={1: FAILED}, started_at=MOMENT)
+        batch = Batch(kind=BatchKind.LOOKUP, answers={1: FAILED}, started_at=MOMENT)
         commit_batch(desk.database, desk.lease, source, batch)
     assert desk.retire(Outcome.FAILED) == 1
     assert desk.rows("SELECT source_id FROM record") == [(second.id,)]

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from jobrunner.engine.batch_queue import WINDOWS, BatchQueue
-from jobrunner.models import Answer, Identifiers, InputPaper, Match, Paper, Record
+from jobrunner.models import Answer, BatchKind, Identifiers, InputPaper, Match, Paper, Record
 from jobrunner.store import pending as feeds
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
@@ -94,10 +94,10 @@ class Desk:
             return [row.id for row in rows]
 
     def commit(self, source: str, answers: Answers) -> None:
-        batch = Batch(kind="lookup", answers=answers, started_at=MOMENT)
+        batch = Batch(kind=BatchKind.LOOKUP, answers=answers, started_at=MOMENT)
         commit_batch(self.database, self.lease, self.sources[source], batch)
 
-    def lane(self, kind: str, *, waits: bool = False) -> Lane:
+    def lane(self, kind: BatchKind, *, waits: bool = False) -> Lane:
         return Lane(
             session_id=self.session,
             source_id=self.sources[LATER].id,
@@ -107,7 +107,7 @@ class Desk:
             waits=(self.sources[EARLIER].id,) if waits else (),
         )
 
-    def queue(self, kind: str, *, waits: bool = False, size: int = 2) -> BatchQueue:
+    def queue(self, kind: BatchKind, *, waits: bool = False, size: int = 2) -> BatchQueue:
         return BatchQueue(self.database, self.lane(kind, waits=waits), size)
 
 
@@ -139,13 +139,13 @@ def test_a_paper_with_an_identifier_is_looked_up_and_any_other_is_searched(desk:
     by_doi, by_arxiv, by_title = desk.add(
         [given_paper(0, DOI), given_paper(1, ARXIV), given_paper(2, {})]
     )
-    assert taken(desk.queue("lookup")) == [by_doi]
-    assert taken(desk.queue("search")) == [by_arxiv, by_title]
+    assert taken(desk.queue(BatchKind.LOOKUP)) == [by_doi]
+    assert taken(desk.queue(BatchKind.SEARCH)) == [by_arxiv, by_title]
 
 
 def test_a_paper_that_the_lookup_missed_is_searched(desk: Desk) -> None:
     first, second = desk.add([given_paper(0, DOI), given_paper(1, DOI)])
-    lookup, search = desk.queue("lookup"), desk.queue("search")
+    lookup, search = desk.queue(BatchKind.LOOKUP), desk.queue(BatchKind.SEARCH)
     assert taken(lookup) == [first, second]
     assert taken(search) == []
     desk.commit(LATER, {first: None, second: found()})
@@ -156,23 +156,23 @@ def test_a_paper_that_the_lookup_missed_is_searched(desk: Desk) -> None:
 def test_a_paper_with_a_record_is_not_taken_again(desk: Desk) -> None:
     first, second = desk.add([given_paper(0, DOI), given_paper(1, {})])
     desk.commit(LATER, {first: found(), second: Answer.failed("its record is broken")})
-    assert taken(desk.queue("lookup")) == taken(desk.queue("search")) == []
+    assert taken(desk.queue(BatchKind.LOOKUP)) == taken(desk.queue(BatchKind.SEARCH)) == []
 
 
 def test_a_paper_that_cannot_be_used_is_never_taken(desk: Desk) -> None:
     desk.add([given_paper(0, DOI, "no title"), given_paper(1, {}, "no title")])
-    assert taken(desk.queue("lookup")) == taken(desk.queue("search")) == []
+    assert taken(desk.queue(BatchKind.LOOKUP)) == taken(desk.queue(BatchKind.SEARCH)) == []
 
 
 def test_papers_of_another_session_are_not_taken(database: Database, desk: Desk) -> None:
     own = desk.add([given_paper(0, DOI)])
     other = Desk(database, [given_paper(0, DOI)])
     with other.lease:
-        assert taken(desk.queue("lookup")) == own
+        assert taken(desk.queue(BatchKind.LOOKUP)) == own
 
 
 def test_papers_that_are_added_later_are_taken_too(desk: Desk) -> None:
-    queue = desk.queue("lookup")
+    queue = desk.queue(BatchKind.LOOKUP)
     first = desk.add([given_paper(0, DOI)])
     assert taken(queue) == first
     second = desk.add([given_paper(1, DOI)])
@@ -184,7 +184,7 @@ def test_papers_that_are_added_later_are_taken_too(desk: Desk) -> None:
 
 def test_a_paper_waits_until_the_earlier_source_has_answered_it(desk: Desk) -> None:
     first, second = desk.add([given_paper(0, DOI), given_paper(1, DOI)])
-    queue = desk.queue("lookup", waits=True)
+    queue = desk.queue(BatchKind.LOOKUP, waits=True)
     assert taken(queue) == []
     desk.commit(EARLIER, {second: Answer.not_found()})
     assert taken(queue) == [second]
@@ -198,7 +198,10 @@ def test_an_identifier_that_the_earlier_source_found_makes_a_lookup_of_a_search(
     desk: Desk,
 ) -> None:
     with_doi, without = desk.add([given_paper(0, {}), given_paper(1, {})])
-    lookup, search = desk.queue("lookup", waits=True), desk.queue("search", waits=True)
+    lookup, search = (
+        desk.queue(BatchKind.LOOKUP, waits=True),
+        desk.queue(BatchKind.SEARCH, waits=True),
+    )
     desk.commit(EARLIER, {with_doi: found(doi="10.5555/1"), without: found(openalex="W1")})
     assert taken(lookup) == [with_doi]
     assert taken(search) == [without]
@@ -206,7 +209,7 @@ def test_an_identifier_that_the_earlier_source_found_makes_a_lookup_of_a_search(
 
 def test_when_the_earlier_source_stops_nobody_waits_for_it(desk: Desk) -> None:
     first, second = desk.add([given_paper(0, DOI), given_paper(1, DOI)])
-    queue = desk.queue("lookup", waits=True)
+    queue = desk.queue(BatchKind.LOOKUP, waits=True)
     desk.commit(EARLIER, {second: Answer.not_found()})
     assert taken(queue) == [second]
     queue.wait_for(())
@@ -222,11 +225,11 @@ def test_of_two_earlier_sources_both_must_have_answered(desk: Desk) -> None:
             (desk.session, MOMENT),
         )
     another = list_sources(desk.database, desk.session)[2]
-    queue = desk.queue("lookup")
+    queue = desk.queue(BatchKind.LOOKUP)
     queue.wait_for((desk.sources[EARLIER].id, another.id))
     desk.commit(EARLIER, {paper: Answer.not_found()})
     assert taken(queue) == []
-    batch = Batch(kind="lookup", answers={paper: found()}, started_at=MOMENT)
+    batch = Batch(kind=BatchKind.LOOKUP, answers={paper: found()}, started_at=MOMENT)
     commit_batch(desk.database, desk.lease, another, batch)
     assert taken(queue) == [paper]
 
@@ -236,14 +239,14 @@ def test_of_two_earlier_sources_both_must_have_answered(desk: Desk) -> None:
 
 def test_papers_come_in_the_order_of_the_input_in_batches_of_the_size(desk: Desk) -> None:
     ids = desk.add([given_paper(position, DOI) for position in range(5)])
-    queue = desk.queue("lookup", size=2)
+    queue = desk.queue(BatchKind.LOOKUP, size=2)
     batches = [queue.take(more_may_come=False) for _ in range(3)]
     assert [[paper.id for paper in papers] for papers in batches] == [ids[:2], ids[2:4], ids[4:]]
 
 
 def test_a_batch_that_is_not_full_waits_while_more_may_come(desk: Desk) -> None:
     [first] = desk.add([given_paper(0, DOI)])
-    queue = desk.queue("lookup", size=2)
+    queue = desk.queue(BatchKind.LOOKUP, size=2)
     assert queue.take(more_may_come=True) == []
     [second] = desk.add([given_paper(1, DOI)])
     assert [paper.id for paper in queue.take(more_may_come=True)] == [first, second]
@@ -251,7 +254,7 @@ def test_a_batch_that_is_not_full_waits_while_more_may_come(desk: Desk) -> None:
 
 def test_one_step_covers_one_window_however_many_papers_there_are(desk: Desk) -> None:
     ids = desk.add([given_paper(position, DOI) for position in range(8)])
-    [feed] = feeds_of(desk.lane("lookup"))
+    [feed] = feeds_of(desk.lane(BatchKind.LOOKUP))
     with desk.database.read() as connection:
         steps = [feed.step(connection) for _ in range(4)]
     assert steps == [ids[:3], ids[3:6], ids[6:], None]
@@ -262,7 +265,7 @@ def test_a_walk_begins_where_the_source_came_to_last_and_what_lies_before_comes_
 ) -> None:
     ids = desk.add([given_paper(position, DOI) for position in range(9)])
     desk.commit(LATER, dict.fromkeys((ids[0], *ids[2:4]), found()))
-    [feed] = feeds_of(desk.lane("lookup"))
+    [feed] = feeds_of(desk.lane(BatchKind.LOOKUP))
     with desk.database.read() as connection:
         steps = [feed.step(connection) for _ in range(5)]
     assert steps == [ids[4:7], ids[7:], [ids[1]], [], None]
@@ -273,7 +276,7 @@ def test_one_that_waits_begins_where_it_came_to_in_the_batches_of_the_other(desk
     for paper_id in ids[:8]:
         desk.commit(EARLIER, {paper_id: found()})
     desk.commit(LATER, dict.fromkeys((ids[0], *ids[2:5]), found()))
-    [feed] = feeds_of(desk.lane("lookup", waits=True))
+    [feed] = feeds_of(desk.lane(BatchKind.LOOKUP, waits=True))
     with desk.database.read() as connection:
         steps = [feed.step(connection) for _ in range(4)]
         assert steps == [ids[5:8], [ids[1]], [], None]
@@ -285,7 +288,7 @@ def test_one_that_waits_begins_where_it_came_to_in_the_batches_of_the_other(desk
 def test_a_long_walk_without_a_find_is_broken_off_to_let_others_work(desk: Desk) -> None:
     positions = range(SMALL * WINDOWS + 1)
     ids = desk.add([given_paper(p, DOI if p == positions[-1] else {}) for p in positions])
-    queue = desk.queue("lookup")
+    queue = desk.queue(BatchKind.LOOKUP)
     assert queue.take(more_may_come=False) == []
     assert queue.is_walking
     assert [paper.id for paper in queue.take(more_may_come=False)] == ids[-1:]
@@ -295,7 +298,7 @@ def test_a_batch_waits_to_become_full_while_the_walk_goes_on(desk: Desk) -> None
     positions = range(SMALL * WINDOWS + 1)
     ends = (positions[0], positions[-1])
     ids = desk.add([given_paper(p, DOI if p in ends else {}) for p in positions])
-    queue = desk.queue("lookup")
+    queue = desk.queue(BatchKind.LOOKUP)
     assert queue.take(more_may_come=False) == []
     assert [paper.id for paper in queue.take(more_may_come=False)] == [ids[0], ids[-1]]
 
@@ -349,7 +352,7 @@ def test_an_identifier_that_two_origins_name_is_there_once(desk: Desk) -> None:
 # ---- whatever is committed meanwhile
 
 
-KINDS = ("lookup", "search")
+KINDS = (BatchKind.LOOKUP, BatchKind.SEARCH)
 given_papers = st.lists(
     st.tuples(st.sampled_from([DOI, ARXIV, {}]), st.sampled_from([None, None, None, "no title"])),
     min_size=1,
@@ -376,7 +379,7 @@ class Lanes(RuleBasedStateMachine):
         self.identified: set[int] = set()
         self.missed: set[int] = set()
         self.answered: dict[str, set[int]] = {EARLIER: set(), LATER: set()}
-        self.in_flight: dict[str, list[int]] = {"lookup": [], "search": []}
+        self.in_flight: dict[str, list[int]] = {BatchKind.LOOKUP: [], BatchKind.SEARCH: []}
         self.waits = False
 
     @initialize(papers=given_papers, waits=st.booleans())
@@ -387,16 +390,16 @@ class Lanes(RuleBasedStateMachine):
         self.add(papers)
 
     def start_lanes(self) -> None:
-        self.in_flight = {"lookup": [], "search": []}
+        self.in_flight = {BatchKind.LOOKUP: [], BatchKind.SEARCH: []}
         self.queues = {kind: self.desk.queue(kind, waits=self.waits) for kind in KINDS}
 
-    def pending(self, kind: str) -> set[int]:
+    def pending(self, kind: BatchKind) -> set[int]:
         """The papers that a lane should hand out, or has handed out and not committed."""
         ready = self.usable - self.answered[LATER]
         if self.waits:
             ready &= self.answered[EARLIER]
         by_lookup = ready & self.identified - self.missed
-        return by_lookup if kind == "lookup" else ready - by_lookup
+        return by_lookup if kind == BatchKind.LOOKUP else ready - by_lookup
 
     @rule(papers=given_papers)
     def add(self, papers: list[tuple[Identifiers, str | None]]) -> None:
@@ -426,7 +429,7 @@ class Lanes(RuleBasedStateMachine):
             queue.wait_for(())
 
     @rule(kinds=st.sampled_from([KINDS, KINDS[:1], KINDS[1:]]))
-    def take(self, kinds: Sequence[str]) -> None:
+    def take(self, kinds: Sequence[BatchKind]) -> None:
         for kind in kinds:
             ids = [paper.id for paper in self.queues[kind].take(more_may_come=False)]
             assert len(ids) == len(set(ids)) <= 2
@@ -434,10 +437,10 @@ class Lanes(RuleBasedStateMachine):
             self.in_flight[kind] += ids
 
     @rule(kind=st.sampled_from(KINDS), count=st.integers(1, 4), said=said)
-    def commit(self, kind: str, count: int, said: str) -> None:
+    def commit(self, kind: BatchKind, count: int, said: str) -> None:
         done, self.in_flight[kind] = self.in_flight[kind][:count], self.in_flight[kind][count:]
         answer = ANSWERS[said]
-        if kind == "search" and answer is None:
+        if kind == BatchKind.SEARCH and answer is None:
             answer = Answer.not_found()
         self.desk.commit(LATER, dict.fromkeys(done, answer))
         self.queues[kind].settle(load_papers(self.database, done, (INPUT,)))
@@ -445,7 +448,7 @@ class Lanes(RuleBasedStateMachine):
 
     @rule()
     def the_lookup_misses_all(self) -> None:
-        self.commit("lookup", len(self.in_flight["lookup"]), "missed")
+        self.commit(BatchKind.LOOKUP, len(self.in_flight[BatchKind.LOOKUP]), "missed")
 
     @rule()
     def crash(self) -> None:
@@ -453,7 +456,7 @@ class Lanes(RuleBasedStateMachine):
 
     @invariant()
     def no_paper_is_in_flight_twice(self) -> None:
-        both = self.in_flight["lookup"] + self.in_flight["search"]
+        both = self.in_flight[BatchKind.LOOKUP] + self.in_flight[BatchKind.SEARCH]
         assert len(both) == len(set(both))
 
     def teardown(self) -> None:
