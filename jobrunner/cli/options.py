@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobrunner.errors import DamageFound, SettingsError
+from jobrunner.errors import SettingsError
 
 if TYPE_CHECKING:
     from jobrunner.consolidation.policy import Policy
@@ -199,20 +199,14 @@ _databases: list[Database] = []
 
 def damage_found() -> str | None:
     """Return what is wrong with the databases that the command has opened, None if nothing is."""
-    from jobrunner.operations.verify import verify_database, verify_session
-    from jobrunner.store.sessions import list_sessions
+    from jobrunner.operations.verify import verify_all
 
-    found = []
+    problems: list[str] = []
     for database in _databases:
-        try:
-            found += verify_database(database)
-            for session in list_sessions(database):
-                found += verify_session(database, session.id)
-        except DamageFound as error:
-            found.append(str(error))
-        except Exception:  # noqa: BLE001, S110 - the error that made us look is the one to be told
-            pass
-    return f"the database is damaged: {'; '.join(found[:3])}" if found else None
+        with suppress(Exception):  # the error that made us look is the one to be told
+            for _, report in verify_all(database):
+                problems += report.problems
+    return f"the database is damaged: {'; '.join(problems[:3])}" if problems else None
 
 
 def open_db(path: Path | None, *, create: bool = False) -> Database:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,20 +12,13 @@ from jobrunner.errors import DamageFound
 from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
 from jobrunner.files.path_queries import exists
 from jobrunner.snapshots.compare import differences
-from jobrunner.snapshots.document import Document
+from jobrunner.snapshots.document import Document, PaperEntry
 from jobrunner.store.audit import check_database, check_session
 from jobrunner.store.database import Database
 from jobrunner.store.lease import is_running
 from jobrunner.store.rows import SnapshotRow
+from jobrunner.store.sessions import get_session, list_sessions
 from jobrunner.store.snapshots import list_snapshots, newest_path
-
-
-def verify_database(database: Database) -> list[str]:
-    """Return what SQLite finds wrong with the database, [] if nothing is."""
-    try:
-        return check_database(database)
-    except DamageFound as error:
-        return [str(error)]
 
 
 class VerifyReport(Struct, frozen=True):
@@ -37,38 +31,79 @@ class VerifyReport(Struct, frozen=True):
     rows: list[str]
     files: list[str]
 
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong."""
+        return self.rows + self.files
+
+
+def verify_all(
+    database: Database, session_id: str | None = None
+) -> Iterator[tuple[str, VerifyReport]]:
+    """Verify a database and its sessions, or the one of that id; yield reports by what each is of.
+
+    What is wrong with the database itself is reported under its path. Raises SessionError if there
+    is no such session.
+    """
+    problems = verify_database(database)
+    if problems:
+        yield str(database.path), VerifyReport(problems, [])
+    try:
+        sessions = [get_session(database, session_id)] if session_id else list_sessions(database)
+        for session in sessions:
+            yield session.id, session_report(database, session.id)
+    except DamageFound as error:
+        yield str(database.path), VerifyReport([str(error)], [])
+
+
+def verify_database(database: Database) -> list[str]:
+    """Return what SQLite finds wrong with the database, [] if nothing is."""
+    try:
+        return check_database(database)
+    except DamageFound as error:
+        return [str(error)]
+
 
 def verify_session(database: Database, session_id: str) -> list[str]:
     """Return everything that is wrong with a session, [] if it is as it should be.
 
-    See :func:`examine_session`.
+    See :func:`session_report`.
     """
-    found = examine_session(database, session_id)
-    return found.rows + found.files
+    return session_report(database, session_id).problems
 
 
-def examine_session(database: Database, session_id: str) -> VerifyReport:
+def session_report(database: Database, session_id: str) -> VerifyReport:
     """Return what is wrong with the rows of a session and with its snapshots.
 
     Beside a run that goes on the snapshots' files are left out: they may change meanwhile.
     """
     try:
-        found = check_session(database, session_id)
+        rows = check_session(database, session_id)
     except DamageFound as error:
         return VerifyReport([str(error)], [])
     if is_running(database, session_id):
-        return VerifyReport(found, [])
-    rows = list_snapshots(database, session_id)
-    files = [line for row in rows for line in _verify_snapshot(database, row)]
-    compared = [] if found or files or not rows else _compare(database, session_id, rows[-1])
-    newest = newest_path(database, session_id)
-    if rows and exists(newest) and not _is_snapshot(newest, rows):
-        files.append(f"{newest} is none of the snapshots (its checksum differs)")
-    # A run may have come meanwhile, and gone again.
-    undisturbed = not is_running(database, session_id) and rows == list_snapshots(
-        database, session_id
-    )
-    return VerifyReport(found + compared, files) if undisturbed else VerifyReport(found, [])
+        return VerifyReport(rows, [])
+    snapshots = list_snapshots(database, session_id)
+    report = _with_snapshots(database, session_id, rows, snapshots)
+    # A run may have come meanwhile, and gone again: then its files are not those of the rows.
+    if is_running(database, session_id) or snapshots != list_snapshots(database, session_id):
+        return VerifyReport(rows, [])
+    return report
+
+
+def _with_snapshots(
+    database: Database, session_id: str, rows: list[str], snapshots: Sequence[SnapshotRow]
+) -> VerifyReport:
+    """Return the report of a session, whose ``rows`` are checked, with that of its snapshots."""
+    if not snapshots:
+        return VerifyReport(rows, [])
+    files: list[str] = []
+    for snapshot in snapshots:
+        files += _verify_snapshot(database, snapshot)
+    if not rows and not files:
+        # Only what is whole can be compared.
+        rows = _compare(database, session_id, snapshots[-1])
+    return VerifyReport(rows, files + _verify_newest(database, session_id, snapshots))
 
 
 def _compare(database: Database, session_id: str, row: SnapshotRow) -> list[str]:
@@ -78,25 +113,34 @@ def _compare(database: Database, session_id: str, row: SnapshotRow) -> list[str]
         return [str(error)]
 
 
-def _is_snapshot(newest: Path, rows: Sequence[SnapshotRow]) -> bool:
-    """Tell whether a file is a snapshot that is kept, or one of before.
+def _verify_newest(
+    database: Database, session_id: str, snapshots: Sequence[SnapshotRow]
+) -> list[str]:
+    """Check that the published file is a snapshot that is kept, or one of before.
 
     After a crash it may be an older one than those, until the next run brings the newest there.
     """
+    newest = newest_path(database, session_id)
+    if not newest.exists():
+        return []
     digest = sha256_of(newest)
-    return digest == read_sidecar(newest) or digest in [row.sha256 for row in rows]
+    if digest == read_sidecar(newest) or digest in {row.sha256 for row in snapshots}:
+        return []
+    return [f"{newest} is none of the snapshots (its checksum differs)"]
 
 
 def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
     path = database.path.parent / row.path
     if not exists(path):
         return [f"snapshot {path} is missing"]
-    found, papers = verify_file(path)
-    if not found and sha256_of(path) != row.sha256:
+    problems, papers = verify_file(path)
+    if problems:
+        return problems
+    if sha256_of(path) != row.sha256:
         return [f"snapshot {path} has not the checksum that was recorded"]
-    if not found and papers != row.papers:
+    if papers != row.papers:
         return [f"snapshot {path} holds {papers} papers, {row.papers} were recorded"]
-    return found
+    return []
 
 
 def verify_file(path: Path) -> tuple[list[str], int]:
@@ -104,38 +148,43 @@ def verify_file(path: Path) -> tuple[list[str], int]:
 
     Raises FileError if it cannot be read at all, Refused if a newer jobrunner wrote it.
     """
-    found = []
-    digest, written = sha256_of(path), read_sidecar(path)
-    if written is None:
-        found.append(f"{sidecar_of(path)} is missing or holds no checksum of it")
-    elif written != digest:
-        found.append(f"{path} does not have the checksum in {sidecar_of(path).name}")
+    problems = []
+    digest, recorded = sha256_of(path), read_sidecar(path)
+    if recorded is None:
+        problems.append(f"{sidecar_of(path)} is missing or holds no checksum of it")
+    elif recorded != digest:
+        problems.append(f"{path} does not have the checksum in {sidecar_of(path).name}")
     try:
         papers = _recount(path)
     except DamageFound as error:
-        return [*found, str(error)], 0
-    return found, papers
+        return [*problems, str(error)], 0
+    return problems, papers
 
 
 def _recount(path: Path) -> int:
     """Read a document whole; every record's batch must be there with as many as it counted."""
-    counts: dict[tuple[str, int], int] = {}
     papers = 0
+    counts: Counter[tuple[str, int]] = Counter()
     with Document(path) as document:
         for paper in document.papers():
             papers += 1
-            entries = [(name, entry.batch) for name, entry in paper.records.items()]
-            entries += [(entry.source or "", entry.batch) for entry in paper.retired]
-            entries += paper.missed.items()
-            for entry in entries:
-                counts[entry] = counts.get(entry, 0) + 1
+            counts.update(_batches_of(paper))
         for batch in document.batches():
-            there = counts.pop((batch.source, batch.number), 0)
-            if there != batch.papers:
+            present = counts.pop((batch.source, batch.number), 0)
+            if present != batch.papers:
                 raise document.damaged(
                     f"batch {batch.number} of {batch.source} counted {batch.papers} papers,"
-                    f" but {there} are there"
+                    f" but {present} are there"
                 )
         if counts:
             raise document.damaged(f"{len(counts)} batches are missing in it")
     return papers
+
+
+def _batches_of(paper: PaperEntry) -> Iterator[tuple[str, int]]:
+    """Yield source and number of the batch of everything that was learned about a paper."""
+    for source, record in paper.records.items():
+        yield source, record.batch
+    for retired in paper.retired:
+        yield retired.source or "", retired.batch
+    yield from paper.missed.items()

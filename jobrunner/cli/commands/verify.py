@@ -55,21 +55,13 @@ def verify(
 
 
 def _verify_sessions(session: str | None, db: Path | None, *, as_json: bool) -> None:
-    from jobrunner.operations.verify import examine_session, verify_database
-    from jobrunner.store.sessions import get_session, list_sessions
+    from jobrunner.operations.verify import verify_all
 
-    database = open_db(db)
-    wrong = verify_database(database)
-    found = {str(database.path): wrong} if wrong else {}
-    whole = not wrong
-    try:
-        for one in [get_session(database, session)] if session else list_sessions(database):
-            examined = examine_session(database, one.id)
-            found[one.id] = examined.rows + examined.files
-            whole = whole and not examined.rows
-    except DamageFound as error:
-        found.setdefault(str(database.path), []).append(str(error))
-        whole = False
+    found: dict[str, list[str]] = {}
+    whole = True
+    for name, report in verify_all(open_db(db), session):
+        found.setdefault(name, []).extend(report.problems)
+        whole = whole and not report.rows
     hint = MAKE_AGAIN if whole else GET_BACK
     _conclude(found, "rows, counters and snapshots agree", hint, as_json=as_json)
 
