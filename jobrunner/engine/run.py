@@ -53,7 +53,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     def exit_code(self) -> ExitCode:
         """The exit code of the process: the worst of what happened."""
         codes = {error.exit_code for error in self.stopped.values()}
-        if any(source.failed for source in self.progress.active):
+        if self.progress.failed:
             codes.add(ExitCode.PAPERS_FAILED)
         if self.ending is RunEnding.COMPLETED:
             # Nothing is pending: it does not matter that a source cannot be asked just now.
@@ -223,7 +223,7 @@ def _why_last(stop: Stop, error: BaseException | None) -> str:
 def _ending(request: RunRequest, workers: list[Worker], stop: Stop) -> Ending:
     progress = read_progress(request.database, request.session.id)
     stopped = {w.source.name: w.stopped for w in workers if w.stopped}
-    left = any(source.pending for source in progress.active)
+    left = progress.pending > 0
     if stop.reason and left:  # else it came too late to matter
         reason = stop.reason
     elif stopped:

@@ -15,7 +15,7 @@ from jobrunner.decoding import json_fault
 from jobrunner.errors import RESTORE, DamageFound, Refused
 from jobrunner.files.path_queries import named_like
 from jobrunner.inputs.paper_fields import paper_of_text
-from jobrunner.models import EventKind, Record, RunEnding, SessionStatus, SourceStatus
+from jobrunner.models import EventKind, Identifiers, Record, RunEnding, SessionStatus, SourceStatus
 from jobrunner.operations.load import delete_abandoned
 from jobrunner.operations.verify import verify_file
 from jobrunner.run_log import committed_batches, ranges, run_log
@@ -25,7 +25,7 @@ from jobrunner.snapshots.document import (
     Document,
     Head,
     PaperEntry,
-    RecordEntry,
+    RunEntry,
     damaged,
 )
 from jobrunner.store.database import Database
@@ -63,13 +63,17 @@ def examine(path: Path) -> CheckedSnapshot:
     """
     problems, _ = verify_file(path)
     if problems:
-        older = len(_snapshots_in(path.parent)) > 1
-        instead = f"its directory, {path.parent}, for the newest whole one" if older else "another"
-        raise DamageFound("; ".join(problems), hint=f"name {instead}")
+        raise DamageFound("; ".join(problems), hint=_what_to_name_instead(path))
     with Document(path) as document:
         if not SESSION_ID.fullmatch(document.head.session):
             raise document.damaged(f"{document.head.session!r} is no session's id")
         return CheckedSnapshot(path, document.head)
+
+
+def _what_to_name_instead(path: Path) -> str:
+    if len(_snapshots_in(path.parent)) > 1:
+        return f"name its directory, {path.parent}, for the newest whole one"
+    return "name another"
 
 
 def newest_whole(directory: Path) -> tuple[CheckedSnapshot, list[str]]:
@@ -130,42 +134,60 @@ def _check_alone(database: Database, session_id: str) -> None:
 
     They would share the session's directory, and each would delete the other's snapshots.
     """
-    here = any(session.id == session_id for session in list_sessions(database))
-    beside = (path for path in databases_beside(database.path) if holds_session(path, session_id))
-    holder = database.path if here else next(beside, None)
-    if holder is not None:
-        raise Refused(
-            f"{holder} holds the session {session_id} already",
-            hint=f"restore into a database in another directory: {RESTORE}",
-        )
+    for session in list_sessions(database):
+        if session.id == session_id:
+            raise _held_by(database.path, session_id)
+    for path in databases_beside(database.path):
+        if holds_session(path, session_id):
+            raise _held_by(path, session_id)
+
+
+def _held_by(path: Path, session_id: str) -> Refused:
+    return Refused(
+        f"{path} holds the session {session_id} already",
+        hint=f"restore into a database in another directory: {RESTORE}",
+    )
 
 
 def _restore(database: Database, path: Path, head: Head) -> None:
-    sources = [
-        (n, SourceStatus.DROPPED if n in head.dropped else SourceStatus.ACTIVE)
-        for n in head.sources
-    ]
-    runs = [structs.asdict(run) for run in head.runs]
-    for run in runs:
-        if run["ended_at"] is None:  # it was at work when the snapshot was written
-            reason = "the snapshot was written before it ended"
-            run |= {"ended_at": head.written_at, "ending": RunEnding.INTERRUPTED, "reason": reason}
-    session = Restoration(database, _session(head), sources, runs)
-    session.add_events(
-        [
-            (EventRow(at=e.at, kind=e.kind, message=e.message, run_id=None), e.run)
-            for e in head.history
-        ]
-    )
+    runs = [_run(entry, head) for entry in head.runs]
+    session = Restoration(database, _session(head), _sources(head), runs)
+    session.add_events(_events(head))
+    # The batches come first, as papers name them; in the document they stand behind the papers.
     with Document(path) as document:
         for _ in document.papers():
             pass
-        for batches in _chunks(_batch(entry) for entry in document.batches()):
+        for batches in _chunks(map(_batch, document.batches())):
             session.add_batches(batches)
     with Document(path) as document:
-        for papers in _chunks(_paper(entry) for entry in document.papers()):
+        for papers in _chunks(map(_paper, document.papers())):
             session.add_papers(papers)
     session.seal(SessionStatus.INTERRUPTED, f"from {path}, written {head.written_at}")
+
+
+def _sources(head: Head) -> list[tuple[str, SourceStatus]]:
+    return [(name, _status(name, head)) for name in head.sources]
+
+
+def _status(name: str, head: Head) -> SourceStatus:
+    return SourceStatus.DROPPED if name in head.dropped else SourceStatus.ACTIVE
+
+
+def _run(entry: RunEntry, head: Head) -> dict[str, Any]:
+    run = structs.asdict(entry)
+    if entry.ended_at is None:  # it was at work when the snapshot was written
+        run["ended_at"] = head.written_at
+        run["ending"] = RunEnding.INTERRUPTED
+        run["reason"] = "the snapshot was written before it ended"
+    return run
+
+
+def _events(head: Head) -> list[tuple[EventRow, int | None]]:
+    """Return the history, each event with the place of its run."""
+    return [
+        (EventRow(at=entry.at, kind=entry.kind, message=entry.message, run_id=None), entry.run)
+        for entry in head.history
+    ]
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
@@ -203,55 +225,61 @@ def _paper(entry: PaperEntry) -> Restored:
         paper = paper_of_text(entry.position, given)
     except json.JSONDecodeError as error:
         raise DamageFound(f"{name} cannot be read: {json_fault(given)}") from error
+    stored = StoredPaper(
+        position=entry.position,
+        key=entry.key,
+        given=given,
+        unusable=entry.unusable,
+        records=[stored_record(record, source) for source, record in entry.records.items()],
+        retired=[stored_record(record, record.source or "") for record in entry.retired],
+        missed=entry.missed,
+    )
     return Restored(
         paper=structs.replace(paper, unusable=entry.unusable),
-        stored=StoredPaper(
-            position=entry.position,
-            key=entry.key,
-            given=given,
-            unusable=entry.unusable,
-            records=[stored_record(record, source) for source, record in entry.records.items()],
-            retired=[stored_record(old, old.source or "") for old in entry.retired],
-            missed=entry.missed,
-        ),
-        found={
-            source: {
-                scheme: (value,)
-                for scheme, value in _identifiers(record, f"what {source} said of {name}").items()
-            }
-            for source, record in entry.records.items()
-            if bytes(record.record)
-        },
+        stored=stored,
+        found=_found_identifiers(entry, name),
     )
 
 
-def _identifiers(entry: RecordEntry, name: str) -> dict[str, str]:
-    return from_json(bytes(entry.record).decode(), Record, name).identifiers
+def _found_identifiers(entry: PaperEntry, name: str) -> dict[str, Identifiers]:
+    """Return the identifiers that each source found of a paper."""
+    found: dict[str, Identifiers] = {}
+    for source, stored in entry.records.items():
+        text = bytes(stored.record).decode()
+        if text:
+            record = from_json(text, Record, f"what {source} said of {name}")
+            found[source] = {scheme: (value,) for scheme, value in record.identifiers.items()}
+    return found
 
 
 def missing_batches(database: Database, session_id: str, snapshot: Path) -> list[str]:
     """Say in sentences, by source, what a session restored from a snapshot is known to lack."""
-    known: Batches = {}
-    for place in (snapshot.absolute().parent, snapshot.absolute().parent.parent):
+    held = batches_of(database, session_id)
+    missing: dict[str, dict[int, frozenset[int]]] = {}
+    for (source, number), papers in _committed(database, session_id, snapshot).items():
+        if (source, number) not in held:
+            missing.setdefault(source, {})[number] = papers
+    return [_missing_sentence(source, batches) for source, batches in sorted(missing.items())]
+
+
+def _committed(database: Database, session_id: str, snapshot: Path) -> Batches:
+    """Return the batches that logs and databases around a snapshot tell the commit of."""
+    directory = snapshot.absolute().parent
+    batches: Batches = {}
+    # The session's own directory, whether the snapshot lies in it or in its `snapshots`.
+    for place in (directory, directory.parent):
         if place.name == session_id:
-            known |= committed_batches(place / "run.log")
+            batches |= committed_batches(place / "run.log")
             for path in sorted(named_like(place.parent, "*.db")):
                 if path != database.path:
-                    known |= traces_of(path, session_id)
-    held = batches_of(database, session_id)
-    missing = {batch: papers for batch, papers in known.items() if batch not in held}
-    return [
-        _missing_sentence(
-            source, {number: p for (name, number), p in missing.items() if name == source}
-        )
-        for source in sorted({name for name, _ in missing})
-    ]
+                    batches |= traces_of(path, session_id)
+    return batches
 
 
 def _missing_sentence(source: str, batches: dict[int, frozenset[int]]) -> str:
     papers = frozenset().union(*batches.values())
-    many = len(batches) > 1
+    noun, verb = ("batches", "are") if len(batches) > 1 else ("batch", "is")
     return (
-        f"{source}: {'batches' if many else 'batch'} {ranges(batches)}, committed after the"
-        f" snapshot, {'are' if many else 'is'} missing: {len(papers)} papers ({ranges(papers)})"
+        f"{source}: {noun} {ranges(batches)}, committed after the"
+        f" snapshot, {verb} missing: {len(papers)} papers ({ranges(papers)})"
     )

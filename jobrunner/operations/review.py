@@ -7,6 +7,7 @@ be the id of the candidate that is the paper, or "none". An answer can be change
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,13 @@ SHOWN_AUTHORS = 5
 
 _BY_A_PERSON = "review"
 """Stands among the reasons of a match that a person decided."""
+
+
+Questions = dict[tuple[int, str], Ambiguous]
+"""By the position of the paper and the source."""
+
+Answers = dict[str, dict[int, Answer | None]]
+"""What a person decided, by source and paper id."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -71,25 +79,25 @@ def write_questions(
             f"{path} is there already, and may hold answers",
             hint=f"read them back with `jobrunner review --answers {path}`, or name another file",
         )
-    found = list(iter_ambiguous(database, session_id))
+    ambiguous = list(iter_ambiguous(database, session_id))
     if answered:
-        found += iter_ambiguous(database, session_id, decided=True)
-    questions = [_question(one) for one in sorted(found, key=lambda one: one.position)]
-    write_whole(path, (msgspec.json.encode(question) + b"\n" for question in questions))
-    return len(questions)
+        ambiguous += iter_ambiguous(database, session_id, decided=True)
+    ambiguous.sort(key=lambda paper: paper.position)
+    write_whole(path, (msgspec.json.encode(_question(paper)) + b"\n" for paper in ambiguous))
+    return len(ambiguous)
 
 
-def _question(one: Ambiguous) -> Question:
+def _question(paper: Ambiguous) -> Question:
     return Question(
-        position=one.position,
-        source=one.source,
-        key=one.key,
-        title=one.title,
-        authors=one.authors,
-        year=one.year,
-        reason=one.reason,
-        candidates=[_shown(candidate) for candidate in one.candidates],
-        answer=one.answer,
+        position=paper.position,
+        source=paper.source,
+        key=paper.key,
+        title=paper.title,
+        authors=paper.authors,
+        year=paper.year,
+        reason=paper.reason,
+        candidates=[_shown(candidate) for candidate in paper.candidates],
+        answer=paper.answer,
     )
 
 
@@ -114,49 +122,64 @@ def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, i
     is. Raises InputError for a line that is none, an answer to what was never asked or that is no
     candidate, or two answers about one paper; then nothing is committed.
     """
-    questions = list(_read(path))
-    asked = {
-        (one.position, one.source): one
-        for decided in (False, True)
-        for one in iter_ambiguous(database, lease.session_id, decided=decided)
-    }
-    left = {key for key, one in asked.items() if one.answer is None}
-    said: dict[str, dict[int, Answer | None]] = {}
-    for number, question in questions:
-        if question.answer is None:
-            continue
-        where = f"{path}:{number}"
-        one = asked.get((question.position, question.source))
-        if one is None:
-            raise InputError(
-                f"{where}: there is no such question: paper {question.position} of"
-                f" {question.source}",
-                hint="`jobrunner review -o FILE` writes the questions of a session, with"
-                " --answered those that have an answer too",
-            )
-        if question.answer == one.answer:
-            continue
-        answers = said.setdefault(one.source, {})
-        if one.paper_id in answers:
-            raise InputError(
-                f"{where}: paper {one.position} has an answer already", hint="leave one of them"
-            )
-        answers[one.paper_id] = _answer(one, question.answer, where)
-        left.discard((one.position, one.source))
-    if said:
-        _commit(database, lease, said)
-    return sum(len(answers) for answers in said.values()), len(left)
+    lines = list(_read(path))
+    questions = _questions(database, lease.session_id)
+    answers = _answers(path, lines, questions)
+    if answers:
+        _commit(database, lease, answers)
+    still_open = [q for q in questions.values() if q.answer is None and not _is_in(answers, q)]
+    return sum(map(len, answers.values())), len(still_open)
 
 
-def _commit(database: Database, lease: Lease, said: dict[str, dict[int, Answer | None]]) -> None:
+def _questions(database: Database, session_id: str) -> Questions:
+    """Return all questions of a session, those that have an answer too."""
+    undecided = iter_ambiguous(database, session_id)
+    decided = iter_ambiguous(database, session_id, decided=True)
+    return {(q.position, q.source): q for q in chain(undecided, decided)}
+
+
+def _answers(path: Path, lines: list[tuple[int, Question]], questions: Questions) -> Answers:
+    """Return the new and the changed answers of a file."""
+    answers: Answers = {}
+    for number, line in lines:
+        if line.answer is None:
+            continue
+        place = f"{path}:{number}"
+        question = questions.get((line.position, line.source))
+        if question is None:
+            raise _never_asked(line, place)
+        if line.answer == question.answer:
+            continue
+        if _is_in(answers, question):
+            raise InputError(
+                f"{place}: paper {line.position} has an answer already", hint="leave one of them"
+            )
+        of_source = answers.setdefault(question.source, {})
+        of_source[question.paper_id] = _answer(question, line.answer, place)
+    return answers
+
+
+def _is_in(answers: Answers, question: Ambiguous) -> bool:
+    return question.paper_id in answers.get(question.source, {})
+
+
+def _never_asked(line: Question, place: str) -> InputError:
+    return InputError(
+        f"{place}: there is no such question: paper {line.position} of {line.source}",
+        hint="`jobrunner review -o FILE` writes the questions of a session, with"
+        " --answered those that have an answer too",
+    )
+
+
+def _commit(database: Database, lease: Lease, answers: Answers) -> None:
     session_id = lease.session_id
     sources = {row.name: row for row in list_sources(database, session_id)}
     start_run(database, lease, asks=False)
-    for name, answers in said.items():
-        batch = Batch(kind=BatchKind.REVIEW, answers=answers, started_at=clock.now())
+    for name, of_source in answers.items():
+        batch = Batch(kind=BatchKind.REVIEW, answers=of_source, started_at=clock.now())
         commit_batch(database, lease, sources[name], batch)
-    left = any(source.pending for source in read_progress(database, session_id).active)
-    ending = RunEnding.INTERRUPTED if left else RunEnding.COMPLETED
+    pending = read_progress(database, session_id).pending
+    ending = RunEnding.INTERRUPTED if pending else RunEnding.COMPLETED
     end_run(database, lease, ending=ending, reason="answers of a review are committed")
 
 
@@ -176,10 +199,10 @@ def _read(path: Path) -> Iterator[tuple[int, Question]]:
                 raise InputError(f"{path}:{number}: {why}", hint="see `review --help`") from error
 
 
-def _answer(one: Ambiguous, answer: str, where: str) -> Answer:
+def _answer(question: Ambiguous, answer: str, place: str) -> Answer:
     if answer == NONE:
         return Answer.not_found()
-    for candidate in one.candidates:
+    for candidate in question.candidates:
         if candidate.record.id == answer:
             match = candidate.match
             reasons = (*match.reasons, _BY_A_PERSON)
@@ -188,5 +211,5 @@ def _answer(one: Ambiguous, answer: str, where: str) -> Answer:
                 record=candidate.record,
                 match=structs.replace(match, reasons=reasons),
             )
-    ids = ", ".join(candidate.record.id for candidate in one.candidates)
-    raise InputError(f"{where}: {answer!r} is no candidate", hint=f"one of: {ids}, {NONE}")
+    ids = ", ".join(candidate.record.id for candidate in question.candidates)
+    raise InputError(f"{place}: {answer!r} is no candidate", hint=f"one of: {ids}, {NONE}")

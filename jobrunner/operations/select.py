@@ -17,25 +17,35 @@ def choose_session(
     """
     if session_id is not None:
         return get_session(database, session_id)
-    found = unfinished_sessions(database) if unfinished else list_sessions(database)
-    if len(found) == 1:
-        return found[0]
-    kind = "unfinished session" if unfinished else "session"
-    if not found:
-        raise SessionError(
-            f"there is no {kind} in {database.path}",
-            hint="start one with `jobrunner run INPUT`; see `jobrunner sessions list`",
-        )
-    ids = ", ".join(session.id for session in found)
+    if unfinished:
+        sessions, noun = unfinished_sessions(database), "unfinished session"
+    else:
+        sessions, noun = list_sessions(database), "session"
+    if len(sessions) == 1:
+        return sessions[0]
+    if not sessions:
+        raise _none(database, noun)
+    ids = ", ".join(session.id for session in sessions)
     raise SessionError(
-        f"there are {len(found)} {kind}s: {ids}", hint="name one of them, as the argument"
+        f"there are {len(sessions)} {noun}s: {ids}", hint="name one of them, as the argument"
     )
 
 
 def latest_session(database: Database, session_id: str | None) -> SessionRow:
     """Return the session of that id, or else the newest one. Raises SessionError."""
-    found = list_sessions(database) if session_id is None else []
-    return found[-1] if found else choose_session(database, session_id)
+    if session_id is not None:
+        return get_session(database, session_id)
+    sessions = list_sessions(database)
+    if not sessions:
+        raise _none(database, "session")
+    return sessions[-1]
+
+
+def _none(database: Database, noun: str) -> SessionError:
+    return SessionError(
+        f"there is no {noun} in {database.path}",
+        hint="start one with `jobrunner run INPUT`; see `jobrunner sessions list`",
+    )
 
 
 def unfinished_sessions(database: Database, sha256: str | None = None) -> list[SessionRow]:

@@ -121,7 +121,7 @@ def _verify_newest(
     After a crash it may be an older one than those, until the next run brings the newest there.
     """
     newest = newest_path(database, session_id)
-    if not newest.exists():
+    if not exists(newest):
         return []
     digest = sha256_of(newest)
     if digest == read_sidecar(newest) or digest in {row.sha256 for row in snapshots}:

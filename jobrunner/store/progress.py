@@ -64,6 +64,21 @@ class Progress(Struct, frozen=True, kw_only=True):
         """The sources that were not dropped: what is pending or failed counts for them alone."""
         return tuple(source for source in self.sources if source.status != SourceStatus.DROPPED)
 
+    @property
+    def pending(self) -> int:
+        """The answers of active sources that are pending."""
+        return sum(source.pending for source in self.active)
+
+    @property
+    def failed(self) -> int:
+        """The answers of active sources that failed."""
+        return sum(source.failed for source in self.active)
+
+    @property
+    def ambiguous(self) -> int:
+        """The answers of active sources that a person must decide about."""
+        return sum(source.ambiguous for source in self.active)
+
 
 def read_progress(database: Database, session_id: str, *, fields: bool = False) -> Progress:
     """Sum up a session. ``fields``: also count the fields of its records, batch by batch."""
