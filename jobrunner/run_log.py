@@ -59,19 +59,27 @@ def committed_batches(path: Path) -> dict[tuple[str, int], frozenset[int]]:
     What was there before a restore counts until the session goes on from it. Lines that cannot be
     read are passed over, and a log that cannot be read tells nothing.
     """
-    found: dict[tuple[str, int], frozenset[int]] = {}
-    decoder, was_restored = msgspec.json.Decoder(_Line), False
+    batches: dict[tuple[str, int], frozenset[int]] = {}
+    is_restored = False
+    for line in _lines(path):
+        if line.restored is not None:
+            is_restored = True
+        if line.committed is not None:
+            if is_restored:
+                batches.clear()
+                is_restored = False
+            batch = line.committed
+            with contextlib.suppress(ValueError):
+                batches[batch.source, batch.batch] = _numbers(batch.papers)
+    return batches
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    decoder = msgspec.json.Decoder(_Line)
     with contextlib.suppress(OSError), path.open("rb") as file:
         for text in file:
             with contextlib.suppress(msgspec.MsgspecError, ValueError):
-                line = decoder.decode(text)
-                was_restored = was_restored or line.restored is not None
-                if line.committed is not None:
-                    found = {} if was_restored else found
-                    was_restored = False
-                    batch = line.committed
-                    found[batch.source, batch.batch] = _numbers(batch.papers)
-    return found
+                yield decoder.decode(text)
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -86,8 +94,12 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def _numbers(text: str) -> frozenset[int]:
-    pairs = [part.partition("-") for part in text.split(", ") if part]
-    return frozenset(n for a, _, b in pairs for n in range(int(a), int(b or a) + 1))
+    """Return the numbers that :func:`ranges` wrote in short. Raises ValueError."""
+    numbers: set[int] = set()
+    for part in filter(None, text.split(", ")):
+        first, _, last = part.partition("-")
+        numbers.update(range(int(first), int(last or first) + 1))
+    return frozenset(numbers)
 
 
 @contextmanager
