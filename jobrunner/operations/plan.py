@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -11,6 +12,8 @@ from jobrunner.models import InputPaper
 from jobrunner.sources.contract import Prices, Source
 
 DAY_S = 86400.0
+WORTH_S = 1.0
+"""A setting that saves less is not advised."""
 TOLD_UNUSABLE = 10
 """Papers that cannot be used of which it is said why."""
 
@@ -82,9 +85,9 @@ class Tally:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
-        self._lookups = {source.name: 0 for source in sources}
-        self._searches = {source.name: 0 for source in sources}
-        self._schemes: dict[str, int] = {}
+        self._lookups: Counter[str] = Counter()
+        self._searches: Counter[str] = Counter()
+        self._schemes: Counter[str] = Counter()
         self._reasons: list[Unusable] = []
         self._papers = self._unusable = self._bare = self._titled = 0
 
@@ -93,19 +96,24 @@ class Tally:
         for paper in papers:
             self._papers += 1
             if paper.unusable:
-                self._unusable += 1
-                if len(self._reasons) < TOLD_UNUSABLE:
-                    self._reasons.append(Unusable(position=paper.position, reason=paper.unusable))
-                continue
-            self._bare += not paper.identifiers
-            self._titled += bool(paper.title)
-            for scheme in paper.identifiers:
-                self._schemes[scheme] = self._schemes.get(scheme, 0) + 1
-            for source in self.sources:
-                if not paper.identifiers.keys().isdisjoint(source.schemes):
-                    self._lookups[source.name] += 1
-                elif paper.title:
-                    self._searches[source.name] += 1
+                self._note_unusable(paper.position, paper.unusable)
+            else:
+                self._count_usable(paper)
+
+    def _note_unusable(self, position: int, reason: str) -> None:
+        self._unusable += 1
+        if len(self._reasons) < TOLD_UNUSABLE:
+            self._reasons.append(Unusable(position=position, reason=reason))
+
+    def _count_usable(self, paper: InputPaper) -> None:
+        self._bare += not paper.identifiers
+        self._titled += bool(paper.title)
+        self._schemes.update(paper.identifiers.keys())
+        for source in self.sources:
+            if not paper.identifiers.keys().isdisjoint(source.schemes):
+                self._lookups[source.name] += 1
+            elif paper.title:
+                self._searches[source.name] += 1
 
     def plan(
         self, before: Mapping[str, tuple[str, ...]], sources: Sequence[Source] | None = None
@@ -114,31 +122,34 @@ class Tally:
 
         ``sources`` may be the same ones opened with other settings, such as a key.
         """
-        usable = self._papers - self._unusable
-        plans = []
-        for source in sources or self.sources:
-            lookups, searches = self._lookups[source.name], self._searches[source.name]
-            waits = bool(before[source.name])
-            flowing = usable - lookups if waits else 0
-            plans.append(
-                SourcePlan(
-                    name=source.name,
-                    lookups=lookups,
-                    searches=searches,
-                    flowing=flowing,
-                    least=_amount(source, lookups + flowing, 0 if waits else searches),
-                    most=_amount(source, lookups + flowing, self._titled),
-                )
-            )
+        plans = [
+            self._source_plan(source, waits=bool(before[source.name]))
+            for source in sources or self.sources
+        ]
         return Plan(
             papers=self._papers,
             unusable=self._unusable,
             reasons=tuple(self._reasons),
-            schemes=dict(sorted(self._schemes.items(), key=lambda entry: -entry[1])),
+            schemes=dict(self._schemes.most_common()),
             titles_only=self._bare,
             sources=tuple(plans),
             seconds_least=max((plan.least.seconds for plan in plans), default=0.0),
             seconds_most=max((plan.most.seconds for plan in plans), default=0.0),
+        )
+
+    def _source_plan(self, source: Source, *, waits: bool) -> SourcePlan:
+        lookups, searches = self._lookups[source.name], self._searches[source.name]
+        flowing, least_searches = 0, searches
+        if waits:
+            # The sources before it may find an identifier for every paper that has none.
+            flowing, least_searches = self._papers - self._unusable - lookups, 0
+        return SourcePlan(
+            name=source.name,
+            lookups=lookups,
+            searches=searches,
+            flowing=flowing,
+            least=_amount(source, lookups + flowing, least_searches),
+            most=_amount(source, lookups + flowing, self._titled),
         )
 
 
@@ -163,11 +174,10 @@ def advise(
     if all goes well, then the fastest.
     """
     gains = {name: plan.seconds_most - other.seconds_most for name, other in with_settings.items()}
-    order = min(orders, key=lambda one: (_cost(orders[one]), orders[one].seconds_least))
+    by_gain = sorted(gains.items(), key=lambda entry: -entry[1])
+    order = min(orders, key=lambda names: (_cost(orders[names]), orders[names].seconds_least))
     return Advice(
-        settings={
-            name: gain for name, gain in sorted(gains.items(), key=lambda g: -g[1]) if gain > 1
-        },
+        settings={name: gain for name, gain in by_gain if gain > WORTH_S},
         order=order,
         order_cost_micros=_cost(orders[order]),
     )
