@@ -75,9 +75,9 @@ def load_session(
             create_session(
                 database,
                 session_id,
-                input_path=str(real_path(path)) if path else None,
+                input_path=_absolute(path),
                 options=options,
-                output=str(real_path(output)) if output else None,
+                output=_absolute(output),
             )
             count = add_papers(database, session_id, _checked(papers, strict=strict))
             if not count:
@@ -95,6 +95,10 @@ def load_session(
             lease.release()
             raise
     return get_session(database, session_id), lease
+
+
+def _absolute(path: Path | None) -> str | None:
+    return str(real_path(path)) if path else None
 
 
 def check_unfinished(database: Database, path: Path | None, sessions: Sequence[SessionRow]) -> None:

@@ -22,8 +22,8 @@ from jobrunner.store.database import Database
 from jobrunner.store.events import add_event
 from jobrunner.store.lease import Lease, is_running
 from jobrunner.store.papers import add_papers
-from jobrunner.store.progress import SourceProgress, read_progress
-from jobrunner.store.rows import SessionRow
+from jobrunner.store.progress import Progress, SourceProgress, read_progress
+from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.run_lifecycle import reopen
 from jobrunner.store.runs import list_runs
 from jobrunner.store.session_export import iter_given
@@ -90,11 +90,12 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
 
 def _count_new_papers(database: Database, session: SessionRow) -> tuple[int, int]:
     """Return how many papers are new in the input, and how many of them can be used."""
+    count = usable = 0
     with open_input(_input_file(session)) as papers:
-        usable = Counter(
-            not new.unusable for new in _new(papers.papers(), _known(database, session))
-        )
-    return usable.total(), usable[True]
+        for paper in _new(papers.papers(), _known(database, session)):
+            count += 1
+            usable += not paper.unusable
+    return count, usable
 
 
 def _input_file(session: SessionRow) -> Path:
@@ -147,26 +148,32 @@ def apply_changes(
 ) -> SessionRow:
     """Change a leased session as asked; return it as it is now."""
     session = get_session(database, session.id)  # another run may have changed it before the lease
-    old = session.options
-    interval = changes.checkpoint_interval
-    options = structs.replace(
-        old,
-        sources=changes.sources or old.sources,
-        rules=RULES if changes.accepted else old.rules,
-        base_urls={**old.base_urls, **changes.base_urls},
-        budgets={**old.budgets, **changes.budgets},
-        max_requests={**old.max_requests, **changes.max_requests},
-        policy=changes.policy or old.policy,
-        batch_size=changes.batch_size or old.batch_size,
-        checkpoint_interval=old.checkpoint_interval if interval is None else interval,
-    )
-    output = str(real_path(changes.output)) if changes.output else session.output
+    options = _changed(session.options, changes)
     if changes.accepted:
         add_event(database, session.id, EventKind.WARNING, f"allowed: {changes.accepted}")
-    if options != old or output != session.output:
+        options = structs.replace(options, rules=RULES)
+    output = str(real_path(changes.output)) if changes.output else session.output
+    if options != session.options or output != session.output:
         set_options(database, lease, options, output)
     crash_points.point("sources.chosen")
     return get_session(database, session.id)
+
+
+def _changed(options: Options, changes: Changes) -> Options:
+    single = {
+        "sources": changes.sources,
+        "batch_size": changes.batch_size,
+        "checkpoint_interval": changes.checkpoint_interval,
+        "policy": changes.policy,
+    }
+    given = {name: value for name, value in single.items() if value is not None}
+    return structs.replace(
+        options,
+        base_urls={**options.base_urls, **changes.base_urls},
+        budgets={**options.budgets, **changes.budgets},
+        max_requests={**options.max_requests, **changes.max_requests},
+        **given,
+    )
 
 
 def explain(
@@ -181,20 +188,16 @@ def explain(
     Raises what the resume would raise.
     """
     new, usable = _count_new_papers(database, session) if update_input else (None, 0)
-    said = [_last_run(database, session), _input_plan(session, new)]
-    found = read_progress(database, session.id)
-    progress = {source.name: source for source in found.sources}
-    names = sources or tuple(source.name for source in found.active)
-    said += [_source_plan(name, progress.get(name), usable) for name in names]
-    said += [f"{name} is dropped, what it found stays" for name in progress if name not in names]
+    sentences = [_last_run(database, session), _input_plan(session, new)]
+    sentences += _sources_plan(read_progress(database, session.id), sources, usable)
     if is_snapshot_owed(database, session.id):
-        said.append("a snapshot is owed: something is committed that none shows yet")
+        sentences.append("a snapshot is owed: something is committed that none shows yet")
     if session.options.rules != RULES:
-        said.append(
+        sentences.append(
             f"REFUSED without --allow-changes: matching rules {session.options.rules} are now"
             f" {RULES}"
         )
-    return said
+    return sentences
 
 
 def _input_plan(session: SessionRow, new: int | None) -> str:
@@ -221,6 +224,15 @@ def _last_run(database: Database, session: SessionRow) -> str:
     return f"the last run (pid {last.pid}) was killed; only its batches in flight are asked again"
 
 
+def _sources_plan(progress: Progress, chosen: tuple[str, ...], new: int) -> list[str]:
+    """Say what becomes of each source: of those ``chosen``, and of those that are not any more."""
+    present = {source.name: source for source in progress.sources}
+    names = chosen or tuple(source.name for source in progress.active)
+    plans = [_source_plan(name, present.get(name), new) for name in names]
+    dropped = [name for name in present if name not in names]
+    return plans + [f"{name} is dropped, what it found stays" for name in dropped]
+
+
 def _source_plan(name: str, source: SourceProgress | None, new: int) -> str:
     """Say what is asked of a source, ``new`` papers that are added first included."""
     if source is None:
@@ -228,9 +240,9 @@ def _source_plan(name: str, source: SourceProgress | None, new: int) -> str:
     pending, papers = source.pending + new, source.papers + new
     if not pending:
         return f"{name} has answered all {papers} papers and is not asked again"
-    said = f"{name} is asked about {pending} of {papers} papers that have no record"
+    sentence = f"{name} is asked about {pending} of {papers} papers that have no record"
     if source.error:
-        said += f"; it had stopped: {source.error}"
+        sentence += f"; it had stopped: {source.error}"
     if source.not_before:
-        said += f"; it can go on at {source.not_before}"
-    return said
+        sentence += f"; it can go on at {source.not_before}"
+    return sentence

@@ -31,9 +31,11 @@ class Retries(Struct, frozen=True, kw_only=True):
 def retire(database: Database, lease: Lease, retries: Retries) -> int:
     """Make papers of a leased session pending again; return how many answers that concerned."""
     chosen = _chosen(list_sources(database, lease.session_id), retries.sources)
-    said = " and ".join(outcome.value.replace("_", " ") for outcome in retries.outcomes)
+    answers = " and ".join(retries.outcomes).replace("_", " ")
     # First: cut off in between, the session must not count as completed with papers pending.
-    reopen(database, lease, kind=EventKind.RETRY, message=f"answers ({said}) are asked for again")
+    reopen(
+        database, lease, kind=EventKind.RETRY, message=f"answers ({answers}) are asked for again"
+    )
     count = 0
     for source in chosen:
         for outcome in retries.outcomes:
@@ -64,10 +66,13 @@ def count_retried(database: Database, session: SessionRow, retries: Retries) -> 
 def _chosen(sources: Sequence[Named], names: tuple[str, ...]) -> list[Named]:
     """Return the sources that will be asked: what a dropped one found stays as it is."""
     active = [source for source in sources if source.status is not SourceStatus.DROPPED]
-    unknown = set(names) - {source.name for source in active}
+    if not names:
+        return active
+    chosen = [source for source in active if source.name in names]
+    unknown = set(names) - {source.name for source in chosen}
     if unknown:
         raise SessionError(
             f"the session has no source {', '.join(sorted(unknown))}, or it was dropped",
             hint="`jobrunner resume SESSION --source NAME` names the sources that it is to have",
         )
-    return [source for source in active if not names or source.name in names]
+    return chosen

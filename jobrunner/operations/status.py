@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct, structs
 
@@ -17,6 +19,8 @@ from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import list_runs
 from jobrunner.store.sessions import get_session
 from jobrunner.store.snapshots import is_snapshot_owed, list_snapshots, newest_path
+
+T = TypeVar("T")
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -50,8 +54,8 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
     runs, alive = _runs(database, session.id)
     session = get_session(database, session.id)
     progress = read_progress(database, session.id, fields=fields)
-    snapshots = list_snapshots(database, session.id)
-    last = runs[-1] if runs else None
+    last = _last(runs)
+    newest = _last(list_snapshots(database, session.id))
     state = _state(session, last, alive=alive)
     return Status(
         session=session.id,
@@ -60,13 +64,13 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
         created_at=session.created_at,
         papers=progress.papers,
         unusable=progress.unusable,
-        sources=progress.sources if state is SessionState.RUNNING else _at_rest(progress.sources),
+        sources=_sources(progress, state),
         runs=len(runs),
         last_run=last,
         last_error=_last_error(progress, last, state),
-        snapshot=snapshots[-1] if snapshots else None,
+        snapshot=newest,
         snapshot_owed=is_snapshot_owed(database, session.id),
-        output=_output(database, session, snapshots[-1]) if snapshots else None,
+        output=_output(database, session, newest),
         next=_next(session.id, state, progress),
     )
 
@@ -75,18 +79,25 @@ def read_state(database: Database, session: SessionRow) -> SessionState:
     """Return the state of a session alone, as its status tells it."""
     runs, alive = _runs(database, session.id)
     session = get_session(database, session.id)
-    return _state(session, runs[-1] if runs else None, alive=alive)
+    return _state(session, _last(runs), alive=alive)
 
 
-def _output(database: Database, session: SessionRow, newest: SnapshotRow) -> str | None:
+def _last(rows: Sequence[T]) -> T | None:
+    return rows[-1] if rows else None
+
+
+def _output(database: Database, session: SessionRow, newest: SnapshotRow | None) -> str | None:
     """Return where the newest snapshot is; other files may have its names before it comes there."""
-    places = [
-        *([Path(session.output)] if session.output else []),
-        newest_path(database, session.id),
-    ]
-    published = [path for path in places if is_published(path, newest.sha256)]
-    found = [*published, *filter(Path.exists, [database.path.parent / newest.path])]
-    return str(found[0]) if found else None
+    if newest is None:
+        return None
+    places = [newest_path(database, session.id)]
+    if session.output:
+        places.insert(0, Path(session.output))
+    for place in places:
+        if is_published(place, newest.sha256):
+            return str(place)
+    written = database.path.parent / newest.path
+    return str(written) if written.exists() else None
 
 
 def _runs(database: Database, session_id: str) -> tuple[list[RunRow], bool]:
@@ -120,42 +131,46 @@ def may_be_alive(run: RunRow) -> bool:
     return True
 
 
-def _at_rest(sources: tuple[SourceProgress, ...]) -> tuple[SourceProgress, ...]:
-    return tuple(
-        structs.replace(
-            source,
-            state=SourceState.OPEN if source.state is SourceState.ACTIVE else source.state,
-            rate=None,
-            eta_seconds=None,
-        )
-        for source in sources
-    )
+def _sources(progress: Progress, state: SessionState) -> tuple[SourceProgress, ...]:
+    """Return the sources; while no run is at work they have no rate, and none is active."""
+    if state is SessionState.RUNNING:
+        return progress.sources
+    return tuple(_at_rest(source) for source in progress.sources)
+
+
+def _at_rest(source: SourceProgress) -> SourceProgress:
+    state = SourceState.OPEN if source.state is SourceState.ACTIVE else source.state
+    return structs.replace(source, state=state, rate=None, eta_seconds=None)
 
 
 def _last_error(progress: Progress, last: RunRow | None, state: SessionState) -> str | None:
-    errors = [source.error for source in progress.sources if source.error]
-    if errors:
-        return "; ".join(errors)
+    errors = filter(None, (source.error for source in progress.sources))
+    if message := "; ".join(errors):
+        return message
     if last is not None and state in (SessionState.FAILED, SessionState.INTERRUPTED):
         return last.reason
     return None
 
 
 def _next(session_id: str, state: SessionState, progress: Progress) -> str | None:
-    active = progress.active
     if state is SessionState.RUNNING:
         return None
-    if state is not SessionState.COMPLETED or any(source.pending for source in active):
+    if state is not SessionState.COMPLETED or progress.pending:
         return f"jobrunner resume {session_id}"
-    if any(source.failed for source in active):
+    if progress.failed:
         return f"jobrunner retry {session_id} --failed"
-    if any(source.ambiguous for source in active):
+    if progress.ambiguous:
         return f"jobrunner review {session_id} -o review.jsonl"
     return None
 
 
 def resumable_at(status: Status) -> str | None:
     """Return the earliest time at which a source can go on, None if at once."""
-    left = [s for s in status.sources if s.pending and s.status is not SourceStatus.DROPPED]
-    waits = [s.not_before for s in left if s.status is SourceStatus.STOPPED and s.not_before]
-    return min(waits) if waits and len(waits) == len(left) else None
+    moments = []
+    for source in status.sources:
+        if source.status is SourceStatus.DROPPED or not source.pending:
+            continue
+        if source.status is not SourceStatus.STOPPED or source.not_before is None:
+            return None
+        moments.append(source.not_before)
+    return min(moments, default=None)

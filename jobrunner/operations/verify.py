@@ -123,8 +123,8 @@ def _verify_newest(
     newest = newest_path(database, session_id)
     if not exists(newest):
         return []
-    digest = sha256_of(newest)
-    if digest == read_sidecar(newest) or digest in {row.sha256 for row in snapshots}:
+    checksums = {read_sidecar(newest), *(row.sha256 for row in snapshots)}
+    if sha256_of(newest) in checksums:
         return []
     return [f"{newest} is none of the snapshots (its checksum differs)"]
 
