@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jobrunner.cli.console import Table, picture, say
-from jobrunner.models import SourceState
 
 if TYPE_CHECKING:
     from jobrunner.store.progress import Progress, SourceProgress
@@ -41,6 +40,8 @@ def source_table(sources: tuple[SourceProgress, ...]) -> Table:
 
 
 def _cells(source: SourceProgress) -> list[str]:
+    from jobrunner.models import SourceState
+
     at_work = source.state is SourceState.ACTIVE
     return [
         source.name,

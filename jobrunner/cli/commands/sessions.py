@@ -11,7 +11,6 @@ import typer
 from jobrunner.cli.console import Table, counted, fact, print_json, say, show_fact
 from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db, show_commands
 from jobrunner.errors import ExitCode, SettingsError
-from jobrunner.models import SessionStatus
 
 if TYPE_CHECKING:
     from jobrunner.store.database import Database
@@ -125,6 +124,7 @@ def clean(
 ) -> None:
     """Delete completed sessions of long ago, and what interrupted loads have left."""
     from jobrunner import clock
+    from jobrunner.models import SessionStatus
     from jobrunner.operations.load import abandoned_sessions, delete_abandoned
     from jobrunner.store.sessions import list_sessions
 

@@ -10,7 +10,6 @@ import typer
 from jobrunner.cli.console import command, counted, fact, picture, print_json, say, show_fact
 from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
 from jobrunner.cli.progress import source_table
-from jobrunner.models import SessionState
 
 if TYPE_CHECKING:
     from jobrunner.operations.status import Status
@@ -71,6 +70,7 @@ def headline(found: Status) -> list[str]:
 
 
 def _state(found: Status) -> str:
+    from jobrunner.models import SessionState
     from jobrunner.operations.status import may_be_alive
 
     last = found.last_run
@@ -120,6 +120,7 @@ def tell_next(found: Status) -> None:
 
 def _watch(database: Database, session: SessionRow) -> None:
     """Draw how far a session is until its run ends."""
+    from jobrunner.models import SessionState
     from jobrunner.operations.status import read_status
 
     with picture(err=False) as draw:
