@@ -39,18 +39,17 @@ class Check(Struct, frozen=True, kw_only=True):
 def examine(database: Path, sources: Iterable[str], settings: Settings) -> list[Check]:
     """Look at everything; ``database`` need not exist."""
     directory = _existing(real_path(database).parent)
-    checks: tuple[Callable[[], tuple[str, str]], ...] = (
-        _python,
-        _sqlite,
-        lambda: _file_system(directory),
-        lambda: _locks(directory),
-        lambda: _space(directory),
-        lambda: _migrations(database),
-        lambda: _integrity(database),
-    )
-    names = ("python", "sqlite", "file system", "locks", "disk space", "migrations", "database")
-    found = [_check(name, look) for name, look in zip(names, checks, strict=True)]
-    return [*found, *_keys(sources, settings)]
+    checks: dict[str, Callable[[], tuple[str, str]]] = {
+        "python": _python,
+        "sqlite": _sqlite,
+        "file system": lambda: _file_system(directory),
+        "locks": lambda: _locks(directory),
+        "disk space": lambda: _space(directory),
+        "migrations": lambda: _migrations(database),
+        "database": lambda: _integrity(database),
+    }
+    results = [_check(name, look) for name, look in checks.items()]
+    return [*results, *_keys(sources, settings)]
 
 
 def _check(name: str, look: Callable[[], tuple[str, str]]) -> Check:
@@ -134,10 +133,12 @@ def _integrity(database: Path) -> tuple[str, str]:
         return "warning", f"not checked: its schema is not at {HEAD}"
     opened = open_database(database)
     try:
-        found = check_database(opened)
+        problems = check_database(opened)
     finally:
         opened.close()
-    return ("damage", "; ".join(found)) if found else ("ok", "its pages and references are whole")
+    if problems:
+        return "damage", "; ".join(problems)
+    return "ok", "its pages and references are whole"
 
 
 def _revision(database: Path) -> str | None:
