@@ -37,7 +37,8 @@ from benchmarks.labelled_pairs import Pair
 from benchmarks.logistic import fit, probability
 from benchmarks.pair_features import features, rarity_of, venue_affinities
 from jobrunner import __version__
-from jobrunner.matching.decide import RULES, Verdict, judge
+from jobrunner.matching.decide import RULES, judge
+from jobrunner.matching.verdict import Verdict
 from jobrunner.models import Author, Paper, Record
 
 SHARE_OF_TRUE = 5347 / 28707

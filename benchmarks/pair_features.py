@@ -15,8 +15,8 @@ from rapidfuzz import fuzz
 
 from jobrunner.matching.author_names import surname_keys
 from jobrunner.matching.author_similarity import compare_authors, names_of
+from jobrunner.matching.title_conflicts import numbers_of
 from jobrunner.matching.title_normalisation import is_generic, normalise_title
-from jobrunner.matching.title_similarity import numbers_of
 from jobrunner.matching.venues import other_venue
 from jobrunner.models import Paper, Record
 

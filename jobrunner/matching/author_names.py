@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 
 from jobrunner.matching.latex import without_latex
 from jobrunner.matching.title_normalisation import without_accents
@@ -13,6 +14,11 @@ LONGEST = 200
 """Characters of a name that are looked at."""
 
 _MOST_WORDS = 8
+"""Words of a name that are looked at; more are a sentence or a list."""
+
+_MOST_INITIALS = 3
+"""Letters of a word without a vowel that may be initials, as in "Ullman JDK"."""
+
 _NOT_NAMES = frozenset(
     (
         "jr", "sr", "ii", "iii", "iv", "phd", "md", "dr", "prof", "msc", "esq", "mr", "mrs", "sir",
@@ -31,7 +37,7 @@ _GROUPS = frozenset(
     )
 )  # fmt: skip
 _NOBODY = frozenset(
-    ("et", "et al", "and others", "others", "anonymous", "unknown", "n a", "none", "na")
+    ("", "et", "et al", "and others", "others", "anonymous", "unknown", "n a", "none", "na")
 )
 
 _HOMONYM = re.compile(r"\s+[0-9]{4}$")
@@ -53,32 +59,44 @@ def surname_keys(name: str) -> frozenset[str]:
     return _keys(name[:LONGEST]) if isinstance(name, str) else frozenset()
 
 
+# A source gives the same names with paper after paper.
 @lru_cache(maxsize=16384)
 def _keys(name: str) -> frozenset[str]:
     name = _HOMONYM.sub("", _APOSTROPHE.sub("", without_latex(name)))
+    # "Müller" is "Muller" to one source and "Mueller" to another.
     spellings = {name, name.translate(_UMLAUTS)}
-    return frozenset(key for spelling in spellings for key in _keys_of_spelling(spelling))
+    return frozenset(chain.from_iterable(map(_keys_of_spelling, spellings)))
 
 
-def _keys_of_spelling(name: str) -> Iterator[str]:
+def _keys_of_spelling(name: str) -> Iterable[str]:
     if _IDEOGRAPH.search(name):
-        yield "".join(filter(str.isalpha, name))
-        return
+        # Such names are short and written in one order: the whole is the key.
+        return ("".join(filter(str.isalpha, name)),)
+    family, given = _family_and_given(name)
+    folded = " ".join(map(_fold, family + given))
+    if folded in _NOBODY:
+        return ()
+    if not _GROUPS.isdisjoint(folded.split()):
+        return (folded,)
+    if family:
+        return _keys_of_parts(family, given)
+    return _keys_of_open_order(given)
+
+
+def _family_and_given(name: str) -> tuple[list[str], list[str]]:
+    """Return the words of both parts; all are in the second where the order is open."""
     last, comma, first = name.partition(",")
     given = _words(first)
-    if comma and any(len(word) > 1 or word.isupper() or len(given) == 1 for word in given):
-        family, others = _words(last), given
-    else:
-        family, others = [], _words(f"{last} {first}")
-    folded = " ".join(map(_fold, family + others))
-    if not folded or folded in _NOBODY:
-        return
-    if not _GROUPS.isdisjoint(folded.split()):
-        yield folded
-    elif family:
-        yield from _keys_of_parts(family, others)
-    else:
-        yield from _keys_of_open_order(others)
+    if comma and _may_be_given_names(given):
+        return _words(last), given
+    return [], _words(f"{last} {first}")
+
+
+def _may_be_given_names(words: list[str]) -> bool:
+    """Tell what is after the comma of "Smith, John" from a mere remark in small letters."""
+    if len(words) == 1:
+        return True
+    return any(len(word) > 1 or word.isupper() for word in words)
 
 
 def _words(text: str) -> list[str]:
@@ -91,24 +109,26 @@ def _fold(word: str) -> str:
     return without_accents(word.casefold())
 
 
-def _keys_of_parts(family: list[str], given: list[str]) -> Iterator[str]:
+def _keys_of_parts(family: list[str], given: list[str]) -> set[str]:
+    """Return the surname as one word, each word and half of a double name, and with initials."""
     surnames = {_fold("".join(family)).replace("-", ""), *map(_joined, family)}
     for word in family:
         surnames.update(_fold(part) for part in _HYPHEN.split(word) if len(part) > 1)
-    yield from surnames
+    keys = set(surnames)
     for initial in _initials(given):
-        for surname in surnames:
-            yield f"{surname} {initial}"
+        keys.update(f"{surname} {initial}" for surname in surnames)
+    return keys
 
 
-def _keys_of_open_order(words: list[str]) -> Iterator[str]:
+def _keys_of_open_order(words: list[str]) -> set[str]:
     full = [word for word in words if not _is_initials(word)] or words
     last = full[-1]
-    others = [word for word in words if word is not last]
-    yield from _keys_of_parts([last], others)
+    keys = _keys_of_parts([last], [word for word in words if word is not last])
+    # The first word may be the surname ("Xing Chen"), or the last but one ("García Márquez").
     for word in {full[0], *full[-2:-1]} - {last}:
-        for initial in _initials([other for other in words if other is not word]):
-            yield f"{_joined(word)} {initial}"
+        others = [other for other in words if other is not word]
+        keys.update(f"{_joined(word)} {initial}" for initial in _initials(others))
+    return keys
 
 
 def _joined(word: str) -> str:
@@ -123,4 +143,7 @@ def _is_initials(word: str) -> bool:
     """Tell "J", "JD" and "jd" from "Li", "Xu" and "Ng"."""
     if len(word) == 1:
         return True
-    return len(word) <= 3 and word.casefold() != "ng" and not _VOWEL.search(word.casefold())
+    folded = word.casefold()
+    if len(word) > _MOST_INITIALS or folded == "ng":
+        return False
+    return not _VOWEL.search(folded)

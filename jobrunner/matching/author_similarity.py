@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import filterfalse
 
 from msgspec import Struct
 
@@ -12,9 +13,26 @@ from jobrunner.models import Record
 MOST_AUTHORS = 100
 """Authors of a side that are compared; sources cut their lists there too."""
 
+FEW_AUTHORS = 2
+"""Up to so many on the shorter side, one in common is enough: there is at most one other."""
 
-class Authors(Struct, frozen=True):
-    """How two lists of authors relate; ``known`` if both sides name any."""
+ENOUGH_AUTHORS = 0.5
+"""Share of the shorter list that has to be in common, where there are more than a few."""
+
+MOST_OF_THE_AUTHORS = 0.75
+"""Share that is asked for where titles differ in a whole word. It leaves room for one misspelt
+name of four."""
+
+LEAST_OF_THE_AUTHORS = 2
+"""How many have to be in common there at least: one surname alone is shared by many people."""
+
+
+class AuthorComparison(Struct, frozen=True):
+    """How two lists of authors relate.
+
+    ``known`` if both sides name any, ``shared`` is how many are in common, ``fewer`` the length of
+    the shorter list, ``first`` whether the first authors are the same.
+    """
 
     known: bool
     shared: int = 0
@@ -24,26 +42,49 @@ class Authors(Struct, frozen=True):
     @property
     def agree(self) -> bool:
         """One in common of at most two, else half of the shorter list, or the first."""
-        if self.fewer <= 2:
-            return self.shared >= 1
-        return self.first or self.shared * 2 >= self.fewer
+        if self.fewer <= FEW_AUTHORS:
+            return self.shared > 0
+        return self.first or self.half_agree
+
+    @property
+    def half_agree(self) -> bool:
+        """Whether half of the shorter list is in common."""
+        return self.shared >= ENOUGH_AUTHORS * self.fewer
+
+    @property
+    def most_agree(self) -> bool:
+        """Whether nearly the whole shorter list is in common."""
+        return self.shared >= max(LEAST_OF_THE_AUTHORS, MOST_OF_THE_AUTHORS * self.fewer)
+
+    @property
+    def differ(self) -> bool:
+        """Whether both sides name authors, and none is in common."""
+        return self.known and not self.shared
 
 
-def compare_authors(left: Sequence[str], right: Sequence[str]) -> Authors:
+def compare_authors(left: Sequence[str], right: Sequence[str]) -> AuthorComparison:
     """Compare two lists of names by surname, whatever the order of names and their parts."""
-    ones = [keys for name in left[:MOST_AUTHORS] if (keys := surname_keys(name))]
-    twos = [keys for name in right[:MOST_AUTHORS] if (keys := surname_keys(name))]
-    if not ones or not twos:
-        return Authors(known=False)
-    fewer, more = sorted((ones, twos), key=len)
+    left_keys, right_keys = _keys_of(left), _keys_of(right)
+    if not left_keys or not right_keys:
+        return AuthorComparison(known=False)
+    fewer, more = sorted((left_keys, right_keys), key=len)
+    same_first = not left_keys[0].isdisjoint(right_keys[0])
+    return AuthorComparison(True, _persons_in_common(fewer, more), len(fewer), same_first)
+
+
+def _keys_of(names: Sequence[str]) -> list[frozenset[str]]:
+    # Names without a key ("et al.") are nobody's.
+    return list(filter(None, map(surname_keys, names[:MOST_AUTHORS])))
+
+
+def _persons_in_common(fewer: list[frozenset[str]], more: list[frozenset[str]]) -> int:
     remaining = list(more)
-    shared = 0
     for keys in fewer:
-        found = next((i for i, other in enumerate(remaining) if not keys.isdisjoint(other)), None)
-        if found is not None:
-            shared += 1
-            del remaining[found]
-    return Authors(True, shared, len(fewer), not ones[0].isdisjoint(twos[0]))
+        person = next(filterfalse(keys.isdisjoint, remaining), None)
+        # Nobody is counted twice: of two brothers on one side, each needs his own on the other.
+        if person is not None:
+            remaining.remove(person)
+    return len(more) - len(remaining)
 
 
 def names_of(record: Record) -> list[str]:

@@ -45,6 +45,9 @@ _FOLDED = str.maketrans(
     }
 )  # fmt: skip
 _APOSTROPHE = re.compile(r"(?<=\w)['`´](?=\w)")
+_SUBTITLE = re.compile(r"\s*[:?!]\s+|\s+[-–—]+\s+|\s*—\s*|\.\s+(?=[A-Z])")
+_MOST_TAILS = 2
+"""Tails that are cut off one title: "Deep Nets (extended abstract) [Poster]"."""
 
 
 def normalise_title(text: str) -> str:
@@ -60,8 +63,9 @@ def normalise_title(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _normalised(text: str) -> str:
     bare = _RETRACTED.sub("", _plain(text))
-    for _ in range(2):
+    for _ in range(_MOST_TAILS):
         shorter = _TAIL.sub("", bare)
+        # "[Reply]" is all that this title says.
         if not _WORD.search(shorter):
             break
         bare = shorter
@@ -75,9 +79,7 @@ def _plain(text: str) -> str:
     if "<" in text:
         text = _ANNOTATION.sub("", text)
         text = _TAG.sub(lambda tag: " " if _GAP_TAG.match(tag[0]) else "", text)
-    if "\\" in text or "$" in text or "{" in text:
-        text = without_latex(text)
-    return text
+    return without_latex(text)
 
 
 def _words(text: str) -> str:
@@ -93,20 +95,22 @@ def without_accents(text: str) -> str:
     kept: list[str] = []
     latin = False
     for char in unicodedata.normalize("NFKD", text):
-        if unicodedata.combining(char):
-            if latin:
-                continue
-        else:
-            latin = char < "\u0250" or "\u1e00" <= char <= "\u1eff"
+        if not unicodedata.combining(char):
+            latin = _is_latin(char)
+        elif latin:
+            continue
         kept.append(char)
     return unicodedata.normalize("NFC", "".join(kept)).translate(_FOLDED)
+
+
+def _is_latin(char: str) -> bool:
+    return char < "\u0250" or "\u1e00" <= char <= "\u1eff"
 
 
 def main_title(text: str) -> str:
     """Return the normalised part of a title before its subtitle; the whole if it has none."""
     bare = _plain(text[:LONGEST])
-    head = re.split(r"\s*[:?!]\s+|\s+[-–—]+\s+|\s*—\s*|\.\s+(?=[A-Z])", bare, maxsplit=1)[0]
-    return normalise_title(head)
+    return normalise_title(_SUBTITLE.split(bare, maxsplit=1)[0])
 
 
 _GENERIC = frozenset(

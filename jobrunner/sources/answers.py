@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from jobrunner.errors import SourceStopped, UnreadableError
-from jobrunner.matching.decide import Verdict, check_identifier, choose
+from jobrunner.matching.choice import choose
+from jobrunner.matching.identifier_check import check_identifier
+from jobrunner.matching.verdict import Verdict
 from jobrunner.models import Answer, Candidate, Match, Outcome, Paper, Record
 from jobrunner.sources.json_fields import Fields
 

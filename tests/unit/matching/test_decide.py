@@ -1,57 +1,13 @@
 from __future__ import annotations
 
-from itertools import permutations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobrunner.matching.decide import Verdict, check_identifier, choose, judge
-from jobrunner.models import Author, Identifiers, Outcome, Paper, Record
-
-LONG = "Measuring the cost of sparse attention over long documents"
-TWO = ("Ann Lee", "Bo Chen")
-
-
-def paper(
-    title: str = LONG,
-    authors: tuple[str, ...] = TWO,
-    year: int | None = 2020,
-    venue: str = "",
-    identifiers: Identifiers | None = None,
-) -> Paper:
-    return Paper(
-        id=1,
-        position=0,
-        key="p",
-        title=title,
-        authors=authors,
-        year=year,
-        venue=venue,
-        identifiers=identifiers or {},
-    )
-
-
-def record(
-    title: str = LONG,
-    authors: tuple[str, ...] = TWO,
-    year: int | None = 2020,
-    id: str = "W1",  # noqa: A002 (the name of the record's field)
-    venue: str | None = None,
-    type: str | None = None,  # noqa: A002
-    identifiers: dict[str, str] | None = None,
-    citations: int | None = None,
-) -> Record:
-    return Record(
-        id=id,
-        title=title,
-        authors=tuple(Author(name=name) for name in authors),
-        year=year,
-        venue=venue,
-        type=type,
-        identifiers=identifiers or {},
-        citations=citations,
-    )
+from jobrunner.matching.decide import judge
+from jobrunner.matching.verdict import Verdict
+from jobrunner.models import Paper, Record
+from tests.unit.matching.papers import paper, record
 
 
 def verdict(one: Paper, two: Record) -> Verdict:
@@ -222,99 +178,6 @@ def test_reasons_say_what_supported_a_match() -> None:
     assert match.reasons == ("title", "authors", "year+1", "venue")
 
 
-def test_an_identifier_is_believed_under_a_like_title() -> None:
-    found, match = check_identifier(paper(), record(LONG + ": a survey"), "doi")
-    assert found is Verdict.MATCH
-    assert match.by == "doi"
-
-
-def test_an_identifier_under_a_wholly_different_title_is_not_believed() -> None:
-    other = "Proteins in yeast cells under heat stress"
-    assert check_identifier(paper(), record(other), "doi")[0] is Verdict.REVIEW
-    assert check_identifier(paper(authors=()), record(other), "doi")[0] is Verdict.REVIEW
-    stranger = record(other, ("Jo Roe",))
-    assert check_identifier(paper(), stranger, "doi")[0] is Verdict.NO_MATCH
-
-
-def test_an_identifier_needs_no_title() -> None:
-    assert check_identifier(paper(""), record(), "doi")[0] is Verdict.MATCH
-    assert check_identifier(paper(), record(""), "doi")[0] is Verdict.MATCH
-
-
-def test_an_identifier_without_title_is_not_believed_under_other_authors() -> None:
-    assert check_identifier(paper(), record("", ("Jo Roe",)), "doi")[0] is Verdict.REVIEW
-
-
-@pytest.mark.parametrize(
-    "title",
-    ["Über die Kosten spärlicher Aufmerksamkeit", "长文档稀疏注意力的成本", "О стоимости внимания"],
-)
-def test_a_translated_title_is_believed_with_its_authors_and_year(title: str) -> None:
-    assert check_identifier(paper(), record(title), "doi")[0] is Verdict.MATCH
-
-
-def test_a_title_with_its_subtitle_is_believed() -> None:
-    one = paper("BERT", ("Jacob Devlin",))
-    two = record("BERT: Pre-training of Deep Bidirectional Transformers", ("J. Devlin",))
-    assert check_identifier(one, two, "arxiv")[0] is Verdict.MATCH
-
-
-def test_a_single_match_is_found() -> None:
-    answer = choose(paper(), [record("Another title altogether", id="W2"), record()])
-    assert answer.outcome is Outcome.ENRICHED
-    assert answer.record is not None
-    assert answer.record.id == "W1"
-
-
-def test_nothing_alike_is_not_found() -> None:
-    assert choose(paper(), [record("Another title altogether")]).outcome is Outcome.NOT_FOUND
-    assert choose(paper(), []).outcome is Outcome.NOT_FOUND
-
-
-def test_what_only_looks_alike_is_kept_for_review() -> None:
-    answer = choose(paper(authors=()), [record()])
-    assert answer.outcome is Outcome.AMBIGUOUS
-    assert [candidate.record.id for candidate in answer.candidates] == ["W1"]
-    assert answer.error is not None
-
-
-def test_two_different_works_that_match_are_for_review() -> None:
-    found = [
-        record(id="W1", identifiers={"doi": "10.1000/a"}),
-        record(id="W2", identifiers={"doi": "10.1000/b"}),
-    ]
-    answer = choose(paper(), found)
-    assert answer.outcome is Outcome.AMBIGUOUS
-    assert len(answer.candidates) == 2
-
-
-def test_a_preprint_and_its_publication_are_one_work() -> None:
-    preprint = record(id="W1", type="preprint", identifiers={"doi": "10.48550/arxiv.2001.00001"})
-    published = record(id="W2", year=2021, venue="ICML", identifiers={"doi": "10.1000/b"})
-    answer = choose(paper(), [preprint, published])
-    assert answer.record == published
-    assert answer.match is not None
-    assert "versions=2" in answer.match.reasons
-
-
-def test_the_version_that_was_asked_for_is_chosen() -> None:
-    preprint = record(id="W1", type="preprint", identifiers={"arxiv": "2001.00001"})
-    published = record(id="W2", identifiers={"doi": "10.1000/b"})
-    asked = paper(identifiers={"arxiv": ("2001.00001",)})
-    assert choose(asked, [published, preprint]).record == preprint
-
-
-def test_the_order_of_candidates_makes_no_difference() -> None:
-    found = [
-        record(id="W1", citations=3),
-        record(id="W2", citations=30),
-        record(id="W3", year=2021),
-        record(id="W4", authors=()),
-    ]
-    answers = {repr(choose(paper(), order)) for order in permutations(found)}
-    assert len(answers) == 1
-
-
 @given(
     st.text(max_size=40), st.text(max_size=40), st.lists(st.text(max_size=20), max_size=3),
     st.none() | st.integers(),
@@ -324,12 +187,6 @@ def test_any_text_is_judged_without_an_error(
 ) -> None:
     given_paper = paper(one, tuple(names), year)
     found = record(other, tuple(reversed(names)))
-    for decided, match in (judge(given_paper, found), check_identifier(given_paper, found, "doi")):
-        assert decided in Verdict
-        assert 0 <= match.score <= 1
-
-
-@given(st.text(min_size=1, max_size=60))
-def test_a_paper_is_never_told_to_be_another_than_itself(title: str) -> None:
-    decided, _ = check_identifier(paper(title), record(title), "doi")
-    assert decided is Verdict.MATCH
+    decided, match = judge(given_paper, found)
+    assert decided in Verdict
+    assert 0 <= match.score <= 1

@@ -1,0 +1,58 @@
+"""What the authors say of a record, in the order in which it is asked."""
+
+from __future__ import annotations
+
+from jobrunner.matching.comparison import Comparison
+from jobrunner.matching.title_similarity import SUPPORTED_TITLE_WORDS, TitleRelation
+from jobrunner.matching.verdict import Finding, Rule, Verdict
+
+
+def _unknown(comparison: Comparison) -> Finding | None:
+    """Accept a long title without authors if something else stands in for them."""
+    if comparison.authors.known:
+        return None
+    if comparison.titles.words >= SUPPORTED_TITLE_WORDS and _is_supported(comparison):
+        return Verdict.MATCH, "no-authors"
+    return Verdict.REVIEW, "no-authors"
+
+
+def _agreeing(comparison: Comparison) -> Finding | None:
+    """Accept authors that agree, if they do so enough for what the titles leave open."""
+    if not comparison.authors.agree:
+        return None
+    if _has_too_few_for_its_title(comparison):
+        return Verdict.REVIEW, "authors"
+    return Verdict.MATCH, "authors"
+
+
+def _has_too_few_for_its_title(comparison: Comparison) -> bool:
+    titles, authors = comparison.titles, comparison.authors
+    if titles.relation is TitleRelation.WORD and not authors.most_agree:
+        return True
+    if authors.half_agree or _is_supported(comparison):
+        return False
+    return titles.short or titles.relation is TitleRelation.SUBTITLE
+
+
+def _few(comparison: Comparison) -> Finding | None:
+    """Leave it to a person if only some of many authors are in common."""
+    if not comparison.authors.shared:
+        return None
+    return Verdict.REVIEW, "few-authors"
+
+
+def _others(comparison: Comparison) -> Finding:
+    """Refuse other authors; under the very same title a source may have them wrong."""
+    if comparison.titles.relation is TitleRelation.SAME and _is_supported(comparison):
+        return Verdict.REVIEW, "authors-differ"
+    return Verdict.NO_MATCH, "authors-differ"
+
+
+AUTHOR_RULES: tuple[Rule, ...] = (_unknown, _agreeing, _few, _others)
+
+
+def _is_supported(comparison: Comparison) -> bool:
+    """Tell whether an identifier is shared, or both are in one venue of one year."""
+    if comparison.shared_schemes:
+        return True
+    return comparison.same_venue and comparison.lag == 0
