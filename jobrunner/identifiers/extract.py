@@ -7,16 +7,22 @@ a scheme is named with them; an identifier is never guessed from them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import attrgetter, itemgetter
 
-from jobrunner.identifiers.schemes import ARXIV_DOI, INVISIBLE, LONGEST, normalise
+from jobrunner.identifiers.schemes import ARXIV_DOI, LONGEST, normalise, without_invisible
 from jobrunner.models import SCHEMES
 
 _ACL_DOI = re.compile(r"10\.18653/v1/(.+)")
 
-_TELLING = tuple(
-    (scheme, re.compile(pattern, re.IGNORECASE | re.ASCII))
+_Spelling = Callable[[re.Match[str]], str]
+_WHOLE: _Spelling = attrgetter("string")
+_PART: _Spelling = itemgetter(1)
+"""What of a match is the spelling of an identifier: the text that was searched, or a group."""
+
+_WHOLE_TEXTS = tuple(
+    (scheme, re.compile(pattern, re.IGNORECASE | re.ASCII), _WHOLE)
     for scheme, pattern in (
         ("arxiv", r"xiv|^abs/|^[0-9]{4}\.[0-9]{4,5}(?:v[0-9]+)?$|^[a-z-]+(?:\.[a-z]{2})?/[0-9]{7}"),
         ("pmcid", r"^pmc|/pmc|europepmc"),
@@ -30,8 +36,7 @@ _TELLING = tuple(
         ("mag", r"^mag:"),
     )
 )
-
-_IN_TEXT = (
+_PARTS_OF_TEXTS = (
     (
         "arxiv",
         re.compile(
@@ -39,10 +44,15 @@ _IN_TEXT = (
             r"([0-9]{4}\.[0-9]{4,5}|[a-z-]+(?:\.[a-z]{2})?/[0-9]{7})",
             re.IGNORECASE,
         ),
+        _PART,
     ),
-    ("doi", re.compile(r"(?<![\w./])(10\.[0-9]{4,9}/[^\s,;\"<>]+)")),
-    ("doi", re.compile(r"doi\.org/(10\.[0-9]{4,9}/[^\s,;\"<>]+)", re.IGNORECASE)),
+    ("doi", re.compile(r"(?<![\w./])(10\.[0-9]{4,9}/[^\s,;\"<>]+)"), _PART),
+    ("doi", re.compile(r"doi\.org/(10\.[0-9]{4,9}/[^\s,;\"<>]+)", re.IGNORECASE), _PART),
 )
+_SIGNS = (*_WHOLE_TEXTS, *_PARTS_OF_TEXTS)
+"""By what a text shows a scheme, and what of it is the identifier then. The whole text is tried
+first, as each scheme; a part of it only if it is none."""
+
 _WORTH_READING = re.compile(
     r"10\.[0-9]{4}|xiv|pmc|pmid|pubmed|openalex|acl|dblp|corpus|semanticscholar|^s2:|^mag:"
     r"|[0-9]{4}\.[0-9]{4}|/[0-9]{7}|^w[0-9]|^[0-9a-f]{40}$",
@@ -50,29 +60,33 @@ _WORTH_READING = re.compile(
 )
 
 
-def detect(text: str) -> tuple[str, str] | None:
+def detect(text: object) -> tuple[str, str] | None:
     """Return the (scheme, canonical value) that a string or URL stands for, if it names its scheme.
 
     A DOI of arXiv is told as its arXiv id. Of a longer text ("arXiv preprint arXiv:1706.03762") it
-    is the first identifier.
+    is the first identifier. What is no string stands for nothing.
     """
-    if not isinstance(text, str) or len(text) > LONGEST or not _WORTH_READING.search(text):
+    if not isinstance(text, str) or len(text) > LONGEST:
         return None
-    text = (text if text.isascii() else text.translate(INVISIBLE)).strip()
+    # Most text holds no identifier; one pattern finds that out sooner than all of them.
+    if not _WORTH_READING.search(text):
+        return None
+    text = without_invisible(text)
     if text.isdigit() or not text.isprintable():
         return None
-    for scheme, telling in _TELLING:
-        if telling.search(text) and (value := normalise(scheme, text)):
-            return _told(scheme, value)
-    for scheme, pattern in _IN_TEXT:
-        if (found := pattern.search(text)) and (value := normalise(scheme, found[1])):
-            return _told(scheme, value)
+    for scheme, pattern, spelling_of in _SIGNS:
+        match = pattern.search(text)
+        if match is None:
+            continue
+        value = normalise(scheme, spelling_of(match))
+        if value:
+            return _without_arxiv_doi(scheme, value)
     return None
 
 
-def _told(scheme: str, value: str) -> tuple[str, str]:
+def _without_arxiv_doi(scheme: str, value: str) -> tuple[str, str]:
     if value.startswith(ARXIV_DOI):
-        return "arxiv", value[len(ARXIV_DOI) :]
+        return "arxiv", value.removeprefix(ARXIV_DOI)
     return scheme, value
 
 
@@ -114,9 +128,21 @@ _DETECTED = frozenset(
 """Names of fields whose value may name its scheme itself."""
 
 _NESTED = frozenset(("externalids", "ids", "identifiers", "links", "link", "urls", "url"))
+"""Names of fields whose value may be an object or a list of objects with identifiers in it."""
+
+_READ = frozenset((*_FIELDS, *_DETECTED, *_NESTED))
+_TYPED = frozenset(("link", "value", "id"))
+"""Names of fields whose scheme the ``type`` beside them may tell."""
+
 _DEEPEST = 3
 _MOST_VALUES = 50
+"""Objects in objects, and values of one field or scheme; more are an accident or an attack."""
+
+_LONGEST_NAME = 40
 _SEPARATORS = str.maketrans("", "", "_- .")
+
+_Reading = tuple[str, object]
+"""A scheme and a value of it; the scheme is '' where the value has to show it."""
 
 
 def identifiers_of(record: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
@@ -126,56 +152,94 @@ def identifiers_of(record: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
     in URLs and ids. An arXiv DOI also gives the arXiv id and the other way round, an ACL DOI the
     ACL id. Never raises, whatever JSON value a field has.
     """
-    named: dict[tuple[str, str], None] = {}
-    detected: dict[tuple[str, str], None] = {}
+    readings: list[_Reading] = []
     if isinstance(record, Mapping):
-        for scheme, value in _named_and_detected(record, 0):
-            if scheme and (canonical := normalise(scheme, value)):
-                named[scheme, canonical] = None
-            elif not scheme and isinstance(value, str) and (found := detect(value)):
-                detected[found] = None
-    found_all: dict[str, dict[str, None]] = {}
-    for scheme, value in (*named, *detected):
-        values = found_all.setdefault(scheme, {})
-        if len(values) < _MOST_VALUES:
-            values[value] = None
-    _add_equivalents(found_all)
-    return {scheme: tuple(found_all[scheme]) for scheme in SCHEMES if scheme in found_all}
+        _collect(record, 0, readings)
+    # Most objects hold none, and there are many of them.
+    if not readings:
+        return {}
+    # Values without a scheme, '', go to the end; the order within a scheme stays.
+    readings.sort(key=itemgetter(0), reverse=True)
+    # Dictionaries keep an order, and each value once.
+    values: dict[str, dict[str, None]] = {}
+    for scheme, value in filter(None, map(_identifier, readings)):
+        of_scheme = values.setdefault(scheme, {})
+        if len(of_scheme) < _MOST_VALUES:
+            of_scheme[value] = None
+    _add_equivalents(values)
+    return {scheme: tuple(values[scheme]) for scheme in SCHEMES if scheme in values}
 
 
-def _named_and_detected(fields: Mapping[str, object], depth: int) -> Iterator[tuple[str, object]]:
-    """Yield (scheme, value) of fields named after a scheme, ('', value) where it is to be seen."""
-    kind = fields.get("type")
+def _identifier(reading: _Reading) -> tuple[str, str] | None:
+    scheme, value = reading
+    if not scheme:
+        return detect(value)
+    canonical = normalise(scheme, value)
+    if canonical is None:
+        return None
+    return scheme, canonical
+
+
+def _collect(fields: Mapping[str, object], depth: int, readings: list[_Reading]) -> None:
+    """Add the values of all fields that may hold identifiers, in their order."""
     for key, value in fields.items():
-        name, scheme = _meaning_of(key) if isinstance(key, str) else ("", "")
+        name, scheme = _meaning_of(key)
         if not name:
             continue
-        for item in value[:_MOST_VALUES] if isinstance(value, list) else (value,):
-            if isinstance(item, dict):
-                if depth < _DEEPEST:
-                    yield from _named_and_detected(item, depth + 1)
-            elif item is not None:
-                yield scheme, item
-                if name in ("link", "value", "id") and isinstance(kind, str):
-                    yield (
-                        _FIELDS.get(kind.partition(".")[0].translate(_SEPARATORS).lower(), ""),
-                        item,
-                    )
+        _collect_value(scheme, value, depth, readings)
+        # A link may say beside itself of what scheme it is.
+        if name in _TYPED and "type" in fields:
+            _collect_value(_scheme_of_type(fields["type"]), value, depth, readings)
+
+
+def _collect_value(scheme: str, value: object, depth: int, readings: list[_Reading]) -> None:
+    items = [value]
+    if isinstance(value, list):
+        items = value[:_MOST_VALUES]
+    for item in items:
+        if not isinstance(item, dict):
+            readings.append((scheme, item))
+        elif depth < _DEEPEST:
+            _collect(item, depth + 1, readings)
+
+
+def _scheme_of_type(kind: object) -> str:
+    """Return the scheme that a type such as "doi.abstract" names, '' for another type."""
+    if not isinstance(kind, str):
+        return ""
+    return _FIELDS.get(_folded(kind.partition(".")[0]), "")
 
 
 @lru_cache(maxsize=1024)
-def _meaning_of(key: str) -> tuple[str, str]:
+def _meaning_of(key: object) -> tuple[str, str]:
     """Return the name of a field that may hold identifiers and their scheme, both '' if not."""
-    name = key.translate(_SEPARATORS).lower() if len(key) < 40 else ""
-    scheme = _FIELDS.get(name, "")
-    return (name, scheme) if scheme or name in _DETECTED or name in _NESTED else ("", "")
+    if not isinstance(key, str) or len(key) >= _LONGEST_NAME:
+        return "", ""
+    name = _folded(key)
+    if name not in _READ:
+        return "", ""
+    return name, _FIELDS.get(name, "")
 
 
-def _add_equivalents(found: dict[str, dict[str, None]]) -> None:
-    for doi in tuple(found.get("doi", ())):
-        if doi.startswith(ARXIV_DOI):
-            found.setdefault("arxiv", {})[doi[len(ARXIV_DOI) :]] = None
-        elif (acl := _ACL_DOI.fullmatch(doi)) and (value := normalise("acl", acl[1])):
-            found.setdefault("acl", {})[value] = None
-    if "arxiv" in found and "doi" not in found:
-        found["doi"] = {f"{ARXIV_DOI}{value}": None for value in found["arxiv"]}
+def _folded(name: str) -> str:
+    return name.translate(_SEPARATORS).lower()
+
+
+def _add_equivalents(values: dict[str, dict[str, None]]) -> None:
+    dois = tuple(values.get("doi", ()))
+    for doi in dois:
+        scheme, value = _equivalent_of(doi)
+        if value:
+            values.setdefault(scheme, {})[value] = None
+    # Only what has no other DOI goes by arXiv's: a published paper has that of its publisher.
+    if not dois and "arxiv" in values:
+        arxiv_dois = map(ARXIV_DOI.__add__, values["arxiv"])
+        values["doi"] = dict.fromkeys(arxiv_dois)
+
+
+def _equivalent_of(doi: str) -> tuple[str, str | None]:
+    """Return the identifier from which a DOI of arXiv or of the ACL is made; None for others."""
+    if doi.startswith(ARXIV_DOI):
+        return "arxiv", doi.removeprefix(ARXIV_DOI)
+    acl = _ACL_DOI.fullmatch(doi)
+    return "acl", normalise("acl", acl and acl[1])

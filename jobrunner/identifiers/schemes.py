@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import unquote
 
 LONGEST = 500
@@ -17,7 +18,10 @@ LONGEST = 500
 ARXIV_DOI = "10.48550/arxiv."
 """How the DOI of everything on arXiv begins."""
 
-INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_LARGEST_NUMBER = 1e16
+"""From here on, Python prints floats with an exponent; no identifier is that large."""
+
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _ESCAPE = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 
 _DOI = re.compile(r"10\.[0-9]{4,9}(?:\.[0-9]+)*/\S+")
@@ -35,6 +39,9 @@ _PUBLISHER_DOI = re.compile(
 _PUBLISHER_TAIL = re.compile(r"(?:v[0-9]+)?(?:\.full|\.abstract|/full|/pdf|/abstract)*(?:\.pdf)?$")
 _BIORXIV_TAIL = re.compile(r"(10\.(?:1101|64898)/[0-9.]+)(?:v[0-9]+\S*)?")
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
+_END_MARKS = tuple(".,;:'\"`/ \u2019\u201d")
+_LONGEST_PROTOCOL = 10
+"""Characters at the beginning in which a URL has its "://"."""
 
 _ARXIV = re.compile(
     r"([0-9]{2}(?:0[1-9]|1[0-2])\.[0-9]{4,5}"
@@ -50,6 +57,7 @@ _ARXIV_PREFIX = re.compile(
     re.IGNORECASE,
 )
 _LAST_OF_FOUR_DIGITS = 1412
+"""The month (December 2014) after which arXiv numbers its papers with five digits."""
 
 _PMID = re.compile(
     r"(?:pmid\s*[:=]?\s*|pubmed\s*:\s*|(?:https?://)?(?:www\.)?(?:pubmed\.ncbi\.nlm\.nih\.gov"
@@ -102,96 +110,127 @@ def normalise(scheme: str, value: object) -> str | None:
     taken as they are printed. Never raises.
     """
     rule = _RULES.get(scheme)
-    if rule is None or isinstance(value, bool):
+    if rule is None:
         return None
-    if isinstance(value, float) and value.is_integer() and scheme != "arxiv":
-        value = int(value)
-    if isinstance(value, (int, float)):
-        value = str(value) if abs(value) < 1e16 else ""
-    if not isinstance(value, str) or len(value) > LONGEST:
+    text = value if isinstance(value, str) else _printed(scheme, value)
+    if len(text) > LONGEST:
         return None
-    text = (value if value.isascii() else value.translate(INVISIBLE)).strip()
+    text = without_invisible(text)
     return rule(text) if text.isprintable() else None
+
+
+def without_invisible(text: str) -> str:
+    """Return the text without the invisible characters that copying from a page leaves in it."""
+    if text.isascii():
+        return text.strip()
+    return text.translate(_INVISIBLE).strip()
+
+
+def _printed(scheme: str, value: object) -> str:
+    """Return a number as text, '' for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ""
+    # Spreadsheets make floats of numbers; an arXiv id is two numbers around a point.
+    if scheme != "arxiv" and float(value).is_integer():
+        value = int(value)
+    return str(value) if abs(value) < _LARGEST_NUMBER else ""
 
 
 def _doi(text: str) -> str | None:
     if _PLAIN_DOI.fullmatch(text):
         return text
-    while _ESCAPE.search(text) and (plain := unquote(text)) != text:
-        text = plain
-    found = _PUBLISHER_DOI.match(text)
-    if found:
-        text = _PUBLISHER_TAIL.sub("", found[1])
-    elif "://" in text[:10]:
-        text = text.partition("?")[0]
+    text = _without_address(_unescaped(text))
     text = _trimmed(text[_end_of(_DOI_PREFIX, text) :]).lower()
     biorxiv = _BIORXIV_TAIL.fullmatch(text)
     if biorxiv:
-        text = biorxiv[1]
+        return biorxiv[1]
     if text.startswith(ARXIV_DOI):
-        arxiv = _arxiv(text)
-        return f"{ARXIV_DOI}{arxiv}" if arxiv else None
+        return _arxiv_doi(text)
     return text if text.isprintable() and _DOI.fullmatch(text) else None
+
+
+def _unescaped(text: str) -> str:
+    while _ESCAPE.search(text):
+        plain = unquote(text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _without_address(text: str) -> str:
+    """Cut off what publishers put around a DOI in the address of a page."""
+    page = _PUBLISHER_DOI.match(text)
+    if page:
+        return _PUBLISHER_TAIL.sub("", page[1])
+    # A "?" may be part of a DOI, but not of a URL of one.
+    if "://" in text[:_LONGEST_PROTOCOL]:
+        return text.partition("?")[0]
+    return text
 
 
 def _trimmed(text: str) -> str:
     """Cut punctuation off the end of a DOI, and brackets that it does not open itself."""
-    while text:
-        last = text[-1]
-        unbalanced = last in _BRACKETS and text.count(last) > text.count(_BRACKETS[last])
-        if not (unbalanced or last in ".,;:'\"`/ " or last in "\u2019\u201d"):
-            break
+    while text.endswith(_END_MARKS) or _ends_in_stray_bracket(text):
         text = text[:-1]
     return text
 
 
+def _ends_in_stray_bracket(text: str) -> bool:
+    closing = text[-1:]
+    opening = _BRACKETS.get(closing)
+    return opening is not None and text.count(closing) > text.count(opening)
+
+
+def _arxiv_doi(text: str) -> str | None:
+    arxiv = _arxiv(text)
+    return f"{ARXIV_DOI}{arxiv}" if arxiv else None
+
+
 def _arxiv(text: str) -> str | None:
+    # Prefixes are piled up: "arXiv:https://arxiv.org/abs/2304.09006".
     while end := _end_of(_ARXIV_PREFIX, text):
         text = text[end:]
-    found = _ARXIV.fullmatch(text.partition("?")[0].rstrip("/ ."))
-    if found is None:
+    match = _ARXIV.fullmatch(text.partition("?")[0].rstrip("/ ."))
+    if match is None:
         return None
-    archive, slash, number = found[1].lower().partition("/")
+    archive, slash, number = match[1].lower().partition("/")
     if slash:
         return f"{archive.partition('.')[0]}/{number}"
-    digits = 4 if int(archive[:4]) <= _LAST_OF_FOUR_DIGITS else 5
-    return archive if len(archive) == 5 + digits else None
+    month, _, count = archive.partition(".")
+    digits = 4 if int(month) <= _LAST_OF_FOUR_DIGITS else 5
+    # An id of the wrong length is a number that lost its zeros.
+    return archive if len(count) == digits else None
 
 
 def _acl(text: str) -> str | None:
-    found = _ACL.fullmatch(text[_end_of(_ACL_PREFIX, text) :])
-    if found is None:
+    match = _ACL.fullmatch(text[_end_of(_ACL_PREFIX, text) :])
+    if match is None:
         return None
-    return found[1].upper() if found[1] else found[2].lower()
-
-
-def _dblp(text: str) -> str | None:
-    found = _DBLP.fullmatch(text)
-    return found[1] if found else None
+    # Ids of the old style are in capitals, those of the new style are not.
+    old, new = match.groups()
+    return old.upper() if old else new.lower()
 
 
 def _end_of(pattern: re.Pattern[str], text: str) -> int:
-    found = pattern.match(text)
-    return found.end() if found else 0
+    match = pattern.match(text)
+    return match.end() if match else 0
 
 
-def _by(pattern: re.Pattern[str], template: Callable[[str], str]) -> Callable[[str], str | None]:
-    def rule(text: str) -> str | None:
-        found = pattern.fullmatch(text)
-        return template(found[1]) if found else None
-
-    return rule
+def _by(pattern: re.Pattern[str], spell: Callable[[str], str], text: str) -> str | None:
+    match = pattern.fullmatch(text)
+    return spell(match[1]) if match else None
 
 
 _RULES: dict[str, Callable[[str], str | None]] = {
     "doi": _doi,
     "arxiv": _arxiv,
-    "pmid": _by(_PMID, str),
-    "pmcid": _by(_PMCID, "PMC{}".format),
-    "openalex": _by(_OPENALEX, str.upper),
-    "s2": _by(_S2, str.lower),
-    "corpusid": _by(_CORPUSID, str),
-    "mag": _by(_MAG, str),
+    "pmid": partial(_by, _PMID, str),
+    "pmcid": partial(_by, _PMCID, "PMC{}".format),
+    "openalex": partial(_by, _OPENALEX, str.upper),
+    "s2": partial(_by, _S2, str.lower),
+    "corpusid": partial(_by, _CORPUSID, str),
+    "mag": partial(_by, _MAG, str),
     "acl": _acl,
-    "dblp": _dblp,
+    "dblp": partial(_by, _DBLP, str),
 }
