@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobrunner.matching.author_names import surname_keys
+from tests.support.events import little_work
 
 
 @pytest.mark.parametrize(
@@ -60,6 +59,5 @@ def test_any_text_is_taken_for_a_name_without_an_error(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["<", "[", "(", "\\", "$", "&amp;", "{", "\\'", "<a ", " -", "İ"])
 def test_huge_names_take_no_time(piece: str) -> None:
-    started = time.perf_counter()
-    surname_keys(piece * 10**6)
-    assert time.perf_counter() - started < 1
+    with little_work(1):
+        surname_keys(piece * 10**6)
