@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from jobrunner.errors import SourceStopped, UnreadableError
@@ -25,14 +26,21 @@ class Unreadable(str):
     __slots__ = ()
 
 
-def read(source: str, record_of: Callable[[Fields], Record], found: object) -> Record | Unreadable:
-    """Return a found thing as a record, or the reason why it is none."""
+def read(source: str, record_of: Callable[[Fields], Record], item: object) -> Record | Unreadable:
+    """Return an item of an answer as a record, or the reason why it is none."""
     try:
-        if not isinstance(found, dict):
+        if not isinstance(item, dict):
             raise UnreadableError("it is not an object")
-        return record_of(found)
+        return record_of(item)
     except UnreadableError as exc:
         return Unreadable(f"{source}: unreadable record: {exc}")
+
+
+def read_all(
+    source: str, record_of: Callable[[Fields], Record], items: Iterable[object]
+) -> list[Record | Unreadable]:
+    """Return all items of an answer as :func:`read` returns one."""
+    return [read(source, record_of, item) for item in items]
 
 
 async def lookup_in_turns(
@@ -45,28 +53,43 @@ async def lookup_in_turns(
     The keys of a paper and their order depend on the paper alone, and so does its answer. A
     :class:`~jobrunner.errors.SourceStopped` takes along what earlier turns have answered for good.
     """
-    waiting = [(paper, list(keys_of(paper))) for paper in papers]
+    keys = {paper.id: deque(keys_of(paper)) for paper in papers}
     answers: dict[int, Answer] = {}
-    while waiting := [(paper, keys) for paper, keys in waiting if keys]:
-        turn = [(paper, keys.pop(0)) for paper, keys in waiting]
+    while turn := _next_turn(papers, keys, answers):
         try:
-            found = await ask(turn)
+            answers_of_turn = await ask(turn)
         except SourceStopped as stopped:
-            stopped.answers = {id_: answer for id_, answer in answers.items() if _is_done(answer)}
+            stopped.answers = {id_: answer for id_, answer in answers.items() if _is_final(answer)}
             raise
-        for (paper, _), answer in zip(turn, found, strict=True):
-            if answer.outcome is not Outcome.NOT_FOUND:
-                answers[paper.id] = _better(answers.get(paper.id, answer), answer)
-        waiting = [(paper, keys) for paper, keys in waiting if not _is_done(answers.get(paper.id))]
+        for (paper, _), answer in zip(turn, answers_of_turn, strict=True):
+            _keep_better(answers, paper.id, answer)
     return answers
 
 
-def _better(first: Answer, second: Answer) -> Answer:
-    """Return the more telling of two answers about one paper; of equals the first."""
-    return min(first, second, key=lambda answer: _TELLING.index(answer.outcome))
+def _next_turn(
+    papers: Sequence[Paper], keys: Mapping[int, deque[K]], answers: Mapping[int, Answer]
+) -> list[tuple[Paper, K]]:
+    """Return the papers without luck that have keys left, each with the next one, which is taken.
+
+    A failure, or candidates for review, end nothing: another key may lead to the paper itself.
+    """
+    waiting = [paper for paper in papers if not _is_final(answers.get(paper.id))]
+    return [(paper, keys[paper.id].popleft()) for paper in waiting if keys[paper.id]]
 
 
-def _is_done(answer: Answer | None) -> bool:
+def _keep_better(answers: dict[int, Answer], paper_id: int, answer: Answer) -> None:
+    """Keep the more telling answer about a paper, of equals the earlier one."""
+    if answer.outcome is Outcome.NOT_FOUND:
+        return
+    earlier = answers.get(paper_id, answer)
+    answers[paper_id] = min(earlier, answer, key=_rank_of_outcome)
+
+
+def _rank_of_outcome(answer: Answer) -> int:
+    return _TELLING.index(answer.outcome)
+
+
+def _is_final(answer: Answer | None) -> bool:
     return answer is not None and answer.outcome is Outcome.ENRICHED
 
 
@@ -79,20 +102,32 @@ def decide(
     never on the order of an answer. A record under a wholly different title is not believed but
     kept for review; if the identifier itself is not ``trusted``, it is passed over.
     """
-    records, broken = _sorted_out(found)
-    checked = [(*check_identifier(paper, record, scheme), record) for record in records]
-    if not trusted:
-        checked = [entry for entry in checked if entry[0] is not Verdict.NO_MATCH]
+    records, unreadable = _sorted_out(found)
+    checked = _checked(paper, records, scheme, trusted=trusted)
     if not checked:
-        return Answer.failed(broken[0]) if broken else Answer.not_found()
-    checked.sort(key=_rank)
+        return unreadable or Answer.not_found()
     verdict, match, record = checked[0]
     if verdict is Verdict.MATCH:
         return Answer.found(record, match)
     candidates = tuple(Candidate(record=r, match=m) for _, m, r in checked[:MOST_CANDIDATES])
-    titles = "title-differs" in match.reasons
-    where = f"another title: {record.title[:120]!r}" if titles else "other authors"
-    return Answer.ambiguous(candidates, f"{scheme} leads to {where}")
+    return Answer.ambiguous(candidates, f"{scheme} leads to {_contradiction(match, record)}")
+
+
+def _checked(
+    paper: Paper, records: Iterable[Record], scheme: str, *, trusted: bool
+) -> list[tuple[Verdict, Match, Record]]:
+    """Return the records with their verdicts, best first; see :func:`decide`."""
+    checked = [(*check_identifier(paper, record, scheme), record) for record in records]
+    if not trusted:
+        checked = [entry for entry in checked if entry[0] is not Verdict.NO_MATCH]
+    return sorted(checked, key=_rank)
+
+
+def _contradiction(match: Match, record: Record) -> str:
+    """Say in what a record differs from the paper whose identifier it holds."""
+    if "title-differs" in match.reasons:
+        return f"another title: {record.title[:120]!r}"
+    return "other authors"
 
 
 def _rank(checked: tuple[Verdict, Match, Record]) -> tuple[int, float, int, str]:
@@ -102,16 +137,24 @@ def _rank(checked: tuple[Verdict, Match, Record]) -> tuple[int, float, int, str]
 
 def decide_by_title(paper: Paper, found: Iterable[Record | Unreadable]) -> Answer:
     """Return the answer for a paper whose title led to these records."""
-    records, broken = _sorted_out(found)
+    records, unreadable = _sorted_out(found)
     answer = choose(paper, records)
-    if answer.outcome is Outcome.NOT_FOUND and broken:
-        return Answer.failed(broken[0])
+    if answer.outcome is Outcome.NOT_FOUND and unreadable:
+        return unreadable
     return answer
 
 
-def _sorted_out(found: Iterable[Record | Unreadable]) -> tuple[list[Record], list[str]]:
-    """Return the records, each once, and the reasons, in an order that the answer did not make."""
-    distinct = list(found)
-    records = {entry.id: entry for entry in distinct if isinstance(entry, Record)}
-    broken = sorted({str(entry) for entry in distinct if isinstance(entry, Unreadable)})
-    return [records[identifier] for identifier in sorted(records)], broken
+def _sorted_out(found: Iterable[Record | Unreadable]) -> tuple[list[Record], Answer | None]:
+    """Return the records, each once, and the failure that unreadable ones are, if there are any.
+
+    Both are in an order that the source's answer did not make.
+    """
+    records: dict[str, Record] = {}
+    reasons: set[str] = set()
+    for entry in found:
+        if isinstance(entry, Record):
+            records[entry.id] = entry
+        else:
+            reasons.add(str(entry))
+    in_order = [records[record_id] for record_id in sorted(records)]
+    return in_order, Answer.failed(min(reasons)) if reasons else None

@@ -1,46 +1,38 @@
 """Reading fields of JSON that services promise less firmly than their documentation says.
 
-A scalar of the wrong type counts as absent. A container of the wrong type makes the record
-unreadable: then nothing in it can be trusted.
+Most readers take an object and the name of a field. A scalar of the wrong type counts as absent.
+A container of the wrong type makes the record unreadable: then nothing in it can be trusted. The
+readers whose names begin with ``as_`` take a value that stands in no field, or not in one of its
+own: an element of a list, or a whole answer.
 """
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jobrunner.errors import UnreadableError
+from jobrunner.identifiers.schemes import normalise
+from jobrunner.sources.markup import without_label, without_markup
 
 Fields = dict[str, object]
+"""An object of JSON: values by the names of its fields."""
 
 LARGEST_COUNT = 2**53
 """Counts beyond this are errors; JSON readers elsewhere could not hold them either."""
 
-_TAG = re.compile(
-    r"</?(?:[a-z]+\d?:[\w-]+|i|b|em|emph|strong|bold|italic|roman|sub|sup|sc|scp|tt|u|a|p|br|span|"
-    r"div|title|sec|list|list-item|ul|ol|li|h[1-6]|font|inf|label|inline-formula|inline-graphic|"
-    r"disp-formula|alternatives|tex-math|"
-    r"math|m[ionsx]|mrow|msub|msup|msubsup|mfrac|mtext|mspace|mover|munder|msqrt|mstyle|mfenced)"
-    r"(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>"
-    r"|<\?[^<>]*>",
-    re.IGNORECASE,
-)
-_BLOCK = re.compile(r"</?(?:\w+:)?(?:p|br|div|title|sec|list-item|li|h[1-6])\b", re.IGNORECASE)
-_FORMULA = re.compile(r"<(/?)(?:\w+:)?math\b", re.IGNORECASE)
-_TEX_BESIDE_MATHML = re.compile(
-    r"<((?:\w+:)?tex-math)\b[^<>]*>.{0,2000}?</\1>(?=\s*<(?:\w+:)?math\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-_ABSTRACT = re.compile(
-    r"^\W*(?:(?:abstract|ABSTRACT|Abstract)"
-    r"(?:\s*[:.\-–—]\s*|\s+(?=[^a-z\s]|[a-z]{1,3}[A-Z0-9])|(?<=[a-z])(?=[A-Z])))+"
-)
-_MOST_ESCAPES = 3
+_MOST_DIGITS = len(str(LARGEST_COUNT))
+
+_DATE = re.compile(r"[12]\d{3}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?")
+_ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 
 
-def fields(value: object, name: str) -> Fields:
-    """Return an object of JSON, {} for null."""
+# ---- containers
+
+
+def fields(data: Fields, name: str) -> Fields:
+    """Return the object in a field, {} for null. Raises :class:`UnreadableError` for others."""
+    value = data.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -48,17 +40,19 @@ def fields(value: object, name: str) -> Fields:
     return value
 
 
-def rows(value: object, name: str) -> list[Fields]:
+def rows(data: Fields, name: str) -> list[Fields]:
     """Return the objects in a list, [] for null; other elements are left out."""
-    return [item for item in _list(value, name) if isinstance(item, dict)]
+    return [item for item in _list(data, name) if isinstance(item, dict)]
 
 
-def texts(value: object, name: str) -> list[str]:
-    """Return the non-empty texts in a list, [] for null."""
-    return [found for item in _list(value, name) if (found := text(item))]
+def texts(data: Fields, name: str) -> list[str]:
+    """Return the texts in a list, [] for null; empty ones and other elements are left out."""
+    cleaned = map(as_text, _list(data, name))
+    return [value for value in cleaned if value]
 
 
-def _list(value: object, name: str) -> list[object]:
+def _list(data: Fields, name: str) -> list[object]:
+    value = data.get(name)
     if value is None:
         return []
     if not isinstance(value, list):
@@ -66,62 +60,64 @@ def _list(value: object, name: str) -> list[object]:
     return value
 
 
-def text(value: object) -> str | None:
-    """Return text without spaces around it and line breaks in it, None if there is none."""
+def as_fields(value: object) -> Fields:
+    """Return an object of JSON, {} for anything else: for what a record can be read without."""
+    return value if isinstance(value, dict) else {}
+
+
+# ---- texts
+
+
+def text(data: Fields, name: str) -> str | None:
+    """Return a text without spaces around it and line breaks in it, None if there is none."""
+    return as_text(data.get(name))
+
+
+def as_text(value: object) -> str | None:
+    """Return a value as :func:`text` returns a field."""
     if not isinstance(value, str):
         return None
     return " ".join(value.split()) or None
 
 
-def plain(value: object) -> str | None:
-    """Return text without markup and entities (which Crossref members escape up to thrice)."""
+def plain(data: Fields, name: str) -> str | None:
+    """Return a text without markup and entities, None if there is none."""
+    return as_plain(data.get(name))
+
+
+def as_plain(value: object) -> str | None:
+    """Return a value as :func:`plain` returns a field."""
     if not isinstance(value, str):
         return None
-    found = value
-    for _ in range(_MOST_ESCAPES):
-        if "&" in found:
-            found = html.unescape(found)
-    if "<" in found:
-        found = _TAG.sub(_without_tag, _TEX_BESIDE_MATHML.sub("", found))
-    return text(found)
+    if "<" in value or "&" in value:  # most texts have none: not to look closer is faster
+        value = without_markup(value)
+    return " ".join(value.split()) or None
 
 
-def _without_tag(tag: re.Match[str]) -> str:
-    """Return what stands for a tag: a space where leaving it out would join words."""
-    formula = _FORMULA.match(tag[0])
-    if formula is None:
-        return " " if _BLOCK.match(tag[0]) else ""
-    start, end = tag.span()
-    before, after = tag.string[max(0, start - 2) : start], tag.string[end : end + 1]
-    joins = (
-        after.isalpha()
-        if formula[1]
-        else len(before) == 2 and before.isalpha() and before.islower()
-    )
-    return " " if joins else ""
+def plain_title(data: Fields, *names: str) -> str:
+    """Return the first of these fields that is filled, without markup; '' if none is.
+
+    A title that is no text makes the record unreadable: matching rests on titles.
+    """
+    value: object = None
+    for name in names:
+        value = data.get(name)
+        if value:
+            break
+    if value is not None and not isinstance(value, str):
+        raise UnreadableError("title is not text")
+    return as_plain(value) or ""
 
 
-def abstract(value: object) -> str | None:
+def abstract(data: Fields, name: str) -> str | None:
     """Return an abstract as plain text without the word 'Abstract' in front."""
-    found = plain(value)
-    return text(_ABSTRACT.sub("", found, count=1)) if found else None
+    return as_abstract(data.get(name))
 
 
-def number(value: object) -> int | None:
-    """Return a non-negative whole number, also one that is written as text or as 3.0."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17:
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < LARGEST_COUNT else None
-
-
-def year(value: object) -> int | None:
-    """Return a year that a paper can have."""
-    found = number(value)
-    return found if found is not None and 1000 <= found <= 2999 else None
+def as_abstract(value: object) -> str | None:
+    """Return a value as :func:`abstract` returns a field."""
+    words = as_plain(value)
+    return as_text(without_label(words)) if words else None
 
 
 def unique(values: Iterable[str | None]) -> tuple[str, ...]:
@@ -129,20 +125,81 @@ def unique(values: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
 
+# ---- identifiers
+
+
+def identifier(data: Fields, name: str, scheme: str) -> str | None:
+    """Return an identifier as jobrunner writes those of the scheme, None if it is none."""
+    return as_identifier(data.get(name), scheme)
+
+
+def as_identifier(value: object, scheme: str) -> str | None:
+    """Return a value as :func:`identifier` returns a field."""
+    written = as_text(value)
+    return normalise(scheme, written) if written else None
+
+
+def orcid(data: Fields, name: str) -> str | None:
+    """Return the bare ORCID in a text, such as a URL of it."""
+    match = _ORCID.search(text(data, name) or "")
+    return match[0] if match else None
+
+
+def present(identifiers: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the identifiers that are there, by scheme."""
+    return {scheme: value for scheme, value in identifiers.items() if value}
+
+
 def distinct(identifiers: Iterable[object]) -> int:
     """Count records by their identifiers, those without one each for itself."""
     named, nameless = set[str](), 0
-    for identifier in identifiers:
-        found = text(identifier)
-        if found is None:
+    for value in identifiers:
+        written = as_text(value)
+        if written is None:
             nameless += 1
         else:
-            named.add(found.lower())
+            named.add(written.lower())
     return len(named) + nameless
 
 
-def date(value: object) -> str | None:
+# ---- numbers and dates
+
+
+def number(data: Fields, name: str) -> int | None:
+    """Return a non-negative whole number, also one that is written as text or as 3.0."""
+    return as_number(data.get(name))
+
+
+def as_number(value: object) -> int | None:
+    """Return a value as :func:`number` returns a field."""
+    if isinstance(value, str):
+        value = _in_digits(value)
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < LARGEST_COUNT else None
+
+
+def _in_digits(value: str) -> int | None:
+    """Return the number that a text of digits is; longer ones are not even tried."""
+    if len(value) > _MOST_DIGITS or not value.isascii() or not value.isdigit():
+        return None
+    return int(value)
+
+
+def year(data: Fields, name: str) -> int | None:
+    """Return a year that a paper can have."""
+    return as_year(data.get(name))
+
+
+def as_year(value: object) -> int | None:
+    """Return a value as :func:`year` returns a field."""
+    found = as_number(value)
+    return found if found is not None and 1000 <= found <= 2999 else None
+
+
+def date(data: Fields, name: str) -> str | None:
     """Return a date as ``2024``, ``2024-05`` or ``2024-05-01``, None if it is none."""
-    found = text(value)
-    match = re.match(r"[12]\d{3}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?", found or "")
+    match = _DATE.match(text(data, name) or "")
     return match[0] if match else None

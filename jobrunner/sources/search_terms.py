@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from jobrunner.matching.latex import without_latex
-from jobrunner.sources.json_fields import plain
+from jobrunner.sources.json_fields import as_plain
 
 LONGEST = 400
 """Characters of a searched title; services refuse very long ones (OpenAlex above 1500)."""
@@ -27,10 +27,15 @@ def search_words(title: str) -> str:
     for anything (`*` `?`), and AND, OR, NOT are operators. Symbols of LaTeX are left out, since
     each service spells them in its own way and a word too many finds nothing.
     """
-    bare = without_latex(_SYMBOL.sub(" ", plain(title[:_LOOKED_AT]) or ""))
-    bare = unicodedata.normalize("NFKC", bare)
-    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in bare)
+    unmarked = as_plain(title[:_LOOKED_AT]) or ""
+    bare = unicodedata.normalize("NFKC", without_latex(_SYMBOL.sub(" ", unmarked)))
+    kept = "".join(c if _is_of_word(c) else " " for c in bare)
     words = _OPERATORS.sub(lambda word: word[0].lower(), kept).split()
     while len(words) > 1 and len(" ".join(words)) > LONGEST:
         words.pop()
     return " ".join(words)[:LONGEST]
+
+
+def _is_of_word(character: str) -> bool:
+    """Tell letters and digits, and marks that stand on them."""
+    return character.isalnum() or unicodedata.category(character).startswith("M")

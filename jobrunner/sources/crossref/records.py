@@ -7,22 +7,27 @@ they like: markup and twice escaped entities in titles, years alone, organisatio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jobrunner.errors import UnreadableError
-from jobrunner.identifiers.schemes import normalise
+from jobrunner.identifiers.schemes import ARXIV_DOI, normalise
 from jobrunner.models import Affiliation, Author, Link, Record, Relation
 from jobrunner.sources.json_fields import (
     Fields,
     abstract,
+    as_fields,
+    as_number,
+    as_plain,
+    as_year,
     fields,
+    identifier,
     number,
+    orcid,
     plain,
     rows,
     text,
     texts,
     unique,
-    year,
 )
 
 DATES = ("issued", "published", "published-print", "published-online", "posted", "content-created")
@@ -31,7 +36,7 @@ DATES = ("issued", "published", "published-print", "published-online", "posted",
 MOST_RELATIONS = 100
 RETRACTIONS = {"retraction", "withdrawal", "removal", "partial_retraction"}
 
-_ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
+_MONTHS, _DAYS = 12, 31
 _ROR = re.compile(r"ror\.org/(0\w{8})")
 _RETRACTED = re.compile(
     r"^\W*(?:retracted|withdrawn)(?:\s+(?:article|chapter|paper))?\s*[:\])]", re.IGNORECASE
@@ -40,158 +45,185 @@ _RETRACTED = re.compile(
 
 def record_of(work: Fields) -> Record:
     """Return the record of a work. Raises :class:`UnreadableError`."""
-    doi = normalise("doi", text(work.get("DOI")) or "")
+    doi = identifier(work, "DOI", "doi")
     if doi is None:
         raise UnreadableError("work without a DOI")
     title = _title(work)
     date = _date(work)
-    updates = rows(work.get("updated-by"), "updated-by")
+    is_retracted = _is_retracted(work, title)
+    authors = tuple(_authors(work))
+    relations = tuple(_relations(work))
     return Record(
         id=doi,
         title=title,
-        authors=tuple(_authors(work)),
-        year=year(int(date[:4])) if date else None,
+        authors=authors,
+        year=as_year(date[:4]) if date else None,
         date=date,
         venue=_venue(work),
-        publisher=plain(work.get("publisher")),
-        type=text(work.get("type")),
-        language=text(work.get("language")),
-        volume=text(work.get("volume")),
-        issue=text(work.get("issue")),
-        pages=text(work.get("page")) or text(work.get("article-number")),
-        identifiers=_identifiers(doi, work),
-        abstract=abstract(work.get("abstract")),
-        citations=number(work.get("is-referenced-by-count")),
+        publisher=plain(work, "publisher"),
+        type=text(work, "type"),
+        language=text(work, "language"),
+        volume=text(work, "volume"),
+        issue=text(work, "issue"),
+        pages=text(work, "page") or text(work, "article-number"),
+        identifiers=_identifiers(doi, relations),
+        abstract=abstract(work, "abstract"),
+        citations=number(work, "is-referenced-by-count"),
         references=_references(work),
         links=tuple(_links(work)),
         license=_license(work),
-        topics=unique(texts(work.get("subject"), "subject")),
-        funders=unique(plain(row.get("name")) for row in rows(work.get("funder"), "funder")),
-        relations=tuple(_relations(work))[:MOST_RELATIONS],
-        is_retracted=bool(_RETRACTED.match(title))
-        or any(text(update.get("type")) in RETRACTIONS for update in updates),
+        topics=unique(texts(work, "subject")),
+        funders=unique(plain(funder, "name") for funder in rows(work, "funder")),
+        relations=relations[:MOST_RELATIONS],
+        is_retracted=is_retracted,
     )
 
 
 def _title(work: Fields) -> str:
     """Return the first title with its subtitle, unless the title ends with it already."""
-    title = _first(work.get("title"), "title")
-    subtitle = _first(work.get("subtitle"), "subtitle")
-    if title and subtitle and subtitle.casefold() not in title.casefold():
-        return f"{title.rstrip(': ')}: {subtitle}"
-    return title
+    title = _first_plain(work, "title")
+    subtitle = _first_plain(work, "subtitle")
+    if not title or not subtitle or subtitle.casefold() in title.casefold():
+        return title
+    return f"{title.rstrip(': ')}: {subtitle}"
 
 
-def _first(value: object, name: str) -> str:
+def _first_plain(work: Fields, name: str) -> str:
     """Return the first text of a list that old records give as a bare text."""
-    if isinstance(value, str):
-        return plain(value) or ""
-    return next((found for item in texts(value, name) if (found := plain(item))), "")
+    if isinstance(work.get(name), str):
+        return plain(work, name) or ""
+    return next(filter(None, map(as_plain, texts(work, name))), "")
 
 
 def _venue(work: Fields) -> str | None:
-    event = work.get("event")
+    """Return the journal or book, the conference, or the group that posted a preprint."""
+    event = as_fields(work.get("event"))
     return (
-        _first(work.get("container-title"), "container-title")
-        or (plain(event.get("name")) if isinstance(event, dict) else None)
-        or plain(work.get("group-title"))
+        _first_plain(work, "container-title") or plain(event, "name") or plain(work, "group-title")
     )
 
 
 def _date(work: Fields) -> str | None:
     """Return the first date that is one, as precise as it was given."""
-    return next((found for name in DATES if (found := _date_of(work.get(name)))), None)
+    return next(filter(None, map(_date_of, map(work.get, DATES))), None)
 
 
 def _date_of(value: object) -> str | None:
     """Return a date of ``{"date-parts": [[2024, 5, 1]]}``; parts may be null, absent or text."""
-    parts = value.get("date-parts") if isinstance(value, dict) else None
-    first = parts[0] if isinstance(parts, list) and parts else None
-    numbers = [number(part) for part in first] if isinstance(first, list) else []
-    if not numbers or year(numbers[0]) is None:
+    first = _first_of(as_fields(value).get("date-parts"))
+    year = as_year(_first_of(first))
+    if year is None or not isinstance(first, list):
         return None
-    found = f"{numbers[0]:04d}"
-    for part, most in zip(numbers[1:3], (12, 31), strict=False):
-        if part is None or not 1 <= part <= most:
+    date = f"{year:04d}"
+    for part, largest in zip(first[1:], (_MONTHS, _DAYS), strict=False):
+        value = as_number(part)
+        if not value or value > largest:
             break
-        found += f"-{part:02d}"
-    return found
+        date += f"-{value:02d}"
+    return date
+
+
+def _first_of(value: object) -> object:
+    """Return the first element of a list, None for an empty one and for anything else."""
+    return value[0] if isinstance(value, list) and value else None
 
 
 def _authors(work: Fields) -> Iterator[Author]:
-    for author in rows(work.get("author"), "author"):
-        parts = (plain(author.get(name)) for name in ("given", "family", "suffix"))
-        name = " ".join(part for part in parts if part) or plain(author.get("name"))
-        if name:
-            orcid = _ORCID.search(text(author.get("ORCID")) or "")
-            yield Author(
-                name=name,
-                orcid=orcid[0] if orcid else None,
-                affiliations=tuple(_affiliations(author)),
-            )
+    for author in rows(work, "author"):
+        name = _author_name(author)
+        if name is None:
+            continue
+        yield Author(
+            name=name,
+            orcid=orcid(author, "ORCID"),
+            affiliations=tuple(_affiliations(author)),
+        )
+
+
+def _author_name(author: Fields) -> str | None:
+    """Return the name of a person in one piece, or that of an organisation."""
+    parts = (plain(author, "given"), plain(author, "family"), plain(author, "suffix"))
+    return " ".join(filter(None, parts)) or plain(author, "name")
 
 
 def _affiliations(author: Fields) -> Iterator[Affiliation]:
-    for place in rows(author.get("affiliation"), "affiliation"):
-        name = plain(place.get("name"))
-        ids = [text(row.get("id")) or "" for row in rows(place.get("id"), "id")]
-        ror = next((match[1] for value in ids if (match := _ROR.search(value))), None)
+    for place in rows(author, "affiliation"):
+        name = plain(place, "name")
+        ror = _ror(rows(place, "id"))
         if name:
             yield Affiliation(name=name, ror=ror)
 
 
+def _ror(ids: Iterable[Fields]) -> str | None:
+    """Return the bare ROR id among the identifiers of an institution."""
+    for row in ids:
+        match = _ROR.search(text(row, "id") or "")
+        if match:
+            return match[1]
+    return None
+
+
 def _references(work: Fields) -> int | None:
-    count = number(work.get("references-count"))
-    return number(work.get("reference-count")) if count is None else count
+    """Return the count under its present name, or under the one before."""
+    count = number(work, "references-count")
+    return number(work, "reference-count") if count is None else count
 
 
-def _identifiers(doi: str, work: Fields) -> dict[str, str]:
+def _identifiers(doi: str, relations: Iterable[Relation]) -> dict[str, str]:
     """Return the DOI and, where a preprint of the same work is at arXiv, its arXiv id."""
-    found = {"doi": doi}
-    for relation in _relations(work):
-        if relation.kind == "has-preprint" and relation.value.startswith("10.48550/arxiv."):
-            arxiv = normalise("arxiv", relation.value.removeprefix("10.48550/arxiv."))
+    identifiers = {"doi": doi}
+    for relation in relations:
+        if relation.kind == "has-preprint" and relation.value.startswith(ARXIV_DOI):
+            arxiv = normalise("arxiv", relation.value.removeprefix(ARXIV_DOI))
             if arxiv:
-                found.setdefault("arxiv", arxiv)
-    return found
+                identifiers.setdefault("arxiv", arxiv)
+    return identifiers
 
 
 def _relations(work: Fields) -> Iterator[Relation]:
     """Return what is stated; ``updated-by`` is on the updated work, ``update-to`` on the notice."""
-    for kind, targets in sorted(fields(work.get("relation"), "relation").items()):
-        for target in rows(targets, kind) if isinstance(targets, list) else []:
-            scheme = (text(target.get("id-type")) or "").lower()
-            yield from _relation(kind, scheme, target.get("id"))
-    for field, kind in (("updated-by", "{}"), ("update-to", "is-{}-of")):
-        for update in rows(work.get(field), field):
-            if kind_of := text(update.get("type")):
-                yield from _relation(kind.format(kind_of), "doi", update.get("DOI"))
+    related = fields(work, "relation")
+    for kind, targets in sorted(related.items()):
+        # A kind that holds no list is left out, and does not make the work unreadable.
+        for target in rows(related, kind) if isinstance(targets, list) else ():
+            scheme = (text(target, "id-type") or "").lower()
+            yield from _relation(kind, scheme, text(target, "id"))
+    for update in rows(work, "updated-by"):
+        yield from _relation(text(update, "type"), "doi", text(update, "DOI"))
+    for update in rows(work, "update-to"):
+        if kind_of_update := text(update, "type"):
+            yield from _relation(f"is-{kind_of_update}-of", "doi", text(update, "DOI"))
 
 
-def _relation(kind: str, scheme: str, value: object) -> Iterator[Relation]:
-    found = text(value)
-    if found and scheme == "doi":
-        found = normalise("doi", found)
-    if found and scheme:
-        yield Relation(kind=kind, scheme=scheme, value=found)
+def _relation(kind: str | None, scheme: str, value: str | None) -> Iterator[Relation]:
+    """Yield the relation if all of it is there."""
+    if scheme == "doi" and value:
+        value = normalise("doi", value)
+    if kind is not None and scheme and value:
+        yield Relation(kind=kind, scheme=scheme, value=value)
+
+
+def _is_retracted(work: Fields, title: str) -> bool:
+    """Tell whether the title or a notice about the work says so."""
+    updates = {text(update, "type") for update in rows(work, "updated-by")}
+    return bool(_RETRACTED.match(title)) or not updates.isdisjoint(RETRACTIONS)
 
 
 def _links(work: Fields) -> Iterator[Link]:
-    resource = work.get("resource")
-    primary = resource.get("primary") if isinstance(resource, dict) else None
-    pages = [text(work.get("URL"))]
-    pages += [text(primary.get("URL"))] if isinstance(primary, dict) else []
-    yield from (Link(url=url) for url in unique(pages))
+    resource = as_fields(work.get("resource"))
+    pages = unique((text(work, "URL"), text(as_fields(resource.get("primary")), "URL")))
+    yield from (Link(url=url) for url in pages)
     seen = set(pages)
-    for link in rows(work.get("link"), "link"):
-        url = text(link.get("URL"))
-        if url and url not in seen and text(link.get("content-type")) == "application/pdf":
+    for link in rows(work, "link"):
+        url = text(link, "URL")
+        is_new_pdf = url not in seen and text(link, "content-type") == "application/pdf"
+        if url and is_new_pdf:
             seen.add(url)
-            yield Link(url=url, kind="pdf", version=text(link.get("content-version")))
+            yield Link(url=url, kind="pdf", version=text(link, "content-version"))
 
 
 def _license(work: Fields) -> str | None:
     """Return the licence of the published version, else the first one."""
-    licenses = rows(work.get("license"), "license")
+    licenses = rows(work, "license")
     licenses.sort(key=lambda row: row.get("content-version") != "vor")
-    return next((url for row in licenses if (url := text(row.get("URL")))), None)
+    return next(filter(None, (text(row, "URL") for row in licenses)), None)

@@ -18,11 +18,11 @@ from jobrunner.errors import AnswerMalformed, FaultyAnswer, SourceUnavailable
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.rate_limit import RateLimit
 from jobrunner.http.service import Limits, Params, Service
-from jobrunner.models import Answer, Paper, Record
-from jobrunner.sources.answers import Unreadable, decide, decide_by_title, lookup_in_turns, read
+from jobrunner.models import Answer, Paper
+from jobrunner.sources.answers import decide, decide_by_title, lookup_in_turns, read_all
 from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.crossref.records import record_of
-from jobrunner.sources.json_fields import distinct, number, text
+from jobrunner.sources.json_fields import as_fields, as_number, distinct, number, text
 from jobrunner.sources.search_terms import search_words
 
 NAME = "crossref"
@@ -55,8 +55,8 @@ _PLAIN_DOI = re.compile(r"[a-z0-9._;/:+-]+")
 
 def judge(response: httpx2.Response) -> None:
     """Take a 404 for "no such DOI" only where the service says so, in plain text."""
-    unknown = response.content.strip().lower().startswith(b"resource not found")
-    if response.status_code == 404 and not unknown:
+    is_about_doi = response.content.strip().lower().startswith(b"resource not found")
+    if response.status_code == 404 and not is_about_doi:
         raise SourceUnavailable(f"{NAME}: HTTP 404 that is not about a DOI; check the base URL")
     if response.status_code == 200:
         _check_whole(response)
@@ -77,12 +77,13 @@ class _Listed(Struct):
 
 def _check_whole(response: httpx2.Response) -> None:
     """Raise if a list lacks works: what is absent from it may be there all the same."""
-    rows = number(response.request.url.params.get("rows"))
+    rows = as_number(response.request.url.params.get("rows")) or 0
     try:
         message = msgspec.json.decode(response.content, type=_Listed).message
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return  # a single work, or something that is refused where it is read
-    came, due = distinct(work.doi for work in message.items), min(message.total, rows or 0)
+    came = distinct(work.doi for work in message.items)
+    due = min(message.total, rows)
     if came < due:
         raise FaultyAnswer(f"{NAME}: the answer is incomplete ({came} of {due} works)")
 
@@ -97,18 +98,22 @@ def learn(response: httpx2.Response, pace: RateLimit) -> None:
     if concurrency:
         pace.limit(concurrency=int(concurrency[0]))
     rate = _announced_rate(headers)
+    if rate is None:
+        return
     pool = headers.get("x-api-pool", "")
-    of_lists = pool.endswith("-array") or pool.startswith("plus")
-    if rate is not None and (of_lists or rate < pace.allowed):
+    is_of_lists = pool.endswith("-array") or pool.startswith("plus")
+    if is_of_lists or rate < pace.allowed:
         pace.limit(requests_per_second=rate)
 
 
 def _announced_rate(headers: httpx2.Headers) -> float | None:
+    """Return requests a second, None if the headers do not say; a zero can only be a mistake."""
     limit = re.fullmatch(r"\d{1,4}", headers.get("x-rate-limit-limit", "").strip())
     interval = re.fullmatch(r"(\d{1,4})s", headers.get("x-rate-limit-interval", "1s").strip())
-    if limit is None or interval is None or not int(limit[0]) or not int(interval[1]):
+    if limit is None or interval is None:
         return None
-    return int(limit[0]) / int(interval[1])
+    requests, seconds = int(limit[0]), int(interval[1])
+    return requests / seconds if requests and seconds else None
 
 
 class Crossref:
@@ -151,35 +156,38 @@ class Crossref:
         query = " ".join(part for part in (words, author, str(paper.year or "")) if part)
         params: Params = {"query.bibliographic": query, "rows": SEARCH_RESULTS, "select": SELECT}
         works, _ = await self._list(params, requests)
-        return decide_by_title(paper, [read(NAME, record_of, work) for work in works])
+        return decide_by_title(paper, read_all(NAME, record_of, works))
 
     async def _find(self, dois: set[str], requests: Requests) -> dict[str, list[object]]:
         """Return works by DOI; under '' those that hold none."""
-        found: dict[str, list[object]] = {}
-        plain = sorted(doi for doi in dois if _PLAIN_DOI.fullmatch(doi))
-        for asked in self._in_filters(plain):
-            works, total = await self._list(_filter_of(asked), requests)
+        works_by_doi: dict[str, list[object]] = {}
+        plain = sorted(filter(_PLAIN_DOI.fullmatch, dois))
+        for filtered in self._in_filters(plain):
+            works, total = await self._list(_filter_of(filtered), requests)
             for work in works:
-                found.setdefault(_doi_of(work), []).append(work)
-            if distinct(map(_doi_of, works)) < total and not found.keys() >= set(asked):
+                works_by_doi.setdefault(_doi_of(work), []).append(work)
+            is_part = distinct(map(_doi_of, works)) < total
+            if is_part and not works_by_doi.keys() >= set(filtered):
                 # What is absent from the part that came may be in the rest; a smaller filter tells.
-                raise AnswerMalformed(f"{NAME}: a filter of {len(asked)} DOIs finds {total} works")
+                said = f"{NAME}: a filter of {len(filtered)} DOIs finds {total} works"
+                raise AnswerMalformed(said)
         for doi in sorted(dois.difference(plain)):
             work = await self._single(doi, requests)
             if work is not None:
-                found[doi] = [work]
-        return found
+                works_by_doi[doi] = [work]
+        return works_by_doi
 
     def _in_filters(self, dois: Sequence[str]) -> Iterator[list[str]]:
         """Yield all DOIs in the fewest lists that the service takes in one filter."""
-        asked: list[str] = []
+        part: list[str] = []
         for doi in dois:
-            if asked and (len(asked) == LOOKUP_SIZE or self._length([*asked, doi]) > LONGEST_URL):
-                yield asked
-                asked = []
-            asked.append(doi)
-        if asked:
-            yield asked
+            is_full = len(part) == LOOKUP_SIZE or self._length([*part, doi]) > LONGEST_URL
+            if part and is_full:
+                yield part
+                part = []
+            part.append(doi)
+        if part:
+            yield part
 
     def _length(self, dois: Sequence[str]) -> int:
         params = {**self.service.params, **_filter_of(dois)}
@@ -188,11 +196,10 @@ class Crossref:
     async def _list(self, params: Params, requests: Requests) -> tuple[list[object], int]:
         """Return the works of a list, and how many there are in all."""
         answer = await requests.get("/works", params, missing=())
-        message = answer.get("message") if isinstance(answer, dict) else None
-        items = message.get("items") if isinstance(message, dict) else None
-        if not isinstance(message, dict) or not isinstance(items, list):
+        message = as_fields(as_fields(answer).get("message"))
+        items, total = message.get("items"), number(message, "total-results")
+        if not isinstance(items, list):
             raise AnswerMalformed(f"{NAME}: an answer without a list of items")
-        total = number(message.get("total-results"))
         if total is None:
             raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
         return items, total
@@ -201,7 +208,7 @@ class Crossref:
         answer = await requests.get(f"/works/{quote(doi, safe='')}")
         if answer is None:
             return None
-        message = answer.get("message") if isinstance(answer, dict) else None
+        message = as_fields(answer).get("message")
         if message is None:
             raise AnswerMalformed(f"{NAME}: an answer without a message")
         return message
@@ -218,12 +225,12 @@ def _dois_of(paper: Paper) -> list[str]:
 
 
 def _doi_of(work: object) -> str:
-    found = text(work.get("DOI")) if isinstance(work, dict) else None
-    return (found or "").lower()
+    doi = text(as_fields(work), "DOI") or ""
+    return doi.lower()
 
 
 def _answer(paper: Paper, doi: str, found: dict[str, list[object]]) -> Answer:
-    works: list[Record | Unreadable] = [read(NAME, record_of, work) for work in found.get(doi, ())]
+    works = read_all(NAME, record_of, found.get(doi, ()))
     if not works and "" in found:
         return Answer.failed(f"{NAME}: {len(found[''])} works of the answer hold no DOI")
     return decide(paper, "doi", works)

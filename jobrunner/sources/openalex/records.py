@@ -16,11 +16,16 @@ from jobrunner.identifiers.schemes import normalise
 from jobrunner.models import Affiliation, Author, Link, Record
 from jobrunner.sources.json_fields import (
     Fields,
-    abstract,
+    as_abstract,
+    as_fields,
     date,
     fields,
+    identifier,
     number,
+    orcid,
     plain,
+    plain_title,
+    present,
     rows,
     text,
     texts,
@@ -34,48 +39,46 @@ MOST_AUTHORS = 100
 _ARXIV_URL = re.compile(
     r"^https?://(?:www\.|export\.)?arxiv\.org/(?:abs|pdf)/(.+?)(?:\.pdf)?$", re.IGNORECASE
 )
-_ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
+_ARXIV_DOI = re.compile(r"10\.48550/arxiv\.", re.IGNORECASE)
 
 
 def record_of(work: Fields) -> Record:
     """Return the record of a work. Raises :class:`UnreadableError`."""
-    identifier = normalise("openalex", text(work.get("id")) or "")
-    if identifier is None:
+    work_id = identifier(work, "id", "openalex")
+    if work_id is None:
         raise UnreadableError("work without an id")
-    title = work.get("title") or work.get("display_name")
-    if title is not None and not isinstance(title, str):
-        raise UnreadableError("title is not text")
-    authorships = rows(work.get("authorships"), "authorships")
-    primary = fields(work.get("primary_location"), "primary_location")
-    best = fields(work.get("best_oa_location"), "best_oa_location")
-    access = fields(work.get("open_access"), "open_access")
-    biblio = fields(work.get("biblio"), "biblio")
+    title = plain_title(work, "title", "display_name")
+    authorships = rows(work, "authorships")
+    primary = fields(work, "primary_location")
+    best = fields(work, "best_oa_location")
+    access = fields(work, "open_access")
+    biblio = fields(work, "biblio")
     venue, publisher = _venue(work, primary)
+    authors = tuple(_authors(authorships))
+    locations = _locations(work)
     return Record(
-        id=identifier,
-        title=plain(title) or "",
-        authors=tuple(_authors(authorships)),
+        id=work_id,
+        title=title,
+        authors=authors,
         authors_truncated=_is_truncated(work, len(authorships)),
-        year=year(work.get("publication_year")),
-        date=date(work.get("publication_date")),
+        year=year(work, "publication_year"),
+        date=date(work, "publication_date"),
         venue=venue,
         publisher=publisher,
-        type=text(work.get("type")),
-        language=text(work.get("language")),
-        volume=text(biblio.get("volume")),
-        issue=text(biblio.get("issue")),
+        type=text(work, "type"),
+        language=text(work, "language"),
+        volume=text(biblio, "volume"),
+        issue=text(biblio, "issue"),
         pages=_pages(biblio),
-        identifiers=_identifiers(work),
+        identifiers=_identifiers(work, locations),
         abstract=abstract_of(work.get("abstract_inverted_index")),
-        citations=number(work.get("cited_by_count")),
+        citations=number(work, "cited_by_count"),
         citations_by_year=_by_year(work),
-        references=number(work.get("referenced_works_count")),
-        links=tuple(_links(work)),
-        open_access=text(access.get("oa_status")),
-        open_access_url=text(access.get("oa_url"))
-        or text(best.get("pdf_url"))
-        or text(best.get("landing_page_url")),
-        license=text(best.get("license")) or text(primary.get("license")),
+        references=number(work, "referenced_works_count"),
+        links=tuple(_links(locations)),
+        open_access=text(access, "oa_status"),
+        open_access_url=_open_access_url(access, best),
+        license=text(best, "license") or text(primary, "license"),
         topics=_topics(work),
         funders=_funders(work),
         is_retracted=work.get("is_retracted") is True,
@@ -88,157 +91,183 @@ def handles_of(work: Fields) -> set[tuple[str, str]]:
     More than the record's identifiers: `doi` and `ids.doi` can differ, and a work can hold several
     arXiv pages as 'location', not all of them its own. An unreadable work is found as well.
     """
-    ids = _ids(work)
-    locations = work.get("locations") if isinstance(work.get("locations"), list) else None
-    found = {
-        ("doi", normalise("doi", text(work.get("doi")) or "")),
-        ("doi", normalise("doi", text(ids.get("doi")) or "")),
-        ("openalex", normalise("openalex", text(work.get("id")) or "")),
-        *((scheme, _plain_id(scheme, ids.get(scheme))) for scheme in ("pmid", "pmcid", "mag")),
-        *(("location", value) for value in _arxiv_ids({**work, "locations": locations})),
+    ids = as_fields(work.get("ids"))
+    is_readable = isinstance(work.get("locations"), list)
+    locations = _locations(work if is_readable else {**work, "locations": None})
+    handles = {
+        ("doi", identifier(work, "doi", "doi")),
+        ("doi", identifier(ids, "doi", "doi")),
+        ("openalex", identifier(work, "id", "openalex")),
+        ("pmid", _bare_id(ids, "pmid")),
+        ("pmcid", _bare_id(ids, "pmcid")),
+        ("mag", _bare_id(ids, "mag")),
     }
-    return {(scheme, value) for scheme, value in found if value}
+    handles.update(("location", value) for value in _arxiv_ids(work, locations))
+    return {(scheme, value) for scheme, value in handles if value}
 
 
-def _ids(work: Fields) -> Fields:
-    ids = work.get("ids")
-    return ids if isinstance(ids, dict) else {}
-
-
-def _plain_id(scheme: str, value: object) -> str | None:
+def _bare_id(ids: Fields, scheme: str) -> str | None:
     """Return an identifier that is a URL, digits, or (in older works) a number."""
-    tail = str(value).rstrip("/").rsplit("/", 1)[-1] if isinstance(value, (str, int)) else ""
+    value = ids.get(scheme)
+    if not isinstance(value, (str, int)):
+        return None
+    tail = _last_part(str(value))
     if scheme == "pmcid" and tail.isdigit():
         tail = f"PMC{tail}"
     return normalise(scheme, tail)
 
 
-def _identifiers(work: Fields) -> dict[str, str]:
-    ids = _ids(work)
-    arxiv = _arxiv_ids(work)
-    found = {
-        "doi": normalise("doi", text(work.get("doi")) or text(ids.get("doi")) or ""),
-        # Two arXiv locations in one work: one is another paper's, and nothing says which.
-        "arxiv": arxiv[0] if len(arxiv) == 1 else None,
-        "pmid": _plain_id("pmid", ids.get("pmid")),
-        "pmcid": _plain_id("pmcid", ids.get("pmcid")),
-        "openalex": normalise("openalex", text(work.get("id")) or ""),
-        "mag": _plain_id("mag", ids.get("mag")),
-    }
-    return {scheme: value for scheme, value in found.items() if value}
+def _identifiers(work: Fields, locations: list[Fields]) -> dict[str, str]:
+    ids = as_fields(work.get("ids"))
+    doi = text(work, "doi") or text(ids, "doi") or ""
+    arxiv = _arxiv_ids(work, locations)
+    return present(
+        {
+            "doi": normalise("doi", doi),
+            # Two arXiv locations in one work: one is another paper's, and nothing says which.
+            "arxiv": arxiv[0] if len(arxiv) == 1 else None,
+            "pmid": _bare_id(ids, "pmid"),
+            "pmcid": _bare_id(ids, "pmcid"),
+            "openalex": identifier(work, "id", "openalex"),
+            "mag": _bare_id(ids, "mag"),
+        }
+    )
 
 
-def _arxiv_ids(work: Fields) -> tuple[str, ...]:
-    urls = [text(work.get("doi"))]
-    urls += [text(location.get("landing_page_url")) for location in _locations(work)]
-    return unique(_arxiv_id(url) for url in urls if url)
+def _arxiv_ids(work: Fields, locations: list[Fields]) -> tuple[str, ...]:
+    urls = [text(work, "doi")]
+    urls += [text(location, "landing_page_url") for location in locations]
+    return unique(map(_arxiv_id, filter(None, urls)))
 
 
 def _arxiv_id(url: str) -> str | None:
-    if "10.48550/arxiv." in url.lower():
-        return normalise("arxiv", re.split(r"10\.48550/arxiv\.", url, flags=re.IGNORECASE)[1])
+    doi = _ARXIV_DOI.split(url)
+    if len(doi) > 1:
+        return normalise("arxiv", doi[1])
     match = _ARXIV_URL.match(url)
     return normalise("arxiv", match[1]) if match else None
 
 
 def _locations(work: Fields) -> list[Fields]:
     """Return all locations, the primary one first, whatever their schema."""
-    single = [work.get(name) for name in ("primary_location", "best_oa_location")]
-    found = [location for location in single if isinstance(location, dict)]
-    found[1:1] = rows(work.get("locations"), "locations")
+    single = [work.get("primary_location"), work.get("best_oa_location")]
+    locations = [location for location in single if isinstance(location, dict)]
+    locations[1:1] = rows(work, "locations")
     venue = work.get("host_venue")
     if isinstance(venue, dict):
-        found.append({**venue, "landing_page_url": venue.get("url")})
-    return found
+        locations.append({**venue, "landing_page_url": venue.get("url")})
+    return locations
 
 
-def _links(work: Fields) -> Iterator[Link]:
+def _links(locations: list[Fields]) -> Iterator[Link]:
+    """Return the page and the PDF of each location, every URL where it stands first."""
     seen: set[str] = set()
-    for location in _locations(work):
+    for location in locations:
         for kind, name in (("landing", "landing_page_url"), ("pdf", "pdf_url")):
-            url = text(location.get(name))
-            if url and url not in seen:
-                seen.add(url)
-                yield Link(
-                    url=url,
-                    kind=kind,
-                    open_access=location.get("is_oa") is True,
-                    license=text(location.get("license")),
-                    version=text(location.get("version")),
-                )
+            url = text(location, name)
+            if url is None or url in seen:
+                continue
+            seen.add(url)
+            yield Link(
+                url=url,
+                kind=kind,
+                open_access=location.get("is_oa") is True,
+                license=text(location, "license"),
+                version=text(location, "version"),
+            )
+
+
+def _open_access_url(access: Fields, best: Fields) -> str | None:
+    return text(access, "oa_url") or text(best, "pdf_url") or text(best, "landing_page_url")
 
 
 def _venue(work: Fields, primary: Fields) -> tuple[str | None, str | None]:
-    source = fields(primary.get("source"), "source")
-    host = fields(work.get("host_venue"), "host_venue")
-    venue = plain(source.get("display_name")) or plain(host.get("display_name"))
-    publisher = text(source.get("host_organization_name")) or text(host.get("publisher"))
-    return venue or plain(primary.get("raw_source_name")), publisher
+    """Return the venue and its publisher, of the present schema or of the one before."""
+    source = fields(primary, "source")
+    host = fields(work, "host_venue")
+    venue = plain(source, "display_name") or plain(host, "display_name")
+    publisher = text(source, "host_organization_name") or text(host, "publisher")
+    return venue or plain(primary, "raw_source_name"), publisher
 
 
 def _authors(authorships: list[Fields]) -> Iterator[Author]:
     for authorship in authorships:
-        author = fields(authorship.get("author"), "author")
-        name = plain(author.get("display_name")) or plain(authorship.get("raw_author_name"))
-        if name:
-            orcid = _ORCID.search(text(author.get("orcid")) or "")
-            yield Author(
-                name=name,
-                id=_tail(author.get("id")),
-                orcid=orcid[0] if orcid else None,
-                affiliations=tuple(_affiliations(authorship)),
-            )
+        author = fields(authorship, "author")
+        name = plain(author, "display_name") or plain(authorship, "raw_author_name")
+        if name is None:
+            continue
+        yield Author(
+            name=name,
+            id=_tail(author, "id"),
+            orcid=orcid(author, "orcid"),
+            affiliations=_affiliations(authorship),
+        )
 
 
-def _affiliations(authorship: Fields) -> Iterator[Affiliation]:
-    institutions = rows(authorship.get("institutions"), "institutions")
-    named = [(plain(i.get("display_name")), i) for i in institutions]
-    for name, institution in named:
-        if name:
-            yield Affiliation(
-                name=name,
-                ror=_tail(institution.get("ror")),
-                country=text(institution.get("country_code")),
-            )
-    if not any(name for name, _ in named):
-        raw = texts(authorship.get("raw_affiliation_strings"), "raw_affiliation_strings")
-        raw = raw or [text(authorship.get("raw_affiliation_string")) or ""]
-        yield from (Affiliation(name=name) for name in unique(raw))
+def _affiliations(authorship: Fields) -> tuple[Affiliation, ...]:
+    """Return the institutions that OpenAlex recognised; without any, what the paper prints."""
+    institutions = map(_affiliation, rows(authorship, "institutions"))
+    recognised = tuple(filter(None, institutions))
+    return recognised or tuple(Affiliation(name=name) for name in _printed_places(authorship))
 
 
-def _tail(value: object) -> str | None:
+def _affiliation(institution: Fields) -> Affiliation | None:
+    name = plain(institution, "display_name")
+    if name is None:
+        return None
+    return Affiliation(
+        name=name, ror=_tail(institution, "ror"), country=text(institution, "country_code")
+    )
+
+
+def _printed_places(authorship: Fields) -> tuple[str, ...]:
+    """Return affiliations as printed: a list today, one text before."""
+    listed = texts(authorship, "raw_affiliation_strings")
+    return unique(listed or [text(authorship, "raw_affiliation_string")])
+
+
+def _tail(data: Fields, name: str) -> str | None:
     """Return the last part of an identifier that is a URL."""
-    found = text(value)
-    return found.rstrip("/").rsplit("/", 1)[-1] if found else None
+    url = text(data, name)
+    return _last_part(url) if url else None
+
+
+def _last_part(url: str) -> str:
+    return url.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _is_truncated(work: Fields, authors: int) -> bool:
-    said = work.get("is_authors_truncated")
-    if isinstance(said, bool):
-        return said
-    return authors == MOST_AUTHORS or (number(work.get("authors_count")) or 0) > authors
+    """Tell whether a list has cut the authors off: as it says, or as their number gives away."""
+    stated = work.get("is_authors_truncated")
+    if isinstance(stated, bool):
+        return stated
+    return authors == MOST_AUTHORS or (number(work, "authors_count") or 0) > authors
 
 
 def _pages(biblio: Fields) -> str | None:
-    return "-".join(unique(text(biblio.get(name)) for name in ("first_page", "last_page"))) or None
+    pages = unique((text(biblio, "first_page"), text(biblio, "last_page")))
+    return "-".join(pages) or None
 
 
 def _by_year(work: Fields) -> dict[int, int]:
-    counts = rows(work.get("counts_by_year"), "counts_by_year")
-    pairs = ((year(row.get("year")), number(row.get("cited_by_count"))) for row in counts)
-    return {a: n for a, n in sorted(pairs, key=str) if a is not None and n is not None}
+    counts = rows(work, "counts_by_year")
+    pairs = ((year(row, "year"), number(row, "cited_by_count")) for row in counts)
+    # Sorted as texts: either of a pair can be absent, and None has no place among numbers.
+    pairs_in_order = sorted(pairs, key=str)
+    return {a: n for a, n in pairs_in_order if a is not None and n is not None}
 
 
 def _topics(work: Fields) -> tuple[str, ...]:
-    topics = rows(work.get("topics"), "topics") or rows(work.get("concepts"), "concepts")
-    return unique(text(topic.get("display_name")) for topic in topics)
+    topics = rows(work, "topics") or rows(work, "concepts")
+    return unique(text(topic, "display_name") for topic in topics)
 
 
 def _funders(work: Fields) -> tuple[str, ...]:
-    named = [text(row.get("display_name")) for row in rows(work.get("funders"), "funders")]
-    for field in ("awards", "grants"):
-        named += [text(row.get("funder_display_name")) for row in rows(work.get(field), field)]
-    return unique(named)
+    """Return the funders, and those of the awards: `grants` before, `awards` now."""
+    names = [text(funder, "display_name") for funder in rows(work, "funders")]
+    awards = [*rows(work, "awards"), *rows(work, "grants")]
+    names += [text(award, "funder_display_name") for award in awards]
+    return unique(names)
 
 
 def abstract_of(index: object) -> str | None:
@@ -248,21 +277,17 @@ def abstract_of(index: object) -> str | None:
     if not isinstance(index, dict):
         return None
     inner = index.get("InvertedIndex")
-    if isinstance(inner, dict):
-        index = inner
-    placed = [
-        (place, word)
-        for word, places in index.items()
-        if isinstance(places, list)
-        for place in places
-        if isinstance(place, int) and word
-    ]
-    return abstract(" ".join(word for _, word in sorted(placed)))
+    words = inner if isinstance(inner, dict) else index
+    placed: list[tuple[int, str]] = []
+    for word, places in words.items():
+        if word and isinstance(places, list):
+            placed += [(place, word) for place in places if isinstance(place, int)]
+    return as_abstract(" ".join(word for _, word in sorted(placed)))
 
 
 def _abstract_of_text(value: str) -> str | None:
     if not value.lstrip().startswith("{"):
-        return abstract(value)
+        return as_abstract(value)
     try:
         return abstract_of(msgspec.json.decode(value, type=dict))
     except msgspec.MsgspecError:

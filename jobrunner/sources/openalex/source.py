@@ -13,9 +13,16 @@ from msgspec.structs import replace
 from jobrunner.errors import AnswerMalformed, RequestRefused
 from jobrunner.http.batch_requests import Requests
 from jobrunner.models import Answer, Paper, Record
-from jobrunner.sources.answers import Unreadable, decide, decide_by_title, lookup_in_turns, read
+from jobrunner.sources.answers import (
+    Unreadable,
+    decide,
+    decide_by_title,
+    lookup_in_turns,
+    read,
+    read_all,
+)
 from jobrunner.sources.contract import SourceSettings
-from jobrunner.sources.json_fields import distinct, number
+from jobrunner.sources.json_fields import as_fields, distinct, number
 from jobrunner.sources.openalex.queries import Key, filters_of, keys_of
 from jobrunner.sources.openalex.records import handles_of, record_of
 from jobrunner.sources.openalex.service import NAME, prices_of, service_of
@@ -39,7 +46,7 @@ SELECT = (
 )
 
 
-class Found:
+class WorkIndex:
     """Works by the identifiers that lead to them."""
 
     def __init__(self) -> None:
@@ -47,17 +54,18 @@ class Found:
         self._by_key: dict[Key, list[Record | Unreadable]] = {}
         self.nameless = 0
 
-    def add(self, work: object, key: Key | None = None) -> None:
-        """Add a work, under the key that it was asked by alone or under all its identifiers."""
-        found = read(NAME, record_of, work)
-        if key is not None:
-            self._by_key.setdefault(key, []).append(found)
-            return
-        handles = handles_of(work) if isinstance(work, dict) else set()
+    def add_single(self, work: object, key: Key) -> None:
+        """Add a work under the key that it was asked by alone."""
+        self._by_key.setdefault(key, []).append(read(NAME, record_of, work))
+
+    def add_listed(self, work: object) -> None:
+        """Add a work of a list under all its identifiers: nothing says which one led to it."""
+        record = read(NAME, record_of, work)
+        handles = handles_of(as_fields(work))
         if not handles:
             self.nameless += 1
         for handle in handles:
-            self._by_handle.setdefault(handle, []).append(found)
+            self._by_handle.setdefault(handle, []).append(record)
 
     def by(self, key: Key) -> list[Record | Unreadable]:
         """Return what a key led to."""
@@ -83,8 +91,8 @@ class OpenAlex:
         """Ask for all papers by their best identifier, then for those without luck by the next."""
 
         async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:
-            found = await self._find([key for _, key in turn], requests)
-            answers = [_answer(paper, key, found) for paper, key in turn]
+            works = await self._find([key for _, key in turn], requests)
+            answers = [_answer(paper, key, works) for paper, key in turn]
             return [await self._completed(answer, requests) for answer in answers]
 
         return await lookup_in_turns(papers, keys_of, ask)
@@ -99,7 +107,7 @@ class OpenAlex:
             years = f"{paper.year - YEARS_APART}-{paper.year + YEARS_APART}"
             condition += f",publication_year:{years}"
         page = await self._page(condition, 1, requests, per_page=SEARCH_RESULTS)
-        answer = decide_by_title(paper, [read(NAME, record_of, work) for work in page.works])
+        answer = decide_by_title(paper, read_all(NAME, record_of, page.works))
         return await self._completed(answer, requests)
 
     async def _completed(self, answer: Answer, requests: Requests) -> Answer:
@@ -117,16 +125,16 @@ class OpenAlex:
         record = replace(record, authors=whole.authors, authors_truncated=False)
         return replace(answer, record=record)
 
-    async def _find(self, keys: Sequence[Key], requests: Requests) -> Found:
-        found = Found()
+    async def _find(self, keys: Sequence[Key], requests: Requests) -> WorkIndex:
+        works = WorkIndex()
         for condition in filters_of(key for key in keys if key.terms):
             for work in await self._list(condition, requests):
-                found.add(work)
+                works.add_listed(work)
         for key in dict.fromkeys(key for key in keys if key.path):
             work = await requests.get(key.path, {"select": SELECT})
             if work is not None:
-                found.add(work, key)
-        return found
+                works.add_single(work, key)
+        return works
 
     async def _list(self, condition: str, requests: Requests) -> list[object]:
         """Return all works of a filter. Several works can share a DOI, hence the pages."""
@@ -134,7 +142,7 @@ class OpenAlex:
         for page in range(1, MOST_PAGES + 1):
             answer = await self._page(condition, page, requests, per_page=PER_PAGE)
             works += answer.works
-            came = distinct(work.get("id") if isinstance(work, dict) else None for work in works)
+            came = distinct(as_fields(work).get("id") for work in works)
             if came >= answer.count:
                 return works
             if not answer.works:
@@ -163,18 +171,18 @@ class Page(Struct, frozen=True):
 
 
 def _page_of(answer: object) -> Page:
-    results = answer.get("results") if isinstance(answer, dict) else None
-    if not isinstance(answer, dict) or not isinstance(results, list):
+    listed = as_fields(answer)
+    results, meta = listed.get("results"), as_fields(listed.get("meta"))
+    if not isinstance(results, list):
         raise AnswerMalformed(f"{NAME}: an answer without a list of results")
-    meta = answer.get("meta")
-    count = number(meta.get("count")) if isinstance(meta, dict) else None
+    count = number(meta, "count")
     if count is None:
         raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
     return Page(results, count)
 
 
-def _answer(paper: Paper, key: Key, found: Found) -> Answer:
-    works = found.by(key)
-    if not works and found.nameless:
-        return Answer.failed(f"{NAME}: {found.nameless} works of the answer hold no identifier")
-    return decide(paper, key.scheme, works, trusted=key.trusted)
+def _answer(paper: Paper, key: Key, works: WorkIndex) -> Answer:
+    records = works.by(key)
+    if not records and works.nameless:
+        return Answer.failed(f"{NAME}: {works.nameless} works of the answer hold no identifier")
+    return decide(paper, key.scheme, records, trusted=key.trusted)

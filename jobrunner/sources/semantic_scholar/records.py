@@ -5,7 +5,6 @@ Fields: https://api.semanticscholar.org/api-docs/graph.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from jobrunner.errors import UnreadableError
@@ -14,10 +13,15 @@ from jobrunner.models import Affiliation, Author, Link, Record
 from jobrunner.sources.json_fields import (
     Fields,
     abstract,
+    as_fields,
     date,
     fields,
+    identifier,
     number,
+    orcid,
     plain,
+    plain_title,
+    present,
     rows,
     text,
     texts,
@@ -34,97 +38,100 @@ _SCHEMES = {
     "ACL": "acl",
     "DBLP": "dblp",
 }
-_ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 
 
 def record_of(paper: Fields) -> Record:
     """Return the record of a paper. Raises :class:`UnreadableError`."""
-    identifier = normalise("s2", text(paper.get("paperId")) or "")
-    if identifier is None:
+    paper_id = identifier(paper, "paperId", "s2")
+    if paper_id is None:
         raise UnreadableError("paper without a paperId")
-    title = paper.get("title")
-    if title is not None and not isinstance(title, str):
-        raise UnreadableError("title is not text")
-    journal = fields(paper.get("journal"), "journal")
-    access = fields(paper.get("openAccessPdf"), "openAccessPdf")
-    summary = fields(paper.get("tldr"), "tldr")
-    types = texts(paper.get("publicationTypes"), "publicationTypes")
+    title = plain_title(paper, "title")
+    journal = fields(paper, "journal")
+    access = fields(paper, "openAccessPdf")
+    summary = fields(paper, "tldr")
+    types = texts(paper, "publicationTypes")
     return Record(
-        id=identifier,
-        title=plain(title) or "",
+        id=paper_id,
+        title=title,
         authors=tuple(_authors(paper)),
-        year=year(paper.get("year")),
-        date=date(paper.get("publicationDate")),
+        year=year(paper, "year"),
+        date=date(paper, "publicationDate"),
         venue=_venue(paper, journal),
         type=types[0] if types else None,
-        volume=text(journal.get("volume")),
-        pages=text(journal.get("pages")),
-        identifiers=_identifiers(paper, identifier),
-        abstract=abstract(paper.get("abstract")),
-        summary=plain(summary.get("text")),
-        citations=number(paper.get("citationCount")),
-        influential_citations=number(paper.get("influentialCitationCount")),
-        references=number(paper.get("referenceCount")),
+        volume=text(journal, "volume"),
+        pages=text(journal, "pages"),
+        identifiers=_identifiers(paper, paper_id),
+        abstract=abstract(paper, "abstract"),
+        summary=plain(summary, "text"),
+        citations=number(paper, "citationCount"),
+        influential_citations=number(paper, "influentialCitationCount"),
+        references=number(paper, "referenceCount"),
         links=tuple(_links(paper, access)),
-        open_access=(text(access.get("status")) or "").lower() or None,
-        open_access_url=text(access.get("url")),
-        license=text(access.get("license")),
+        open_access=_open_access(access),
+        open_access_url=text(access, "url"),
+        license=text(access, "license"),
         topics=_topics(paper),
     )
 
 
 def _venue(paper: Fields, journal: Fields) -> str | None:
     """Return the venue's full name; older answers give ``publicationVenue`` as a bare id."""
-    venue = paper.get("publicationVenue")
-    named = plain(venue.get("name")) if isinstance(venue, dict) else None
-    return named or plain(paper.get("venue")) or plain(journal.get("name"))
+    venue = as_fields(paper.get("publicationVenue"))
+    return plain(venue, "name") or plain(paper, "venue") or plain(journal, "name")
 
 
-def _identifiers(paper: Fields, identifier: str) -> dict[str, str]:
-    external = fields(paper.get("externalIds"), "externalIds")
-    found: dict[str, str | None] = {"s2": identifier}
+def _identifiers(paper: Fields, paper_id: str) -> dict[str, str]:
+    external = fields(paper, "externalIds")
+    identifiers: dict[str, str | None] = {"s2": paper_id}
     for name, scheme in _SCHEMES.items():
-        found[scheme] = _identifier(scheme, external.get(name))
+        identifiers[scheme] = _identifier(scheme, external.get(name))
     corpus = paper.get("corpusId") or external.get("CorpusId")
-    found["corpusid"] = _identifier("corpusid", corpus)
-    return {scheme: value for scheme, value in found.items() if value}
+    identifiers["corpusid"] = _identifier("corpusid", corpus)
+    return present(identifiers)
 
 
 def _identifier(scheme: str, value: object) -> str | None:
     """Return a normalised identifier; DBLP's can be a list of keys of the same paper."""
     if isinstance(value, list):
-        value = value[0] if value else None
+        value = next(iter(value), None)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    found = str(value)
-    if scheme == "pmcid" and found.isdigit():
-        found = f"PMC{found}"
-    return normalise(scheme, found)
+    written = str(value)
+    if scheme == "pmcid" and written.isdigit():
+        written = f"PMC{written}"
+    return normalise(scheme, written)
 
 
 def _authors(paper: Fields) -> Iterator[Author]:
-    for author in rows(paper.get("authors"), "authors"):
-        name = plain(author.get("name"))
-        if name:
-            external = fields(author.get("externalIds"), "externalIds")
-            orcid = _ORCID.search(text(external.get("ORCID")) or "")
-            places = unique(texts(author.get("affiliations"), "affiliations"))
-            yield Author(
-                name=name,
-                id=text(author.get("authorId")),
-                orcid=orcid[0] if orcid else None,
-                affiliations=tuple(Affiliation(name=place) for place in places),
-            )
+    for author in rows(paper, "authors"):
+        name = plain(author, "name")
+        if name is None:
+            continue
+        external = fields(author, "externalIds")
+        places = unique(texts(author, "affiliations"))
+        yield Author(
+            name=name,
+            id=text(author, "authorId"),
+            orcid=orcid(external, "ORCID"),
+            affiliations=tuple(Affiliation(name=place) for place in places),
+        )
 
 
 def _links(paper: Fields, access: Fields) -> Iterator[Link]:
-    page, pdf = text(paper.get("url")), text(access.get("url"))
+    page, pdf = text(paper, "url"), text(access, "url")
     if page:
         yield Link(url=page)
     if pdf:
-        yield Link(url=pdf, kind="pdf", open_access=True, license=text(access.get("license")))
+        yield Link(url=pdf, kind="pdf", open_access=True, license=text(access, "license"))
+
+
+def _open_access(access: Fields) -> str | None:
+    """Return the colour of the access as OpenAlex writes it: in lower case."""
+    status = text(access, "status")
+    return status.lower() if status else None
 
 
 def _topics(paper: Fields) -> tuple[str, ...]:
-    named = [text(row.get("category")) for row in rows(paper.get("s2FieldsOfStudy"), "fields")]
-    return unique(named or texts(paper.get("fieldsOfStudy"), "fieldsOfStudy"))
+    """Return the fields of study; the list with the names of their models is the fuller one."""
+    named = [text(row, "category") for row in rows(paper, "s2FieldsOfStudy")]
+    return unique(named or texts(paper, "fieldsOfStudy"))

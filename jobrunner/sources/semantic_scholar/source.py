@@ -22,8 +22,9 @@ from jobrunner.errors import (
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.service import Limits, Service
 from jobrunner.models import Answer, Paper
-from jobrunner.sources.answers import decide, decide_by_title, lookup_in_turns, read
+from jobrunner.sources.answers import decide, decide_by_title, lookup_in_turns, read_all
 from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.json_fields import as_fields
 from jobrunner.sources.search_terms import search_words
 from jobrunner.sources.semantic_scholar.records import record_of
 
@@ -74,16 +75,33 @@ _NOT_FOUND = re.compile(rb'"error"\s*:\s*".*not found', re.IGNORECASE)
 
 def judge(response: httpx2.Response) -> None:
     """Raise what an answer means at Semantic Scholar in particular."""
-    body = response.content
-    if response.status_code == 400 and b"No valid paper ids given" in body:
-        raise NoneKnown(f"{NAME}: none of the papers is known")
-    if response.status_code == 404 and not _NOT_FOUND.search(body):
-        # Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
-        raise SourceUnavailable(f"{NAME}: HTTP 404 that does not come from the service")
-    if response.status_code == 200 and body.lstrip()[:9] == b'{"error":':
+    judge_status = _BY_STATUS.get(response.status_code)
+    if judge_status is not None:
+        judge_status(response)
+
+
+def _judge_200(response: httpx2.Response) -> None:
+    if response.content.lstrip()[:9] == b'{"error":':
         raise TransientError(f"{NAME}: HTTP 200 with an error")
-    if response.status_code == 200 and response.request.method == "POST":
+    if response.request.method == "POST":
         _check_places(response)
+
+
+def _judge_400(response: httpx2.Response) -> None:
+    if b"No valid paper ids given" in response.content:
+        raise NoneKnown(f"{NAME}: none of the papers is known")
+
+
+def _judge_404(response: httpx2.Response) -> None:
+    """Take a 404 for "no such paper" only if it is the service's own.
+
+    Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
+    """
+    if not _NOT_FOUND.search(response.content):
+        raise SourceUnavailable(f"{NAME}: HTTP 404 that does not come from the service")
+
+
+_BY_STATUS = {200: _judge_200, 400: _judge_400, 404: _judge_404}
 
 
 class _Held(Struct):
@@ -95,7 +113,7 @@ class _Held(Struct):
         prefix, colon, _ = asked.partition(":")
         if not colon:
             return self.identifier or ""
-        value = (self.external or {}).get(EXTERNAL.get(prefix, ""))
+        value = as_fields(self.external).get(EXTERNAL.get(prefix, ""))
         return f"{prefix}:{value}".lower() if isinstance(value, str | int) else ""
 
 
@@ -116,15 +134,21 @@ def _check_places(response: httpx2.Response) -> None:
         return  # something that is refused where it is read
     if len(came) != len(asked):
         raise FaultyAnswer(f"{NAME}: not as many answers as identifiers")
-    said = [held.answer_to(one) if held else "" for one, held in zip(asked, came, strict=True)]
-    place = {one.lower(): number for number, one in enumerate(asked)}
-    moved = [
-        name
-        for number, name in enumerate(said)
-        if place.get(name, number) != number and said[place[name]] != name
-    ]
-    if 2 * len(moved) > sum(map(bool, said)):
-        raise FaultyAnswer(f"{NAME}: {len(moved)} of {len(asked)} papers are not where they belong")
+    names = [held.answer_to(sent) if held else "" for sent, held in zip(asked, came, strict=True)]
+    moved = _count_moved([sent.lower() for sent in asked], names)
+    if 2 * moved > sum(map(bool, names)):
+        raise FaultyAnswer(f"{NAME}: {moved} of {len(asked)} papers are not where they belong")
+
+
+def _count_moved(asked: Sequence[str], names: Sequence[str]) -> int:
+    """Count the papers whose name was asked for in another place, where another paper stands."""
+    place_of = {name: place for place, name in enumerate(asked)}
+    moved = 0
+    for place, name in enumerate(names):
+        due = place_of.get(name, place)
+        if due != place and names[due] != name:
+            moved += 1
+    return moved
 
 
 class SemanticScholar:
@@ -162,13 +186,8 @@ class SemanticScholar:
         if not words:
             return Answer.failed("no title to search by")
         params = {"query": words, "fields": FIELDS}
-        found = await requests.get("/paper/search/match", params)
-        rows = found.get("data") if isinstance(found, dict) else []
-        if found is not None and not isinstance(found, dict):
-            raise AnswerMalformed(f"{NAME}: an answer to a match that is not an object")
-        if rows is not None and not isinstance(rows, list):
-            raise AnswerMalformed(f"{NAME}: an answer to a match without a list")
-        return decide_by_title(paper, [read(NAME, record_of, row) for row in rows or []])
+        answer = await requests.get("/paper/search/match", params)
+        return decide_by_title(paper, read_all(NAME, record_of, _papers_of(answer)))
 
     async def _batch(self, identifiers: Sequence[str], requests: Requests) -> dict[str, object]:
         """Return what the service holds by identifier. It may answer under other identifiers."""
@@ -190,18 +209,37 @@ class SemanticScholar:
         return found
 
 
+def _papers_of(answer: object) -> list[object]:
+    """Return the papers of a match; a 404, and a null in place of the list, mean that none is."""
+    if answer is None:
+        return []
+    if not isinstance(answer, dict):
+        raise AnswerMalformed(f"{NAME}: an answer to a match that is not an object")
+    papers = answer.get("data")
+    if papers is None:
+        return []
+    if not isinstance(papers, list):
+        raise AnswerMalformed(f"{NAME}: an answer to a match without a list")
+    return papers
+
+
 def _in_parts(identifiers: list[str], size: int) -> list[list[str]]:
     return [identifiers[first : first + size] for first in range(0, len(identifiers), size)]
 
 
 def _keys_of(paper: Paper) -> list[Key]:
     """Return the ways to ask for a paper; one malformed identifier makes a batch fail."""
-    return [
-        (scheme, prefix + (value.upper().removeprefix("PMC") if scheme == "pmcid" else value))
-        for scheme, prefix in PREFIXES.items()
-        for value in paper.identifiers.get(scheme, ())[:VALUES_TRIED]
-        if value and not any(c.isspace() for c in value)
-    ]
+    keys: list[Key] = []
+    for scheme, prefix in PREFIXES.items():
+        values = paper.identifiers.get(scheme, ())[:VALUES_TRIED]
+        if scheme == "pmcid":  # the prefix says it already
+            values = tuple(value.upper().removeprefix("PMC") for value in values)
+        keys += [(scheme, f"{prefix}{value}") for value in values if _is_one_word(value)]
+    return keys
+
+
+def _is_one_word(value: str) -> bool:
+    return value.split() == [value]
 
 
 def _answer(paper: Paper, key: Key, found: Mapping[str, object]) -> Answer:
@@ -209,4 +247,4 @@ def _answer(paper: Paper, key: Key, found: Mapping[str, object]) -> Answer:
     held = found.get(identifier)
     if held is None:
         return Answer.not_found()
-    return decide(paper, scheme, [read(NAME, record_of, held)])
+    return decide(paper, scheme, read_all(NAME, record_of, [held]))
