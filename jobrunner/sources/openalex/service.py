@@ -72,20 +72,9 @@ def prices_of(settings: SourceSettings) -> Prices:
 
 def judge(response: httpx2.Response) -> None:
     """Raise what an answer means at OpenAlex in particular."""
-    status = response.status_code
-    if status == 200 and _TIMED_OUT.search(response.content):
-        # The search ran out of time and gave what it had: absence is not "not found".
-        raise TransientError(f"{NAME}: the answer is incomplete (timed_out)")
-    if status == 200:
-        _check_whole(response)
-    if status == 404 and _NOT_FOUND not in response.content:
-        # Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
-        said = f"{NAME}: HTTP 404 from {response.url.copy_with(query=None)}"
-        raise SourceUnavailable(f"{said} that is not OpenAlex's own", hint="check the base URL")
-    if status == 403 and _error_of(response).startswith(("Invalid query", "Pagination")):
-        raise RequestRefused(f"{NAME}: HTTP 403{server_message(response)}")
-    if status == 429:
-        _judge_429(response)
+    judge_status = _BY_STATUS.get(response.status_code)
+    if judge_status is not None:
+        judge_status(response)
 
 
 class _Meta(Struct):
@@ -103,6 +92,13 @@ class _Listed(Struct):
     results: list[_Named]
 
 
+def _judge_200(response: httpx2.Response) -> None:
+    if _TIMED_OUT.search(response.content):
+        # The search ran out of time and gave what it had: absence is not "not found".
+        raise TransientError(f"{NAME}: the answer is incomplete (timed_out)")
+    _check_whole(response)
+
+
 def _check_whole(response: httpx2.Response) -> None:
     """Raise if a page of a list lacks works: what is absent from it may be there all the same."""
     try:
@@ -115,6 +111,22 @@ def _check_whole(response: httpx2.Response) -> None:
         raise FaultyAnswer(f"{NAME}: the answer is incomplete ({came} of {due} works)")
 
 
+def _judge_403(response: httpx2.Response) -> None:
+    """Take the refusals that are about the request for such; others are about the key."""
+    if _error_of(response).startswith(("Invalid query", "Pagination")):
+        raise RequestRefused(f"{NAME}: HTTP 403{server_message(response)}")
+
+
+def _judge_404(response: httpx2.Response) -> None:
+    """Take a 404 for "no such work" only if it is OpenAlex's own page.
+
+    Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
+    """
+    if _NOT_FOUND not in response.content:
+        said = f"{NAME}: HTTP 404 from {response.url.copy_with(query=None)}"
+        raise SourceUnavailable(f"{said} that is not OpenAlex's own", hint="check the base URL")
+
+
 def _judge_429(response: httpx2.Response) -> None:
     body = _body_of(response)
     said = f"{NAME}: HTTP 429{server_message(response)}"
@@ -124,6 +136,9 @@ def _judge_429(response: httpx2.Response) -> None:
     if _BUDGET_SPENT.search(response.content):
         raise QuotaSpent(said, not_before=_not_before(wait, response), hint=_hint(response))
     raise TransientError(said, retry_after=wait)
+
+
+_BY_STATUS = {200: _judge_200, 403: _judge_403, 404: _judge_404, 429: _judge_429}
 
 
 def _seconds(body: dict[str, object], response: httpx2.Response) -> float | None:
