@@ -11,6 +11,7 @@ from jobrunner import __version__
 from jobrunner.http.rate_limit import RateLimit
 
 Params = Mapping[str, str | int]
+"""What stands behind the question mark of a URL; values are encoded when they are sent."""
 
 
 class Limits(Struct, frozen=True):

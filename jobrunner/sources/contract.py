@@ -70,7 +70,7 @@ class Source(Protocol):
         """
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
-        """Search one paper by title; decide with :mod:`jobrunner.matching.decide`."""
+        """Search one paper by title, and decide with :func:`~jobrunner.plugins.decide_by_title`."""
 
 
 def sources_before(source: Source, names: Sequence[str], *, in_order: bool) -> tuple[str, ...]:

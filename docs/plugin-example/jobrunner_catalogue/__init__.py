@@ -6,14 +6,29 @@ from collections.abc import Sequence
 
 import httpx2
 
-from jobrunner.errors import AnswerMalformed, UnreadableError
-from jobrunner.http.batch_requests import Requests
-from jobrunner.http.service import Limits, Service
-from jobrunner.identifiers.schemes import normalise
-from jobrunner.models import Answer, Author, Paper, Record
-from jobrunner.sources.answers import decide, decide_by_title, read
-from jobrunner.sources.contract import Prices, SourceSettings
-from jobrunner.sources.json_fields import Fields, text, texts, year
+from jobrunner.plugins import (
+    Answer,
+    AnswerMalformed,
+    Author,
+    Fields,
+    Limits,
+    Paper,
+    Prices,
+    Record,
+    Requests,
+    Service,
+    SourceSettings,
+    UnreadableError,
+    as_fields,
+    decide,
+    decide_by_title,
+    identifier,
+    read_all,
+    text,
+    texts,
+    unique,
+    year,
+)
 
 NAME = "catalogue"
 SEARCH_MICROS = 2_000
@@ -44,19 +59,20 @@ class Catalogue:
         """Ask for all papers in one request, each by its first DOI."""
         dois = {paper.id: paper.identifiers["doi"][0] for paper in papers}
         answer = await requests.post("/lookup", {}, {"dois": sorted(set(dois.values()))})
-        found: dict[str | None, list[object]] = {}
+        items: dict[str | None, list[object]] = {}
         for item in items_of(answer):
-            found.setdefault(doi_of(item), []).append(item)
+            doi = identifier(as_fields(item), "doi", "doi")
+            items.setdefault(doi, []).append(item)
         return {
-            paper.id: decide(paper, "doi", [read(NAME, record_of, item) for item in found[doi]])
+            paper.id: decide(paper, "doi", read_all(NAME, record_of, items[dois[paper.id]]))
             for paper in papers
-            if (doi := dois[paper.id]) in found
+            if dois[paper.id] in items
         }
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
         """Search one paper by its title; what is alike is not yet the same."""
         answer = await requests.get("/search", {"title": paper.title})
-        return decide_by_title(paper, [read(NAME, record_of, item) for item in items_of(answer)])
+        return decide_by_title(paper, read_all(NAME, record_of, items_of(answer)))
 
 
 def price(request: httpx2.Request) -> int:
@@ -66,29 +82,23 @@ def price(request: httpx2.Request) -> int:
 
 def items_of(answer: object) -> list[object]:
     """Return the items in an answer of the catalogue."""
-    items = answer.get("items") if isinstance(answer, dict) else None
+    items = as_fields(answer).get("items")
     if not isinstance(items, list):
         raise AnswerMalformed(f"{NAME}: an answer without a list of items")
     return items
 
 
-def doi_of(item: object) -> str | None:
-    """Return the DOI of an item as jobrunner writes it: bare, in lower case."""
-    doi = text(item.get("doi")) if isinstance(item, dict) else None
-    return normalise("doi", doi) if doi else None
-
-
 def record_of(item: Fields) -> Record:
     """Return an item of the catalogue as a record."""
-    shelfmark = text(item.get("shelfmark"))
+    shelfmark = text(item, "shelfmark")
     if shelfmark is None:
         raise UnreadableError("no shelfmark")
-    doi = doi_of(item)
+    doi = identifier(item, "doi", "doi")
     return Record(
         id=shelfmark,
-        title=text(item.get("title")) or "",
-        authors=tuple(Author(name=name) for name in texts(item.get("authors"), "authors")),
-        year=year(item.get("year")),
+        title=text(item, "title") or "",
+        authors=tuple(Author(name=name) for name in texts(item, "authors")),
+        year=year(item, "year"),
         identifiers={"doi": doi} if doi else {},
-        topics=tuple(texts(item.get("subjects"), "subjects")),
+        topics=unique(texts(item, "subjects")),
     )
