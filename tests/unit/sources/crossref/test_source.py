@@ -28,13 +28,16 @@ from jobrunner.sources.crossref.source import (
     learn,
 )
 from jobrunner.sources.json_fields import Fields
-from tests.unit.sources.crossref_server import SELECTABLE, CrossrefServer, held
-from tests.unit.sources.speaking import (
+from tests.support.servers.crossref import Crossref as LocalCrossref
+from tests.support.servers.crossref_query import SELECTABLE
+from tests.unit.sources.crossref.works import held
+from tests.unit.sources.talk import (
     OTHER_TITLE,
     TITLE,
     Handler,
     RecordedError,
     Talk,
+    handler_of,
     in_turn,
     paper,
     real_records,
@@ -52,7 +55,7 @@ def talk(handler: Handler, **settings: str) -> Talk:
 
 
 def to(*works: Fields) -> Talk:
-    return talk(CrossrefServer(works))
+    return talk(handler_of(LocalCrossref(works)))
 
 
 def listed(*works: object, total: int | None = None) -> httpx2.Response:
@@ -183,7 +186,7 @@ def test_a_filter_that_finds_more_than_it_was_asked_for_is_no_proof_of_absence()
 
 
 def test_only_fields_that_a_list_can_be_reduced_to_are_selected() -> None:
-    assert set(SELECT.split(",")) <= SELECTABLE
+    assert set(SELECT.split(",")) <= set(SELECTABLE)
 
 
 # Single records
@@ -276,7 +279,7 @@ def test_a_title_without_words_makes_no_request() -> None:
 
 
 def test_an_email_address_gives_the_polite_pool_in_both_ways() -> None:
-    asked = talk(CrossrefServer([]), email="a@b.org")
+    asked = talk(handler_of(LocalCrossref([])), email="a@b.org")
     asked.search(paper())
     assert asked.sent("mailto") == ["a@b.org"]
     assert "mailto:" in asked.seen[0].headers["user-agent"]
@@ -289,7 +292,7 @@ def test_without_one_requests_are_slow_and_one_at_a_time() -> None:
 
 
 def test_a_key_travels_in_the_plus_header() -> None:
-    asked = talk(CrossrefServer([]), api_key="k-0815-4711")
+    asked = talk(handler_of(LocalCrossref([])), api_key="k-0815-4711")
     asked.search(paper())
     assert asked.seen[0].headers["crossref-plus-api-token"] == "Bearer k-0815-4711"
     assert "4711" not in str(asked.seen[0].url)

@@ -8,6 +8,8 @@ from itertools import permutations
 import httpx2
 import pytest
 
+from jobrunner.demo.openalex import NOT_FOUND
+from jobrunner.demo.openalex import OpenAlex as LocalOpenAlex
 from jobrunner.errors import (
     AnswerMalformed,
     KeyRefused,
@@ -20,12 +22,13 @@ from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.json_fields import Fields
 from jobrunner.sources.openalex.records import handles_of
 from jobrunner.sources.openalex.source import MOST_PAGES, OpenAlex
-from tests.unit.sources.openalex_server import NOT_FOUND, OpenAlexServer, authorships, work
-from tests.unit.sources.speaking import (
+from tests.unit.sources.openalex.works import authorships, work
+from tests.unit.sources.talk import (
     OTHER_TITLE,
     TITLE,
     Handler,
     Talk,
+    handler_of,
     in_turn,
     paper,
     real_records,
@@ -42,7 +45,7 @@ def talk(handler: Handler) -> Talk:
 
 
 def to(*works: Fields, merged: Mapping[str, str] | None = None) -> Talk:
-    return talk(OpenAlexServer(works, merged))
+    return talk(handler_of(LocalOpenAlex(works, merged=merged)))
 
 
 def held(identifier: str, title: str = TITLE, **fields: object) -> Fields:
@@ -52,6 +55,17 @@ def held(identifier: str, title: str = TITLE, **fields: object) -> Fields:
 def listed(*results: object, count: int | None = None) -> Fields:
     """Return a list as the server answers it; ``count`` if it says another length than it has."""
     return {"meta": {"count": len(results) if count is None else count}, "results": results}
+
+
+def in_pages_of(size: int, *works: Fields) -> Handler:
+    """Return a handler that gives shorter pages than it is asked for."""
+    server = handler_of(LocalOpenAlex(works))
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        url = request.url.copy_set_param("per_page", size)
+        return server(httpx2.Request(request.method, url, headers=request.headers))
+
+    return handle
 
 
 def id_of(answer: Answer | None) -> str | None:
@@ -208,19 +222,16 @@ def test_long_urls_are_split() -> None:
 
 
 def test_a_list_of_several_pages_is_read_to_its_end() -> None:
-    server = OpenAlexServer([held(f"W{1000 + n}", doi=doi("a")) for n in range(9)])
-    server.works.append(held("W99", doi=doi("b")))
-    server.page_size = 4
-    asked = talk(server)
+    works = [held(f"W{1000 + n}", doi=doi("a"), cited_by_count=1) for n in range(9)]
+    asked = talk(in_pages_of(4, *works, held("W99", doi=doi("b"))))
     assert id_of(asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))[2]) == "W99"
     assert asked.sent("page") == ["2", "3"]
 
 
 def test_a_list_without_an_end_is_refused_and_not_taken_for_not_found() -> None:
-    server = OpenAlexServer([held(f"W{1000 + n}", doi=doi("a")) for n in range(MOST_PAGES + 1)])
-    server.page_size = 1
+    works = [held(f"W{1000 + n}", doi=doi("a")) for n in range(MOST_PAGES + 1)]
     with pytest.raises(RequestRefused, match="finds 11 works"):
-        talk(server).lookup(paper(doi="10.1000/b"), paper(doi="10.1000/a"))
+        talk(in_pages_of(1, *works)).lookup(paper(doi="10.1000/b"), paper(doi="10.1000/a"))
 
 
 def test_a_page_that_repeats_works_does_not_hide_the_pages_after_it() -> None:
@@ -304,7 +315,7 @@ def test_a_404_of_a_list_is_never_not_found() -> None:
 
 @pytest.mark.parametrize("status", [301, 302])
 def test_a_merged_work_is_absent_from_lists_and_found_alone(status: int) -> None:
-    server = OpenAlexServer([held("W12")], merged={"W11": "W12"})
+    server = handler_of(LocalOpenAlex([held("W12")], merged={"W11": "W12"}))
 
     def handler(request: httpx2.Request) -> httpx2.Response:
         answer = server(request)
@@ -526,7 +537,7 @@ def test_a_batch_counts_what_all_its_requests_cost() -> None:
 
 
 def test_the_key_is_in_no_address() -> None:
-    asked = Talk(OpenAlex(SourceSettings(api_key="k-0815-4711")), OpenAlexServer([]))
+    asked = Talk(OpenAlex(SourceSettings(api_key="k-0815-4711")), handler_of(LocalOpenAlex([])))
     asked.lookup(paper(doi=("10.1000/a", "10.1000/a,b")))
     assert {request.headers["authorization"] for request in asked.seen} == {"Bearer k-0815-4711"}
     assert not any("4711" in str(request.url) for request in asked.seen)
@@ -552,7 +563,7 @@ def real_papers(works: Sequence[Fields]) -> list[Paper]:
 def test_real_works_are_found_again_by_any_of_their_identifiers() -> None:
     works = [w for w in real_records("openalex_works") if w.get("ids")][::5]
     papers = real_papers(works)
-    asked = talk(OpenAlexServer(works))
+    asked = to(*works)
     answers: dict[int, Answer] = {}
     for first in range(0, len(papers), 100):
         answers |= asked.lookup(*papers[first : first + 100])

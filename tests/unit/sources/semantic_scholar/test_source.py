@@ -28,12 +28,14 @@ from jobrunner.sources.semantic_scholar.source import (
     SMALLEST_DOUBTED,
     SemanticScholar,
 )
-from tests.unit.sources.semantic_scholar_server import SemanticScholarServer, held, sha
-from tests.unit.sources.speaking import (
+from tests.support.servers.semantic_scholar import SemanticScholar as LocalSemanticScholar
+from tests.unit.sources.semantic_scholar.papers import held, sha
+from tests.unit.sources.talk import (
     OTHER_TITLE,
     TITLE,
     Handler,
     Talk,
+    handler_of,
     in_turn,
     paper,
     real_records,
@@ -51,7 +53,7 @@ def talk(handler: Handler, **settings: str) -> Talk:
 
 
 def to(*papers: Fields) -> Talk:
-    return talk(SemanticScholarServer(papers))
+    return talk(handler_of(LocalSemanticScholar(papers)))
 
 
 def id_of(answer: Answer | None) -> str | None:
@@ -196,11 +198,14 @@ def test_a_batch_of_which_nothing_is_known_is_not_found() -> None:
 
 def test_one_malformed_identifier_does_not_hide_all_others() -> None:
     dois = [f"10.1000/{n}" for n in range(LOOKUP_SIZE)]
-    server = SemanticScholarServer(
-        [held(n + 1, TITLE, DOI=doi) for n, doi in enumerate(dois)],
-        malformed=lambda identifier: identifier == "DOI:10.1000/250",
-    )
-    asked = talk(server)
+    papers = [held(n + 1, TITLE, DOI=doi) for n, doi in enumerate(dois)]
+    server = handler_of(LocalSemanticScholar(papers))
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        is_spoilt = b'"DOI:10.1000/250"' in request.content
+        return NONE_KNOWN if is_spoilt else server(request)
+
+    asked = talk(handle)
     answers = asked.lookup(*(paper(n + 1, doi=doi) for n, doi in enumerate(dois)))
     assert LOOKUP_SIZE - SMALLEST_DOUBTED <= len(answers) < LOOKUP_SIZE
     assert len(asked.seen) < 12

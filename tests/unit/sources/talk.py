@@ -1,4 +1,4 @@
-"""A source that speaks to a handler, and real records and errors to feed it with."""
+"""Talks of a source with a handler that stands for its service, and real records to feed it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx2
 import msgspec
 import pytest
 
+from jobrunner.demo.messages import Api, Request
 from jobrunner.errors import SourceError
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.client import Client
@@ -109,6 +111,26 @@ class Talk:
         self.slept.append(seconds)
         self._now += seconds
         await asyncio.sleep(0)
+
+
+def handler_of(api: Api) -> Handler:
+    """Return a handler that answers as the local server of a service does, without a network."""
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        path, _, raw_query = request.url.raw_path.decode().partition("?")
+        reply = api.answer(
+            Request(
+                method=request.method,
+                path=path,
+                raw_query=raw_query,
+                query=tuple(parse_qsl(raw_query, keep_blank_values=True)),
+                headers=dict(request.headers),
+                body=request.content,
+            )
+        )
+        return httpx2.Response(reply.status, headers=reply.headers, content=reply.body)
+
+    return handle
 
 
 def in_turn(*answers: httpx2.Response) -> Handler:
