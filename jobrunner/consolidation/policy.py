@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +22,11 @@ HINT = (
     ' given_first = ["title"], [fields] abstract = ["semantic_scholar"]'
 )
 
+MAXIMUM = "maximum"
+"""How citations are chosen unless the policy says 'priority'."""
+
+T = TypeVar("T")
+
 
 class Policy(Struct, frozen=True, kw_only=True):
     """Whose value is taken. A known value never gives way to a blank one, or a zero.
@@ -36,7 +42,23 @@ class Policy(Struct, frozen=True, kw_only=True):
     priority: tuple[str, ...] = ("openalex", "semantic_scholar", "crossref")
     fields: dict[str, tuple[str, ...]] = {}
     given_first: frozenset[str] = frozenset({"title", "abstract", "identifiers", "links"})
-    citations: str = "maximum"
+    citations: str = MAXIMUM
+
+    def order(self, sources: Iterable[str], field: str = "") -> list[str]:
+        """Return the names of sources, the most trusted first, for one field or in general.
+
+        They are those that the policy names, and ``sources``, which may have others.
+        """
+        names = (*self.fields.get(field, ()), *self.priority, *sorted(sources))
+        return list(dict.fromkeys(names))
+
+    def place_given(self, field: str, own: T, others: list[T]) -> list[T]:
+        """Return the sources' part of a field with the paper's ``own`` before or after it."""
+        if field not in GIVEN:
+            return others
+        if field in self.given_first:
+            return [own, *others]
+        return [*others, own]
 
 
 DEFAULT = Policy()
@@ -70,7 +92,7 @@ def policy_of(table: object, where: str, known: Collection[str]) -> Policy:
         raise SettingsError(f"{where}: {why}", hint=HINT) from error
     unknown |= set(policy.fields).difference(Record.__struct_fields__)
     unknown |= policy.given_first.difference(GIVEN)
-    if unknown or policy.citations not in ("maximum", "priority"):
+    if unknown or policy.citations not in (MAXIMUM, "priority"):
         wrong = ", ".join(sorted(unknown)) or f"citations = {policy.citations!r}"
         raise SettingsError(f"{where}: no such thing in a policy: {wrong}", hint=HINT)
     if strangers := {*policy.priority, *chain(*policy.fields.values())}.difference(known):

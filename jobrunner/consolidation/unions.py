@@ -1,141 +1,114 @@
-"""What all sources and the paper as given say together: links, related works, identifiers."""
+"""Fields that are added up from all sources and the paper as given: links, relations, identifiers.
+
+The first source that states one of them has its name beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
-from jobrunner.identifiers.extract import identifiers_of
+from jobrunner.consolidation.policy import Policy
+from jobrunner.consolidation.rules import Rule
+from jobrunner.consolidation.statements import Statements
+from jobrunner.consolidation.view import INPUT, Conflict, Sourced, SourcedLink, SourcedRelation
 from jobrunner.matching.preprints import is_preprint_doi
-from jobrunner.models import SCHEMES, Link, Record
-
-INPUT = "input"
-"""The name under which the paper as given counts as a source."""
-
-View = dict[str, object]
-"""A part of the consolidated view, JSON data."""
-
-_URL_NAMES = ("url", "urls", "link", "links", "pdf", "pdf_url", "open_access_pdf", "openAccessPdf")
-_LIST_LIMIT = 100
-_LONGEST_URL = 2000
-_PLACES = {scheme: place for place, scheme in enumerate(SCHEMES)}
+from jobrunner.models import Link, Record, Relation
 
 
-def united_links(
-    given: Mapping[str, object], ranked: Sequence[tuple[str, Record]], *, given_first: bool
-) -> list[View]:
-    """Return every URL once, under the first source that has it."""
-    found: dict[str, View] = {}
-    mine: list[str] = list(dict.fromkeys(_urls(given)))[:_LIST_LIMIT]
-    if given_first:
-        found.update((url, {"value": url, "source": INPUT}) for url in mine)
-    for source, record in ranked:
-        for link in record.links:
-            if link.url not in found:
-                found[link.url] = _link(link, source)
-    for url in mine:
-        if url not in found:
-            found[url] = {"value": url, "source": INPUT}
-    return list(found.values())
+class Union(Rule):
+    """What all say together."""
+
+    choice = "the union of all"
+
+    def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
+        """Say in which order the sources are heard."""
+        return f"{self.choice}; the first of {self._names(policy, sources)} wins a conflict"
 
 
-def _link(link: Link, source: str) -> View:
-    found: View = {"value": link.url, "source": source, "kind": link.kind}
-    if link.open_access:
-        found["open_access"] = True
-    if link.license:
-        found["license"] = link.license
-    if link.version:
-        found["version"] = link.version
-    return found
+class Links(Union):
+    """Every URL once, under the first source that has it."""
+
+    def choose(self, paper: Statements) -> tuple[SourcedLink, ...]:
+        """Return the links of all."""
+        links: dict[str, SourcedLink] = {}
+        for source, record in self.order(paper):
+            for link in record.links:
+                if link.url not in links:
+                    links[link.url] = _sourced_link(link, source)
+        return tuple(links.values())
 
 
-def _urls(value: object, depth: int = 0) -> Iterator[str]:
-    """Yield the URLs that the paper as given holds."""
-    if isinstance(value, str):
-        url = value.strip() if len(value) <= _LONGEST_URL else ""
-        if url.startswith(("http://", "https://")) and url.isprintable():
-            yield url
-    elif isinstance(value, list) and depth < 4:
-        for item in value[:_LIST_LIMIT]:
-            yield from _urls(item, depth + 1)
-    elif isinstance(value, Mapping) and depth < 4:
-        for name in _URL_NAMES:
-            if name in value:
-                yield from _urls(value[name], depth + 1)
+def _sourced_link(link: Link, source: str) -> SourcedLink:
+    if source == INPUT:
+        return SourcedLink(link.url, source)  # a paper does not tell what is behind its URLs
+    return SourcedLink(
+        link.url,
+        source,
+        link.kind,
+        link.open_access,
+        link.license or None,
+        link.version or None,
+    )
 
 
-def united_relations(
-    ranked: Sequence[tuple[str, Record]], preprints: Collection[str]
-) -> list[View]:
-    """Return every stated link to another work once, under the first source that states it.
+class Relations(Union):
+    """Every stated link to another work once, under the first source that states it."""
 
-    ``preprints`` are the sources whose record is of the preprint of what the others describe.
-    """
-    found: dict[tuple[str, str, str], View] = {}
-    for source, record in ranked:
-        stated = [(one.kind, one.scheme, one.value) for one in record.relations]
-        if source in preprints and (preprint := _preprint_of(record)):
-            stated.append(("has-preprint", *preprint))
-        for one in stated:
-            kind, scheme, value = one
-            found.setdefault(
-                one, {"kind": kind, "scheme": scheme, "value": value, "source": source}
-            )
-    return list(found.values())
+    def choose(self, paper: Statements) -> tuple[SourcedRelation, ...]:
+        """Return the relations of all, and the preprint of what the others describe."""
+        relations: dict[Relation, SourcedRelation] = {}
+        for source, record in paper.ranked:
+            stated = record.relations
+            if source in paper.preprints:
+                stated = (*stated, *_preprint_of(record))
+            for relation in stated:
+                sourced = SourcedRelation(relation.kind, relation.scheme, relation.value, source)
+                relations.setdefault(relation, sourced)
+        return tuple(relations.values())
 
 
-def _preprint_of(record: Record) -> tuple[str, str] | None:
-    """Return the scheme and value of what names a preprint and nothing else."""
-    if arxiv := record.identifiers.get("arxiv"):
-        return "arxiv", arxiv
+def _preprint_of(record: Record) -> Iterator[Relation]:
+    """Yield the relation to a preprint, if something names the preprint and nothing else."""
+    arxiv = record.identifiers.get("arxiv")
     doi = record.identifiers.get("doi", "")
-    return ("doi", doi) if is_preprint_doi(doi) else None
+    if arxiv:
+        yield Relation(kind="has-preprint", scheme="arxiv", value=arxiv)
+    elif is_preprint_doi(doi):
+        yield Relation(kind="has-preprint", scheme="doi", value=doi)
 
 
-def united_identifiers(
-    given: Mapping[str, object], ranked: Sequence[tuple[str, Record]], *, given_first: bool
-) -> tuple[View, list[View]]:
-    """Return the union of all identifiers, and where they differ.
+class Identifiers(Union):
+    """The first value of each scheme; only the DOI of a preprint gives way to another."""
 
-    The first source that has one wins; only the DOI of a preprint gives way to another.
-    """
-    said: dict[str, dict[str, str]] = {}
-    if given_first:
-        _add_given(said, given)
-    for source, record in ranked:
-        for scheme, value in record.identifiers.items():
-            said.setdefault(scheme, {}).setdefault(value, source)
-    if not given_first:
-        _add_given(said, given)
-    identifiers: View = {}
-    conflicts: list[View] = []
-    for scheme in sorted(said, key=_place):
-        values = said[scheme]
-        taken = next(iter(values))
-        if len(values) > 1:
-            if scheme == "doi":
-                taken = next((v for v in values if not is_preprint_doi(v)), taken)
-            conflicts += _conflicts(scheme, taken, values)
-        identifiers[scheme] = {"value": taken, "source": values[taken]}
-    return identifiers, conflicts
+    def choose(self, paper: Statements) -> dict[str, Sourced[str]]:
+        """Return one identifier of each scheme."""
+        return {
+            scheme: _chosen_identifier(scheme, values)
+            for scheme, values in paper.identifiers.items()
+        }
 
 
-def _add_given(said: dict[str, dict[str, str]], given: Mapping[str, object]) -> None:
-    for scheme, values in identifiers_of(given).items():
-        for value in values:
-            said.setdefault(scheme, {}).setdefault(value, INPUT)
+def conflicts_of(paper: Statements) -> tuple[Conflict, ...]:
+    """Return the identifiers in which the sources differ."""
+    differing = [scheme for scheme, values in paper.identifiers.items() if len(values) > 1]
+    if not differing:
+        return ()
+    conflicts = [_conflict(scheme, paper.identifiers[scheme]) for scheme in differing]
+    return tuple([conflict for conflict in conflicts if conflict.others])
 
 
-def _place(scheme: str) -> tuple[int, str]:
-    return _PLACES.get(scheme, len(_PLACES)), scheme
+def _chosen_identifier(scheme: str, values: dict[str, str]) -> Sourced[str]:
+    """Return one of several values, which stand with their sources, the first source first."""
+    chosen = next(iter(values))
+    if scheme == "doi" and len(values) > 1:
+        chosen = next((value for value in values if not is_preprint_doi(value)), chosen)
+    return Sourced(chosen, values[chosen])
 
 
-def _conflicts(scheme: str, taken: str, values: Mapping[str, str]) -> Iterator[View]:
-    """Yield a conflict; the DOI of a preprint beside the publisher's is none."""
-    others = [
-        {"value": value, "source": source}
-        for value, source in values.items()
-        if value != taken and not (scheme == "doi" and is_preprint_doi(value))
-    ]
-    if others:
-        yield {"field": scheme, "value": taken, "source": values[taken], "others": others}
+def _conflict(scheme: str, values: dict[str, str]) -> Conflict:
+    """Return the values that were not chosen; a preprint's DOI beside the publisher's is none."""
+    chosen = _chosen_identifier(scheme, values)
+    others = (Sourced(value, source) for value, source in values.items() if value != chosen.value)
+    if scheme == "doi":
+        others = (other for other in others if not is_preprint_doi(other.value))
+    return Conflict(scheme, chosen.value, chosen.source, tuple(others))

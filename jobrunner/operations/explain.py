@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct, structs
 
-from jobrunner.consolidation.merge import consolidate
+from jobrunner.consolidation.merge import RULES, consolidate
 from jobrunner.consolidation.policy import Policy
-from jobrunner.consolidation.rules import rule_of
-from jobrunner.consolidation.unions import INPUT, View
+from jobrunner.consolidation.view import INPUT, Conflict, ConsolidatedPaper
 from jobrunner.errors import SessionError, SettingsError
 from jobrunner.models import Given, Match, Outcome, Record
 from jobrunner.store.database import Database
@@ -36,15 +35,6 @@ class FieldExplained(Struct, frozen=True, kw_only=True):
     said: tuple[Said, ...]
 
 
-class Conflict(Struct, frozen=True, kw_only=True):
-    """An identifier in which the sources differ: the value taken, and those that were not."""
-
-    field: str
-    value: str
-    source: str
-    others: tuple[dict[str, str], ...]
-
-
 class Explained(Struct, frozen=True, kw_only=True):
     """One paper: what each source answered, and each field of the view.
 
@@ -68,40 +58,49 @@ def explain_paper(
     """
     paper = _find(database, session_id, name)
     given = paper.as_given()
-    records = {r.source: r for r in paper.records}
-    found = {
-        source: msgspec.json.decode(record.data, type=Record)
-        for source, record in records.items()
-        if record.outcome == Outcome.ENRICHED and record.data
-    }
-    view = _view(given, found, policy)
-    conflicts = msgspec.convert(view.pop("conflicts", []), tuple[Conflict, ...])
-    if field is not None and field not in view:
-        known = f"known: {', '.join(sorted(view))}"
-        reason = f"the paper cannot be used: {paper.unusable}"
-        raise SettingsError(
-            f"nothing is known of the field {field!r}", hint=reason if paper.unusable else known
-        )
-    order = [*policy.priority, *sorted(set(found) - set(policy.priority))]
-    said = list(_said(given, found, records, policy))
+    stored = {record.source: record for record in paper.records}
+    records = _records_of(paper)
+    view = consolidate(given, records, policy)
+    values = _values(view)
+    if field is not None:
+        _check_field(field, values, paper)
+    statements = list(_statements(given, records, stored, policy))
     return Explained(
         position=paper.position,
         key=paper.key,
         unusable=paper.unusable,
-        outcomes={source: _outcome(record) for source, record in records.items()},
+        outcomes={source: _outcome(record) for source, record in stored.items()},
         fields=tuple(
-            _field(name, chosen, said, rule_of(name, policy, order))
-            for name, chosen in view.items()
+            _field(name, value, statements, RULES[name].sentence(policy, records))
+            for name, value in values.items()
             if field in (None, name)
         ),
-        conflicts=conflicts if field in (None, "identifiers") else (),
+        conflicts=view.conflicts if field in (None, "identifiers") else (),
     )
 
 
-def _view(given: Given, records: dict[str, Record], policy: Policy) -> View:
-    """Return the view as JSON data."""
-    view: View = msgspec.to_builtins(consolidate(given, records, policy), str_keys=True)
-    return view
+def _records_of(paper: StoredPaper) -> dict[str, Record]:
+    return {
+        record.source: msgspec.json.decode(record.data, type=Record)
+        for record in paper.records
+        if record.outcome == Outcome.ENRICHED and record.data
+    }
+
+
+def _values(view: ConsolidatedPaper) -> dict[str, object]:
+    """Return what is known of each field, as JSON data."""
+    values: dict[str, object] = msgspec.json.decode(msgspec.json.encode(view))
+    del values["conflicts"]  # they are no field of their own
+    return values
+
+
+def _check_field(field: str, values: dict[str, object], paper: StoredPaper) -> None:
+    if field in values:
+        return
+    hint = f"known: {', '.join(sorted(values))}"
+    if paper.unusable:
+        hint = f"the paper cannot be used: {paper.unusable}"
+    raise SettingsError(f"nothing is known of the field {field!r}", hint=hint)
 
 
 def _find(database: Database, session_id: str, name: str) -> StoredPaper:
@@ -122,32 +121,34 @@ def _outcome(record: StoredRecord) -> str:
     return f"{record.outcome}: {record.error}" if record.error else record.outcome
 
 
-def _said(
+def _statements(
     given: Given,
-    found: dict[str, Record],
-    records: dict[str, StoredRecord],
+    records: dict[str, Record],
+    stored: dict[str, StoredRecord],
     policy: Policy,
-) -> Iterator[tuple[Said, View]]:
-    """Yield each source, the paper as given first, with the view of what it alone says."""
-    yield Said(source=INPUT, value=None), _view(given, {}, policy)
-    for source, record in found.items():
-        stored = records[source]
-        match = msgspec.json.decode(stored.match, type=Match) if stored.match else None
-        one = Said(source=source, value=None, retrieved_at=stored.retrieved_at, match=match)
-        yield one, _view(Given(), {source: record}, policy)
+) -> Iterator[tuple[Said, dict[str, object]]]:
+    """Yield each source, the paper as given first, with the values of a view of it alone."""
+    yield Said(source=INPUT, value=None), _values(consolidate(given, {}, policy))
+    for source, record in records.items():
+        row = stored[source]
+        match = msgspec.json.decode(row.match, type=Match) if row.match else None
+        said = Said(source=source, value=None, retrieved_at=row.retrieved_at, match=match)
+        yield said, _values(consolidate(Given(), {source: record}, policy))
 
 
-def _field(name: str, chosen: object, said: list[tuple[Said, View]], rule: str) -> FieldExplained:
+def _field(
+    name: str, chosen: object, statements: list[tuple[Said, dict[str, object]]], rule: str
+) -> FieldExplained:
     source = chosen.get("source") if isinstance(chosen, dict) else None
-    values = ((one, _value(view.get(name))) for one, view in said)
+    stated = ((said, _value(values.get(name))) for said, values in statements)
     return FieldExplained(
         field=name,
         value=_value(chosen) if source else chosen,
         source=source,
         rule=rule,
         said=tuple(
-            structs.replace(one, value=value)
-            for one, value in values
+            structs.replace(said, value=value)
+            for said, value in stated
             if value not in (None, {}, [])
         ),
     )
@@ -156,9 +157,9 @@ def _field(name: str, chosen: object, said: list[tuple[Said, View]], rule: str) 
 def _value(chosen: object) -> object:
     """Return what a field of a view holds, without where that is from."""
     if isinstance(chosen, list):
-        return [_value(one) for one in chosen]
+        return [_value(part) for part in chosen]
     if not isinstance(chosen, dict):
         return chosen
     if "source" not in chosen:
-        return {name: _value(one) for name, one in chosen.items()}
+        return {name: _value(part) for name, part in chosen.items()}
     return chosen.get("status") if chosen["value"] is None else chosen["value"]

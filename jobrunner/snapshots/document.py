@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from jobrunner.consolidation.unions import View
+from jobrunner.consolidation.view import ConsolidatedPaper
 from jobrunner.decoding import json_fault
 from jobrunner.errors import DamageFound, Refused
 
@@ -49,7 +49,7 @@ class PaperEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str
     given: Raw
     unusable: str | None = None
-    consolidated: View | None = None
+    consolidated: ConsolidatedPaper | None = None
     records: dict[str, RecordEntry] = {}
     retired: list[RecordEntry] = []
     missed: dict[str, int] = {}

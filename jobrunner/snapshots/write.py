@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Raw, structs
 
 from jobrunner import __version__, clock, crash_points
-from jobrunner.consolidation.merge import Parts, consolidate
+from jobrunner.consolidation.merge import consolidate
 from jobrunner.consolidation.policy import Policy
-from jobrunner.consolidation.unions import View
+from jobrunner.consolidation.statements import RawRecord
+from jobrunner.consolidation.view import ConsolidatedPaper
 from jobrunner.errors import GET_BACK, Cancelled, DamageFound
 from jobrunner.files.atomic import READ_ONLY, write_sidecar, write_whole
 from jobrunner.files.path_queries import exists, named_like
@@ -221,12 +222,12 @@ def _raw(text: str | None) -> Raw:
     return document.ABSENT if text is None else Raw(text.encode())
 
 
-_PARTS = msgspec.json.Decoder(Parts)
+_RECORDS = msgspec.json.Decoder(RawRecord)
 
 
-def _consolidated(paper: StoredPaper, policy: Policy) -> View:
+def _consolidated(paper: StoredPaper, policy: Policy) -> ConsolidatedPaper:
     records: dict[str, Record] = {
-        record.source: _PARTS.decode(record.data)
+        record.source: _RECORDS.decode(record.data)
         for record in paper.records
         if record.outcome == Outcome.ENRICHED and record.data
     }

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from jobrunner.consolidation.policy import policy_of, read_policy
+from jobrunner.consolidation.view import Sourced
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import SessionError, SettingsError
@@ -239,7 +240,7 @@ def test_the_rule_tells_the_order_in_which_the_sources_are_heard(finished: Finis
 def test_a_conflict_of_identifiers_is_told(finished: Finished) -> None:
     (conflict,) = finished.explain("0").conflicts
     assert (conflict.field, conflict.value) == ("pmid", "111")
-    assert conflict.others == ({"value": "222", "source": "semantic_scholar"},)
+    assert conflict.others == (Sourced("222", "semantic_scholar"),)
 
 
 def test_of_a_paper_that_was_not_found_only_its_own_values_are_known(finished: Finished) -> None:

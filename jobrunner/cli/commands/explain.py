@@ -60,7 +60,7 @@ def explain(
     for one in found.fields:
         _show_field(one)
     for conflict in found.conflicts:
-        others = ", ".join(f"{other['value']} ({other['source']})" for other in conflict.others)
+        others = ", ".join(f"{other.value} ({other.source})" for other in conflict.others)
         fact(f"conflict: {conflict.field} {conflict.value} ({conflict.source}), not {others}")
 
 
