@@ -178,10 +178,10 @@ def _workers(context: RunContext, options: Options, sources: Sequence[Source]) -
 def _budget(options: Options, used: SourceProgress) -> Budget:
     return Budget(
         used.name,
-        requests=options.max_requests.get(used.name),
-        micros=options.budgets.get(used.name),
+        max_requests=options.max_requests.get(used.name),
+        max_cost_micros=options.budgets.get(used.name),
         used_requests=used.requests,
-        used_micros=used.cost_micros,
+        used_cost_micros=used.cost_micros,
     )
 
 

@@ -439,7 +439,7 @@ def ask_within_one_price(failure: Exception) -> object:
 
     async def run() -> object:
         async with client(handler, price=lambda _: 1000) as opened:
-            opened.budget = Budget("demo", micros=1000)
+            opened.budget = Budget("demo", max_cost_micros=1000)
             return await Requests(opened).get("/things")
 
     return asyncio.run(run())
