@@ -21,10 +21,10 @@ from jobrunner.errors import (
     TransientError,
 )
 from jobrunner.http.budget import Budget
+from jobrunner.http.connection_errors import NEVER_SENT, is_untrusted, reason
 from jobrunner.http.rate_limit import RateLimit, Start
-from jobrunner.http.responses import check_address, check_headers, is_untrusted, reason
 from jobrunner.http.retry import RetryBudget
-from jobrunner.http.service import Params, Service, Usage
+from jobrunner.http.service import Params, Service, Usage, check_address, check_headers
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of a decompressed answer; the largest real ones are some 10 MB."""
@@ -33,9 +33,6 @@ REQUEST_SECONDS = 120.0
 """Longest time one request may take, however slowly its bytes trickle."""
 
 TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
-NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
-"""Errors of making a connection, before which nothing leaves that could cost anything."""
-
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
@@ -67,7 +64,7 @@ class Client:
         self.budget = budget or Budget(service.name)
         self.sleep = sleep
         limits = service.limits
-        self.pace = RateLimit(
+        self.rate_limit = RateLimit(
             limits.requests_per_second, limits.concurrency, clock=clock, sleep=sleep
         )
         self._transport = transport
@@ -141,12 +138,13 @@ class Client:
 
     async def wait(self, seconds: float) -> None:
         """Wait before another attempt. Raises SourceStopped if none is to be made after all."""
-        waits = {asyncio.ensure_future(one) for one in (self.sleep(seconds), self._hurried.wait())}
+        slept = asyncio.ensure_future(self.sleep(seconds))
+        hurried = asyncio.ensure_future(self._hurried.wait())
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({slept, hurried}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in waits:
-                one.cancel()
+            slept.cancel()
+            hurried.cancel()
         self._check_open()
         if self.is_hurried:
             raise SourceUnavailable(f"{self.service.name}: not tried again, for the run stops")
@@ -164,57 +162,61 @@ class Client:
         """
         price = self.service.price(request)
         self.budget.reserve(price)
-        async with self.pace as start:
+        async with self.rate_limit as start:
             self._check_open()
             usage.requests += 1
             request.extensions["trace"] = self._trace(start)
-            try:
-                async with asyncio.timeout(REQUEST_SECONDS):
-                    response = await self._read(request)
-            except (httpx2.RequestError, TimeoutError) as exc:
-                if isinstance(exc, NEVER_SENT):
-                    self.budget.settle(price, 0)
-                if is_untrusted(exc):  # asking again will not make it trusted
-                    raise SourceUnavailable(
-                        f"{self.service.name}: its certificate is not trusted ({reason(exc)})",
-                        hint="check the address; SSL_CERT_FILE names certificates to trust",
-                    ) from exc
-                raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
-        usage.bytes += len(response.content)
+            response = await self._read_in_time(request, price)
         cost = self.service.cost(response)
         self.budget.settle(price, cost)
         usage.cost_micros += cost
         if response.status_code == 429:
-            self.pace.slow_down()
-        self.service.learn(response, self.pace)
+            self.rate_limit.slow_down()
+        self.service.learn(response, self.rate_limit)
         return response
 
+    async def _read_in_time(self, request: httpx2.Request, price: int) -> httpx2.Response:
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await self._read(request)
+        except (httpx2.RequestError, TimeoutError) as exc:
+            if isinstance(exc, NEVER_SENT):
+                self.budget.settle(price, 0)
+            if is_untrusted(exc):  # asking again will not make it trusted
+                raise SourceUnavailable(
+                    f"{self.service.name}: its certificate is not trusted ({reason(exc)})",
+                    hint="check the address; SSL_CERT_FILE names certificates to trust",
+                ) from exc
+            raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
+
     def _trace(self, start: Start) -> Callable[[str, object], Awaitable[None]]:
-        """Tell the pace when the bytes really leave: making a connection can take longer."""
+        """Tell the rate limit when the bytes really leave: making a connection can take longer."""
 
         async def trace(event: str, _info: object) -> None:
             if event.endswith("send_request_headers.started"):
-                self.pace.sent(start)
+                self.rate_limit.sent(start)
 
         return trace
 
     async def _read(self, request: httpx2.Request) -> httpx2.Response:
         response = await self._http.send(request, stream=True)
         try:
-            encoding = response.headers.get("content-encoding", "").strip().lower()
-            if encoding not in ENCODINGS:
-                raise AnswerMalformed(f"{self.service.name}: unknown encoding {encoding[:30]!r}")
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > LARGEST_ANSWER:
-                    raise AnswerMalformed(
-                        f"{self.service.name}: answer larger than {LARGEST_ANSWER >> 20} MiB"
-                    )
+            body = await self._body(response)
         finally:
             await response.aclose()
         # As bytes: a header need not be ASCII, and as text it could not be given back.
         headers = [(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"]
-        return httpx2.Response(
-            response.status_code, headers=headers, content=bytes(body), request=request
-        )
+        return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+
+    async def _body(self, response: httpx2.Response) -> bytes:
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ENCODINGS:
+            raise AnswerMalformed(f"{self.service.name}: unknown encoding {encoding[:30]!r}")
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > LARGEST_ANSWER:
+                raise AnswerMalformed(
+                    f"{self.service.name}: answer larger than {LARGEST_ANSWER >> 20} MiB"
+                )
+        return bytes(body)

@@ -37,7 +37,7 @@ class Start:
 
 
 class RateLimit:
-    """Lets requests to one source through, in order: ``async with pace as start: ...``.
+    """Lets requests to one source through, in order: ``async with rate_limit as start: ...``.
 
     ``requests_per_second`` may be ``math.inf``. ``clock`` and ``sleep`` are replaced in tests.
     """

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import re
-import socket
-import ssl
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -20,17 +15,13 @@ from jobrunner.errors import (
     FaultyAnswer,
     KeyRefused,
     RequestRefused,
-    SettingsError,
     SourceUnavailable,
     TransientError,
 )
 
-MESSAGE_LENGTH = 360
-"""Characters of a message about a service's answer that are shown."""
-
-
-SHORTEST_KEY = 7
-"""Shorter words of a header are no keys, and would be struck out of harmless places."""
+_TRY_AGAIN = (408, 425, 429)
+_REFUSED_REQUEST = (400, 413, 414, 422)
+_REFUSED_KEY = (401, 403)
 
 
 def check_status(response: httpx2.Response, source: str) -> None:
@@ -38,18 +29,18 @@ def check_status(response: httpx2.Response, source: str) -> None:
     status = response.status_code
     if 200 <= status < 300:
         return
-    said = f"{source}: HTTP {status}{server_message(response)}"
+    message = f"{source}: HTTP {status}{server_message(response)}"
     if status == 500:
-        raise FaultyAnswer(said, retry_after=retry_after(response))
-    if status in (408, 425, 429) or status > 500:
-        raise TransientError(said, retry_after=retry_after(response))
-    if status in (400, 413, 414, 422):
-        raise RequestRefused(said)
-    if status in (401, 403):
+        raise FaultyAnswer(message, retry_after=retry_after(response))
+    if status in _TRY_AGAIN or status > 500:
+        raise TransientError(message, retry_after=retry_after(response))
+    if status in _REFUSED_REQUEST:
+        raise RequestRefused(message)
+    if status in _REFUSED_KEY:
         hint = f"check the key and the e-mail address set for {source}"
-        raise KeyRefused(said, hint=hint)
+        raise KeyRefused(message, hint=hint)
     # Never "not found" for a paper: a wrong address or a moved service would empty the session.
-    raise SourceUnavailable(f"{said} from {response.url.copy_with(query=None)}")
+    raise SourceUnavailable(f"{message} from {response.url.copy_with(query=None)}")
 
 
 def server_message(response: httpx2.Response) -> str:
@@ -58,22 +49,27 @@ def server_message(response: httpx2.Response) -> str:
         body = decode(response.content)
     except AnswerMalformed:
         return ""
-    words = " - ".join(_sentences(body))
-    line = "".join(c if c.isprintable() else " " for c in words)
-    line = " ".join(line.split())
+    text = " - ".join(_sentences(body))
+    # Control characters could move a terminal's cursor, or break the line.
+    visible = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(visible.split())
     return f": {line}" if line else ""
 
 
 def _sentences(body: object) -> list[str]:
     """Return the texts under ``error`` and ``message``, which services nest differently."""
     if isinstance(body, str):
-        return [body]
+        return [body] if body else []
     if isinstance(body, list):
-        return _sentences(body[0]) if body and isinstance(body[0], dict) else []
+        is_of_objects = bool(body) and isinstance(body[0], dict)
+        return _sentences(body[0]) if is_of_objects else []
     if not isinstance(body, dict):
         return []
-    parts = (body.get(key) for key in ("error", "message", "description"))
-    return list(dict.fromkeys(text for part in parts if part for text in _sentences(part)))
+    sentences = []
+    for name in ("error", "message", "description"):
+        sentences += _sentences(body.get(name))
+    # Some services say the same under two names.
+    return list(dict.fromkeys(sentences))
 
 
 def retry_after(response: httpx2.Response) -> float | None:
@@ -91,7 +87,8 @@ def _seconds_until(value: str, date: str) -> float:
     until = _http_date(value)
     if until is None:
         return math.nan
-    return (until - (_http_date(date) or datetime.now(UTC))).total_seconds()
+    now = _http_date(date) or datetime.now(UTC)
+    return (until - now).total_seconds()
 
 
 def _http_date(value: str) -> datetime | None:
@@ -142,95 +139,18 @@ def _decode_leniently(body: bytes) -> object:
 
 
 def _storable(value: object) -> object:
+    """Return a JSON value with every text, number and key that could not be stored replaced."""
     if isinstance(value, str):
-        return (
-            value.encode("utf-16", "surrogatepass")
-            .decode("utf-16", "replace")
-            .replace("\0", "\ufffd")
-        )
+        return _storable_text(value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, dict):
         return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    is_infinite = isinstance(value, float) and not math.isfinite(value)
+    return None if is_infinite else value
 
 
-def check_address(name: str, base_url: str) -> None:
-    """Raise SettingsError unless the base URL is one that paths can be put behind."""
-    try:
-        url = httpx2.URL(base_url)
-    except httpx2.InvalidURL:
-        url = httpx2.URL("")
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
-        raise SettingsError(f"{name}: the base URL must be http(s)://host[:port][/path]")
-
-
-def check_headers(name: str, headers: Mapping[str, str]) -> None:
-    """Refuse what the HTTP library would refuse later, in a message that shows the value."""
-    for header, value in headers.items():
-        if not (value.isascii() and value.isprintable() and value == value.strip()):
-            raise SettingsError(f"{name}: the value for {header} holds characters no header can")
-
-
-def reason(exc: Exception) -> str:
-    """Say what went wrong on the wire, without URL and without anything that we sent."""
-    what = next(words for kind, words in _ON_THE_WIRE if isinstance(exc, kind))
-    detail = next(filter(None, map(_detail, _causes(exc))), None)
-    return f"{what}: {detail}" if detail else what
-
-
-_ON_THE_WIRE: tuple[tuple[type[Exception], str], ...] = (
-    (httpx2.ConnectTimeout, "no connection in time"),
-    (httpx2.TimeoutException, "no answer in time"),
-    (TimeoutError, "no answer in time"),
-    (httpx2.ConnectError, "no connection"),
-    (httpx2.NetworkError, "the connection broke off"),
-    (httpx2.ProxyError, "the proxy makes no connection"),
-    (httpx2.RemoteProtocolError, "the answer breaks off, or is not HTTP"),
-    (httpx2.DecodingError, "the compression of the answer is damaged"),
-    (Exception, "the request cannot be made"),
-)
-"""The first that fits says what went wrong."""
-
-
-def is_untrusted(exc: Exception) -> bool:
-    """Tell whether a request failed at the certificate of the other side."""
-    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(exc))
-
-
-def _causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came from."""
-    waiting = [exc]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        if isinstance(one, BaseExceptionGroup):
-            waiting += reversed(one.exceptions)
-        if cause := one.__cause__ or one.__context__:
-            waiting.append(cause)
-
-
-def _detail(exc: BaseException) -> str | None:
-    """Return what the operating system or the TLS library says of a connection."""
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return exc.verify_message
-    if isinstance(exc, ssl.SSLError):
-        return exc.reason
-    if isinstance(exc, OSError) and (exc.errno or 0) > 0:
-        return os.strerror(exc.errno or 0)  # asyncio puts words of its own in the error
-    return exc.strerror if isinstance(exc, socket.gaierror) else None
-
-
-def shown(message: str, headers: Mapping[str, str]) -> str:
-    """Return a message as it may be shown: without the keys of our headers, and not too long.
-
-    A service may have repeated a key. It is struck out before the message is cut, so that no part
-    of it is left at the end; in a host name it stands in lower case.
-    """
-    for value in headers.values():
-        for word in value.split():
-            if len(word) >= SHORTEST_KEY:
-                message = re.sub(re.escape(word), "***", message, flags=re.IGNORECASE)
-    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"
+def _storable_text(text: str) -> str:
+    # Through UTF-16, which joins the halves of a surrogate pair and replaces lone ones.
+    pairs = text.encode("utf-16", "surrogatepass")
+    return pairs.decode("utf-16", "replace").replace("\0", "\ufffd")

@@ -8,6 +8,7 @@ import httpx2
 from msgspec import Struct
 
 from jobrunner import __version__
+from jobrunner.errors import SettingsError
 from jobrunner.http.rate_limit import RateLimit
 
 Params = Mapping[str, str | int]
@@ -33,7 +34,7 @@ def _no_charge(_request: httpx2.Request) -> int:
     return 0
 
 
-def _learn_nothing(_response: httpx2.Response, _pace: RateLimit) -> None:
+def _learn_nothing(_response: httpx2.Response, _rate_limit: RateLimit) -> None:
     return None
 
 
@@ -43,7 +44,7 @@ class Service(Struct, frozen=True, kw_only=True):
     ``params`` go with every request. ``judge`` raises a ``SourceError`` for answers that mean
     something special here, before the general rules. ``price`` returns what a request will cost
     and ``cost`` what one has cost, in micro-USD. ``learn`` takes announced limits over into the
-    pace.
+    rate limit.
     """
 
     name: str
@@ -61,12 +62,29 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct):
-    """What a batch used: all HTTP requests, how many of them were repeats, money, bytes."""
+    """What a batch used: all HTTP requests, how many of them were retries, money in micro-USD."""
 
     requests: int = 0
     retries: int = 0
     cost_micros: int = 0
-    bytes: int = 0
+
+
+def check_address(name: str, base_url: str) -> None:
+    """Raise SettingsError unless the base URL is one that paths can be put behind."""
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL:
+        url = httpx2.URL("")
+    is_http = url.scheme in ("http", "https") and bool(url.host)
+    if not is_http or url.userinfo or url.query:
+        raise SettingsError(f"{name}: the base URL must be http(s)://host[:port][/path]")
+
+
+def check_headers(name: str, headers: Mapping[str, str]) -> None:
+    """Refuse what the HTTP library would refuse later, in a message that shows the value."""
+    for header, value in headers.items():
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise SettingsError(f"{name}: the value for {header} holds characters no header can")
 
 
 def user_agent(email: str | None = None) -> str:

@@ -9,8 +9,7 @@ from itertools import chain
 from typing import cast
 
 from jobrunner.errors import SettingsError
-from jobrunner.http.responses import check_address, check_headers
-from jobrunner.http.service import Service
+from jobrunner.http.service import Service, check_address, check_headers
 from jobrunner.sources.contract import Source, SourceSettings
 
 GROUP = "jobrunner.sources"

@@ -12,7 +12,7 @@ import pytest
 from jobrunner.demo.messages import Fault, Reply, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from jobrunner.http.responses import MESSAGE_LENGTH
+from jobrunner.http.redaction import MESSAGE_LENGTH
 from tests.support import made_up_papers
 from tests.support.events import Gate, eventually
 from tests.support.program import KEY, Program, finish

@@ -32,7 +32,7 @@ from jobrunner.http import client as client_module
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.budget import Budget
 from jobrunner.http.client import Client
-from jobrunner.http.responses import reason
+from jobrunner.http.connection_errors import reason
 from jobrunner.http.retry import RetryBudget
 from jobrunner.http.service import Limits, Service, user_agent
 
@@ -494,7 +494,7 @@ def test_too_many_requests_slow_the_source_down() -> None:
     rates: list[float] = []
 
     def handler(_request: httpx2.Request) -> httpx2.Response:
-        rates.append(opened.pace.rate)
+        rates.append(opened.rate_limit.rate)
         return answer(429, "") if len(rates) == 1 else answer()
 
     opened = client(handler, limits=Limits(8.0, 1))
