@@ -1,0 +1,43 @@
+"""What went wrong on the wire, in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+
+import httpx2
+import pytest
+
+from jobrunner.http.connection_errors import reason
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (httpx2.ConnectTimeout("x"), "no connection in time"),
+        (httpx2.ReadTimeout("x"), "no answer in time"),
+        (TimeoutError(), "no answer in time"),
+        (httpx2.ConnectError("x"), "no connection"),
+        (httpx2.ReadError("x"), "the connection broke off"),
+        (httpx2.ProxyError("x"), "the proxy makes no connection"),
+        (httpx2.RemoteProtocolError("x"), "the answer breaks off, or is not HTTP"),
+        (httpx2.DecodingError("x"), "the compression of the answer is damaged"),
+        (httpx2.LocalProtocolError("x"), "the request cannot be made"),
+    ],
+)
+def test_trouble_on_the_wire_is_told_in_words_of_ours(trouble: Exception, words: str) -> None:
+    assert reason(trouble) == words
+
+
+def test_of_a_refused_connection_the_systems_reason_is_told() -> None:
+    async def get(port: int) -> None:
+        async with httpx2.AsyncClient(trust_env=False) as user:
+            await user.get(f"http://127.0.0.1:{port}")
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # nobody listens
+        with pytest.raises(httpx2.ConnectError) as caught:
+            asyncio.run(get(silent.getsockname()[1]))
+    assert reason(caught.value) == f"no connection: {os.strerror(errno.ECONNREFUSED)}"
