@@ -19,46 +19,77 @@ def split_names(text: str) -> list[str]:
     """
     text = _OTHERS.sub("", text)
     if ";" in text:
-        return [display_name(part) for part in _SEMICOLON.split(text) if part.strip()]
+        return _display_names(_SEMICOLON.split(text))
     parts = [part for part in _AND.split(text) if part.strip(" ,")]
-    if len(parts) > 1 and all(part.count(",") == 1 for part in parts):
-        return [display_name(part) for part in parts]
-    return [name for part in parts for name in _split_commas(part)]
+    have_one_comma_each = all(part.count(",") == 1 for part in parts)
+    if have_one_comma_each and len(parts) > 1:
+        return _display_names(parts)
+    names: list[str] = []
+    for part in parts:
+        names += _split_commas(part)
+    return names
 
 
 def display_name(name: str) -> str:
     """Turn "Last, First" into "First Last", and "Last, Jr., First" likewise."""
     if "," not in name:
         return name.strip()
-    match [part.strip() for part in name.split(",")]:
-        case [last, first] if last and first and not _SUFFIX.fullmatch(first):
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) == 2:
+        last, first = parts
+        is_reversed = bool(last and first) and not _is_suffix(first)
+        if is_reversed:
             return f"{first} {last}"
-        case [last, suffix, first] if _SUFFIX.fullmatch(suffix):
-            return f"{first} {last} {suffix}"
-        case [last, first, suffix] if _SUFFIX.fullmatch(suffix):
-            return f"{first} {last} {suffix}"
+    if len(parts) == 3:
+        last, second, third = parts
+        if _is_suffix(second):
+            return f"{third} {last} {second}"
+        if _is_suffix(third):
+            return f"{second} {last} {third}"
     return name.strip(" ,")
 
 
+def _display_names(parts: list[str]) -> list[str]:
+    return [display_name(part) for part in parts if part.strip()]
+
+
+def _is_suffix(word: str) -> bool:
+    return _SUFFIX.fullmatch(word) is not None
+
+
 def _split_commas(text: str) -> list[str]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if len(parts) == 2 and _is_one_name(*parts):
+    """Split a list of names between which only commas stand."""
+    stripped = map(str.strip, text.split(","))
+    parts = list(filter(None, stripped))
+    if _is_one_name(parts):
         return [display_name(", ".join(parts))]
-    if len(parts) == 3 and any(_SUFFIX.fullmatch(part) for part in parts[1:]):
-        return [display_name(", ".join(parts))]
-    if len(parts) > 2 and len(parts) % 2 == 0 and _alternates(parts):
-        return [f"{first} {last}" for last, first in zip(parts[::2], parts[1::2], strict=True)]
+    if _alternates(parts):
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        return [f"{first} {last}" for last, first in pairs]
     return parts
 
 
-def _is_one_name(last: str, first: str) -> bool:
+def _is_one_name(parts: list[str]) -> bool:
+    """Tell "Doe, Jane" and "King, Jr., Martin" from a list of names."""
+    if len(parts) == 2:
+        return _is_surname_first(*parts)
+    if len(parts) == 3:
+        return any(map(_is_suffix, parts[1:]))
+    return False
+
+
+def _is_surname_first(last: str, first: str) -> bool:
     """Tell "Doe, Jane" from "John Smith, Jane Doe"; "van den Berg, Jan Peter" is one name."""
     several_words = " " in last and " " in first
-    return not several_words or last[0].islower() or bool(_INITIALS.fullmatch(first))
+    if not several_words:
+        return True
+    return last[0].islower() or _INITIALS.fullmatch(first) is not None
 
 
 def _alternates(parts: list[str]) -> bool:
     """Tell "Smith, J., Doe, A." (surnames and initials in turn) from a list of full names."""
-    return all(_INITIALS.fullmatch(first) for first in parts[1::2]) or not any(
-        " " in part for part in parts
-    )
+    if len(parts) <= 2 or len(parts) % 2 == 1:
+        return False
+    if all(map(_INITIALS.fullmatch, parts[1::2])):
+        return True
+    return not any(" " in part for part in parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -66,22 +66,19 @@ def paper_of(position: int, value: Value) -> InputPaper:
         reason = value.problem or f"not an object but {_kind(value.value)}"
         return InputPaper(position=position, given=given, unusable=reason)
     fields = _folded(value.value)
-    title = _title(fields)
-    identifiers = identifiers_of(value.value)
-    missing = None if title or identifiers else "no title and no identifier"
     release = _release(fields)
+    title = _first_text(fields, _TITLES)
+    identifiers = identifiers_of(value.value)
+    can_be_found = bool(title or identifiers)
+    missing = None if can_be_found else "no title and no identifier"
     return InputPaper(
         position=position,
         given=given,
         key=_key(fields),
         title=title,
         authors=_authors(fields),
-        year=_first_year(fields, _YEARS)
-        or _first_year(release, ("date",))
-        or _year(_in_bibtex(fields, _BIBTEX_YEAR)),
-        venue=_first_text(fields, _VENUES)
-        or _text(release)
-        or _clean(_in_bibtex(fields, _BIBTEX_VENUE)),
+        year=_publication_year(fields, release),
+        venue=_venue(fields, release),
         identifiers=identifiers,
         unusable=value.problem or missing,
     )
@@ -107,22 +104,40 @@ def _folded_name(key: str) -> str:
     return key.lower().replace("-", "_")
 
 
+def _scalar_text(value: object) -> str:
+    """Return a string or a number as text, and '' for all else."""
+    if isinstance(value, str):
+        return value
+    # True is a number to Python, but says nothing as a key, a year or a text.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return str(value) if is_number else ""
+
+
+def _first_filled(mapping: Mapping[str, Any], names: tuple[str, ...]) -> object:
+    """Return the first of some fields of an object that says anything."""
+    fields = _folded(mapping)
+    for name in names:
+        value = fields.get(name)
+        if value:
+            return value
+    return None
+
+
 def _key(fields: Mapping[str, Any]) -> str:
     for name in _KEYS:
-        value = fields.get(name)
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != "":
-            return _UNENCODABLE.sub("\ufffd", str(value))
+        key = _scalar_text(fields.get(name))
+        if key:
+            return _UNENCODABLE.sub("\ufffd", key)
     return ""
-
-
-def _title(fields: Mapping[str, Any]) -> str:
-    return _first_text(fields, _TITLES)
 
 
 def _first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
     for name in names:
-        if name in fields and (text := _text(fields[name])):
-            return text
+        # Nearly all names are absent in nearly all papers: asking first is what makes it fast.
+        if name in fields:
+            text = _text(fields[name])
+            if text:
+                return text
     return ""
 
 
@@ -132,13 +147,10 @@ def _text(value: object) -> str:
         return _clean(value)
     for _ in range(3):  # such as a list of objects with a name
         if isinstance(value, list):
-            value = next((item for item in value if item), None)
+            value = next(filter(None, value), None)
         elif isinstance(value, dict):
-            fields = _folded(value)
-            value = next((fields[name] for name in _TEXTS if fields.get(name)), None)
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return ""
-    return _clean(str(value))
+            value = _first_filled(value, _TEXTS)
+    return _clean(_scalar_text(value))
 
 
 def _clean(text: str) -> str:
@@ -150,24 +162,31 @@ def _clean(text: str) -> str:
 
 def _authors(fields: Mapping[str, Any]) -> tuple[str, ...]:
     for name in _AUTHORS:
-        if names := tuple(filter(None, _names(fields.get(name)))):
-            return names
+        names = _names(fields.get(name))
+        authors = tuple(filter(None, names))
+        if authors:
+            return authors
     return ()
 
 
-def _names(value: object) -> Iterator[str]:
+def _names(value: object) -> list[str]:
+    """Return the names in a list of authors, however it is written."""
+    if isinstance(value, list):
+        names: list[str] = []
+        for author in value:
+            names += _names_in_item(author)
+        return names
     if isinstance(value, str):
-        yield from split_names(_clean(value))
-    elif isinstance(value, dict):
-        yield _name(value)
-    elif isinstance(value, list):
-        for person in value:
-            if isinstance(person, dict):
-                yield _name(person)
-            elif isinstance(person, str) and ";" in person:
-                yield from split_names(_clean(person))
-            else:
-                yield display_name(_text(person))
+        return split_names(_clean(value))
+    return [_name(value)] if isinstance(value, dict) else []
+
+
+def _names_in_item(author: object) -> list[str]:
+    if isinstance(author, dict):
+        return [_name(author)]
+    if isinstance(author, str) and ";" in author:
+        return split_names(_clean(author))
+    return [display_name(_text(author))]
 
 
 def _name(person: Mapping[str, Any]) -> str:
@@ -178,34 +197,55 @@ def _name(person: Mapping[str, Any]) -> str:
         fields = _folded(inner)
     elif isinstance(inner, str):
         return display_name(_clean(inner))
+    whole = display_name(_first_text(fields, _PERSONS))
+    if whole:
+        return whole
     parts = (_first_text(fields, _FIRST_NAMES), _first_text(fields, _LAST_NAMES))
-    return display_name(_first_text(fields, _PERSONS)) or " ".join(filter(None, parts))
+    return " ".join(filter(None, parts))
 
 
 def _release(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Find where the paper came out: of its releases the reviewed one, or its OpenAlex location."""
     releases = fields.get("releases")
-    if isinstance(releases, list):
-        known = [item for item in releases if isinstance(item, dict)]
-        known.sort(key=lambda item: not item.get("peer_reviewed"))
-        venue = known[0].get("venue") if known else None
-    else:
-        location = fields.get("primary_location")
-        venue = location.get("source") if isinstance(location, dict) else None
+    venue = _reviewed(releases) if isinstance(releases, list) else _location(fields)
     return venue if isinstance(venue, dict) else {"name": venue}
 
 
-def _in_bibtex(fields: Mapping[str, Any], wanted: re.Pattern[str]) -> str:
+def _reviewed(releases: list[Any]) -> object:
+    """Return the venue of the first reviewed release, else of the first one."""
+    objects = [item for item in releases if isinstance(item, dict)]
+    release = min(objects, key=lambda item: not item.get("peer_reviewed"), default={})
+    return release.get("venue")
+
+
+def _location(fields: Mapping[str, Any]) -> object:
+    location = fields.get("primary_location")
+    return location.get("source") if isinstance(location, dict) else None
+
+
+def _venue(fields: Mapping[str, Any], release: Mapping[str, Any]) -> str:
+    venue = _first_text(fields, _VENUES) or _text(release)
+    return venue or _clean(_in_bibtex(fields, _BIBTEX_VENUE))
+
+
+def _publication_year(fields: Mapping[str, Any], release: Mapping[str, Any]) -> int | None:
+    year = _first_year(fields, _YEARS) or _first_year(release, ("date",))
+    return year or _year(_in_bibtex(fields, _BIBTEX_YEAR))
+
+
+def _in_bibtex(fields: Mapping[str, Any], field: re.Pattern[str]) -> str:
     """Find a field in the BibTeX entry that some lists carry with each paper."""
     entry = fields.get("bibtex")
-    found = wanted.search(entry) if isinstance(entry, str) else None
-    return found[1] if found else ""
+    match = field.search(entry) if isinstance(entry, str) else None
+    return match[1] if match else ""
 
 
 def _first_year(fields: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     for name in names:
-        if name in fields and (year := _year(fields[name])):
-            return year
+        if name in fields:
+            year = _year(fields[name])
+            if year:
+                return year
     return None
 
 
@@ -213,16 +253,14 @@ def _year(value: object) -> int | None:
     """Find the year in a number, a date in almost any spelling, or the parts of a date."""
     for _ in range(4):  # such as {"date-parts": [[2019, 5]]}
         if isinstance(value, list):
-            value = value[0] if value else None
+            value = next(iter(value), None)
         elif isinstance(value, dict):
-            fields = _folded(value)
-            value = next((fields[name] for name in _DATES if fields.get(name)), None)
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
+            value = _first_filled(value, _DATES)
     if isinstance(value, float):
-        value = int(value)
-    found = _YEAR.search(str(value)[:100])
-    return int(found[0]) if found else None
+        value = int(value)  # 2019.0
+    # No date is longer, and the search would take its time over a long text.
+    match = _YEAR.search(_scalar_text(value)[:100])
+    return int(match[0]) if match else None
 
 
 def _kind(value: object) -> str:
