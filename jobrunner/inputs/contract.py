@@ -8,6 +8,9 @@ from typing import Any, Protocol, Self
 
 from jobrunner.models import InputPaper
 
+WANTED = "give a JSON list of papers, an object with `papers`, or JSON Lines"
+"""What can be read; whoever gives something else is told this."""
+
 
 class Input(Protocol):
     """An opened input, to be read once and closed; a context manager.

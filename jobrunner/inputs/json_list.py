@@ -1,6 +1,6 @@
 """Paper lists as JSON: a list, an object with `papers`, or one object a line.
 
-Which of them it is, is told by the content, never by the name.
+An object may also be the first line of JSON Lines: which it is, shows only while it is read.
 """
 
 from __future__ import annotations
@@ -12,30 +12,44 @@ from types import TracebackType
 from typing import Any, Self
 
 from jobrunner.errors import InputError, Truncated
-from jobrunner.inputs.json_stream import CHUNK, TOO_DEEP, Decoder, Value, Window, read_value
+from jobrunner.inputs.contract import WANTED
+from jobrunner.inputs.json_stream import TOO_DEEP, Decoder, Value, read_value
 from jobrunner.inputs.paper_fields import paper_of
 from jobrunner.inputs.text_stream import TextReader, printable
+from jobrunner.inputs.text_window import Window
 from jobrunner.models import InputPaper
 
-_HINT = "give a JSON list of papers, an object with `papers`, or JSON Lines"
 _LINE_HINT = "JSON Lines has one object on each line, a list has [ ] around it"
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_KINDS = {"{": "an object", '"': "a string"}
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SECOND_LINE = 1 << 20
 """How far to look for a second line that shows a file with a bad first line to be JSON Lines."""
+
+
+class JsonFormat:
+    """JSON, told by the bracket with which it begins."""
+
+    def fits(self, window: Window) -> bool:
+        """Tell whether a text begins like JSON that can hold papers."""
+        return window.peek() in {"[", "{"}
+
+    def open(self, reader: TextReader, window: Window) -> JsonInput:
+        """Read the text, of which the window shows the beginning."""
+        return JsonInput(reader, window)
 
 
 class JsonInput:
     """A paper list in JSON, read as a stream; see ``Input``."""
 
-    def __init__(self, reader: TextReader, chunk: int = CHUNK) -> None:
+    def __init__(self, reader: TextReader, window: Window) -> None:
         self.other: dict[str, Any] = {}
         self._reader = reader
-        self._window = Window(reader, chunk)
+        self._window = window
         self._decoder = Decoder()
         self._count = 0
         self._started = False
         self._sha256: str | None = None
-        self.format = self._sniff()
+        self.format = self._form()
 
     @property
     def sha256(self) -> str:
@@ -77,38 +91,21 @@ class JsonInput:
             raise self._truncated() from error
         self._sha256 = self._reader.sha256
 
-    def _sniff(self) -> str:
-        """Tell the format, leaving the window where the papers begin."""
-        window = self._window
+    def _form(self) -> str:
+        """Tell the form, leaving the window where the papers begin."""
+        if self._window.peek() == "[":
+            return "json"
         try:
-            match window.peek():
-                case "":
-                    raise InputError(f"{window.name}: is empty", hint=_HINT)
-                case "[":
-                    return "json"
-                case "{":
-                    return self._sniff_object()
+            return self._form_of_object()
         except Truncated as error:
             raise self._truncated() from error
-        while len(window.text) < window.position + 40 and window.grow():
-            pass
-        shown = printable(window.text[window.position :].split("\n", 1)[0][:40])
-        raise window.error(f"not a list of papers in JSON: {shown}", hint=_HINT)
 
-    def _sniff_object(self) -> str:
+    def _form_of_object(self) -> str:
         """Tell whether an object holds the papers, or is the first of many on lines."""
         window = self._window
         start = window.position
-        window.hold = True
-        window.position += 1
-        try:
-            has_papers = self._members(first=True)
-            if not has_papers:
-                self._require_line(start)
-        except (InputError, Truncated):
-            if not self._is_bad_line(start):
-                raise
-            has_papers = False
+        window.hold = True  # it is read once more if it turns out to be a line
+        has_papers = self._has_papers(start)
         window.hold = False
         if has_papers:
             return "json-object"
@@ -116,33 +113,55 @@ class JsonInput:
         window.position = start
         return "jsonl"
 
-    def _members(self, *, first: bool) -> bool:
-        """Read top-level keys into ``other``, up to the list of papers (True) or the end."""
+    def _has_papers(self, start: int) -> bool:
+        """Read the object at ``start`` up to its papers; False if it is a line of JSON Lines."""
+        try:
+            has_papers = self._open_object()
+            if not has_papers:
+                self._require_line(start)
+        except (InputError, Truncated):
+            if not self._is_bad_line(start):
+                raise
+            return False
+        return has_papers
+
+    def _open_object(self) -> bool:
+        """Read an object from its beginning up to its papers (True) or its end."""
         window = self._window
-        while True:
-            if first and window.peek() == "}":
-                window.position += 1
+        window.take("{", "at the start")
+        if window.peek() == "}":
+            window.take("}", "at the end")
+            return False
+        return self._members()
+
+    def _members(self) -> bool:
+        """Read top-level keys into ``other``, up to the list of papers (True) or the end."""
+        while not self._is_at_papers():
+            if self._window.take(",}", "after the value") == "}":
                 return False
-            if not first and window.take(",}", "after the value") == "}":
-                return False
-            first = False
-            if window.peek() not in {'"', ""}:
-                raise window.error("expected a key in double quotes")
-            key = read_value(window, self._decoder).value
-            window.take(":", "after the key")
-            if key == "papers":
-                self._require_list()
-                return True
-            self.other[_storable(key)] = _storable(self._other_value(key))
+        return True
+
+    def _is_at_papers(self) -> bool:
+        """Read a key, and its value too, unless that is the list of papers."""
+        window = self._window
+        if window.peek() not in {'"', ""}:
+            raise window.error("expected a key in double quotes")
+        key = read_value(window, self._decoder).value
+        window.take(":", "after the key")
+        if key == "papers":
+            self._require_list()
+            return True
+        self.other[_storable(key)] = _storable(self._other_value(key))
+        return False
 
     def _require_list(self) -> None:
         window = self._window
-        found = window.peek()
-        if not found:
+        first = window.peek()
+        if not first:
             raise Truncated
-        if found != "[":
-            kind = {"{": "an object", '"': "a string"}.get(found, "a single value")
-            raise window.error(f"`papers` is {kind}, not a list", hint=_HINT)
+        if first != "[":
+            kind = _KINDS.get(first, "a single value")
+            raise window.error(f"`papers` is {kind}, not a list", hint=WANTED)
 
     def _other_value(self, key: str) -> object:
         value = read_value(self._window, self._decoder)
@@ -155,24 +174,25 @@ class JsonInput:
         window = self._window
         end = window.position
         text = window.text[start:end]
-        on_one_line = "\n" not in text
-        if window.peek():
-            if "\n" not in window.text[end : window.position]:
-                raise window.error("unexpected text after the object", hint=_LINE_HINT)
-            if not on_one_line:
-                hint = "put each object on one line (jq -c .), or commas between and [ ] around"
-                raise window.error("another object after the first", hint=hint)
-        elif not on_one_line or paper_of(0, self._decoder.whole(text)).unusable:
-            raise self._without_papers()
+        is_on_one_line = "\n" not in text
+        if not window.peek():
+            if not is_on_one_line or paper_of(0, self._decoder.whole(text)).unusable:
+                raise self._without_papers()
+            return
+        if "\n" not in window.text[end : window.position]:
+            raise window.error("unexpected text after the object", hint=_LINE_HINT)
+        if not is_on_one_line:
+            hint = "put each object on one line (jq -c .), or commas between and [ ] around"
+            raise window.error("another object after the first", hint=hint)
 
     def _without_papers(self) -> InputError:
-        shown = [_shown(key) for key in list(self.other)[:10]]
-        if len(self.other) > len(shown):
-            shown.append("...")
-        keys = f"only: {', '.join(shown)}" if shown else "nor anything else"
+        shown = [_shown(key) for key in self.other]
+        if len(shown) > 10:
+            shown[10:] = ["..."]
+        listing = f"only: {', '.join(shown)}" if shown else "nor anything else"
         lists = [key for key, value in self.other.items() if isinstance(value, list)]
-        hint = f"take the list out: jq '.\"{_shown(lists[0])}\"'" if lists else _HINT
-        return InputError(f"{self._window.name}: the object has no `papers`, {keys}", hint=hint)
+        hint = f"take the list out: jq '.\"{_shown(lists[0])}\"'" if lists else WANTED
+        return InputError(f"{self._window.name}: the object has no `papers`, {listing}", hint=hint)
 
     def _is_bad_line(self, start: int) -> bool:
         """Tell whether a broken start is just a bad first line of JSON Lines."""
@@ -180,7 +200,7 @@ class JsonInput:
         while len(window.text) < start + _SECOND_LINE and not window.ended:
             window.grow()
         lines = window.text[start : start + _SECOND_LINE].split("\n")[1:]
-        second = next((line.strip() for line in lines if line.strip()), "")
+        second = next(filter(None, map(str.strip, lines)), "")
         try:
             value = self._decoder.whole(second)
         except json.JSONDecodeError:
@@ -221,10 +241,16 @@ class JsonInput:
     def _finish(self) -> None:
         """Read what follows the papers, to the end of the file."""
         window = self._window
-        if self.format == "json-object" and self._members(first=False):
-            raise window.error("a second list of `papers`", hint="join the two lists into one")
+        if self.format == "json-object":
+            self._finish_object()
         if window.peek():
             raise window.error("unexpected text after the papers", hint=_LINE_HINT)
+
+    def _finish_object(self) -> None:
+        window = self._window
+        has_more = window.take(",}", "after the value") == ","
+        if has_more and self._members():
+            raise window.error("a second list of `papers`", hint="join the two lists into one")
 
     def _truncated(self) -> InputError:
         place = self._window.error("", at=len(self._window.text))
@@ -238,7 +264,7 @@ class JsonInput:
 def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return a JSON value without lone surrogates, which no UTF-8 can hold."""
     if isinstance(value, str):
-        return LONE_SURROGATE.sub("\ufffd", value)
+        return _LONE_SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, dict):

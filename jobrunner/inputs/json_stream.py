@@ -12,16 +12,12 @@ import re
 from typing import Any, NamedTuple
 
 from jobrunner.errors import InputError, Truncated
-from jobrunner.inputs.text_stream import TextReader
+from jobrunner.inputs.text_window import Window
 
-CHUNK = 1 << 17
-LARGEST_VALUE = 64 << 20
-"""Characters of a paper that are held: a small compressed file can hold a boundless one."""
 MAX_DEPTH = 200
 """Deeper elements are refused: what is read here must be readable, nested, wherever it goes."""
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 
-_NOT_SPACE = re.compile(r"[^ \t\n\r]")
 _SCALAR = re.compile(r"[^][{},:\s]*")
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _WHOLE_STRING = re.compile(_STRING, re.DOTALL)
@@ -85,94 +81,6 @@ class Decoder:
             return text
 
 
-class Window:
-    """The part of the text that is in memory; ``position`` is where reading goes on.
-
-    With ``hold`` nothing is dropped, so that positions stay valid while the text grows.
-    """
-
-    def __init__(self, reader: TextReader, chunk: int = CHUNK) -> None:
-        self.name = reader.name
-        self.text = ""
-        self.position = 0
-        self.hold = False
-        self.ended = False
-        self._reader = reader
-        self._chunk = chunk
-        self._lines = 0
-        self._columns = 0
-
-    @property
-    def line_number(self) -> int:
-        """The line of ``position``, from 1."""
-        return self._lines + self.text.count("\n", 0, self.position) + 1
-
-    def grow(self) -> bool:
-        """Read on; False at the end. Doubles what is pending, so that re-reading it stays cheap."""
-        if not self.hold:
-            self._drop()
-        if len(self.text) - self.position > LARGEST_VALUE:
-            raise self.error(f"a value of more than {LARGEST_VALUE >> 20} MiB")
-        more = self._reader.read(max(self._chunk, len(self.text)))
-        self.ended = not more
-        self.text += more
-        return bool(more)
-
-    def peek(self) -> str:
-        """Skip white space; return the next character without taking it, '' at the end."""
-        while True:
-            if found := _NOT_SPACE.search(self.text, self.position):
-                self.position = found.start()
-                return self.text[self.position]
-            self.position = len(self.text)
-            if not self.grow():
-                return ""
-
-    def take(self, wanted: str, after: str) -> str:
-        """Take the next character, which must be one of ``wanted``."""
-        found = self.peek()
-        if not found:
-            raise Truncated
-        if found not in wanted:
-            expected = " or ".join(wanted)
-            raise self.error(f"expected {expected} {after}, not {_excerpt(self)}")
-        self.position += 1
-        return found
-
-    def line(self) -> str | None:
-        """Take the rest of the line; None at the end."""
-        start = self.position
-        while (end := self.text.find("\n", start)) < 0:
-            searched = len(self.text) - self.position
-            if not self.grow():
-                end = len(self.text)
-                break
-            start = self.position + searched
-        if self.position == end == len(self.text):
-            return None
-        line = self.text[self.position : end]
-        self.position = end + 1 if end < len(self.text) else end
-        return line
-
-    def error(self, message: str, at: int | None = None, hint: str | None = None) -> InputError:
-        """Make the error that something is wrong here, with line and column."""
-        index = self.position if at is None else at
-        lines = self.text.count("\n", 0, index)
-        column = index - self.text.rfind("\n", 0, index) if lines else self._columns + index + 1
-        place = f"{self.name}:{self._lines + lines + 1}:{column}"
-        return InputError(f"{place}: {message}", hint=hint or "correct the file at that place")
-
-    def _drop(self) -> None:
-        consumed = self.position
-        if lines := self.text.count("\n", 0, consumed):
-            self._lines += lines
-            self._columns = consumed - self.text.rfind("\n", 0, consumed) - 1
-        else:
-            self._columns += consumed
-        self.text = self.text[consumed:]
-        self.position = 0
-
-
 def read_value(window: Window, decoder: Decoder) -> Value:
     """Take the next value. Raises ``Truncated``, or ``InputError`` if it is not JSON."""
     first = window.peek()
@@ -187,14 +95,21 @@ def read_value(window: Window, decoder: Decoder) -> Value:
         except RecursionError:
             return _read_too_deep(window)
         except json.JSONDecodeError as error:
-            if not _is_settled(error, start) and not window.ended:
-                window.grow()  # and try again even at the end: growing has moved the positions
-                continue
-            if window.ended and _is_cut(error, start):
-                raise Truncated from error
-            raise _not_json(window, error.pos) from error
+            _grow_or_refuse(window, error)
+            continue
         window.position = end
         return Value(window.text[start:end], value, problem)
+
+
+def _grow_or_refuse(window: Window, error: json.JSONDecodeError) -> None:
+    """Read on if the value may only not be all there yet; raise if it is broken or cut."""
+    start = window.position
+    if not window.ended and not _is_settled(error, start):
+        window.grow()  # and try again even at the end: growing has moved the positions
+        return
+    if window.ended and _is_cut(error, start):
+        raise Truncated from error
+    raise _not_json(window, error.pos) from error
 
 
 def one_line(text: str) -> str:
@@ -206,21 +121,23 @@ def one_line(text: str) -> str:
 
 def _read_scalar(window: Window, decoder: Decoder) -> Value:
     """Take a number or literal, of which only what follows it tells that it is complete."""
-    while True:
-        start = window.position
-        found = _SCALAR.match(window.text, start)
-        end = found.end() if found else start
-        if end < len(window.text) or not window.grow():
-            break
-    start, end = window.position, window.position + end - start
+    is_at_end = False
+    while _scalar_end(window) == len(window.text) and not is_at_end:
+        is_at_end = not window.grow()
+    start, end = window.position, _scalar_end(window)  # only now: growing moves the positions
     try:
         value = decoder.whole(window.text[start:end])
     except json.JSONDecodeError as error:
         if end == len(window.text):
             raise Truncated from error
-        raise window.error(f"expected a value, not {_excerpt(window)}") from error
+        raise window.error(f"expected a value, not {window.excerpt()}") from error
     window.position = end
     return value
+
+
+def _scalar_end(window: Window) -> int:
+    match = _SCALAR.match(window.text, window.position)
+    return match.end() if match else window.position
 
 
 def _read_too_deep(window: Window) -> Value:
@@ -281,12 +198,6 @@ def _opens_string(error: json.JSONDecodeError, start: int) -> bool:
 def _not_json(window: Window, place: int) -> InputError:
     found = ascii(window.text[place : place + 20])
     return window.error(f"not JSON from here on: {found}", at=place)
-
-
-def _excerpt(window: Window) -> str:
-    while len(window.text) < window.position + 20 and window.grow():
-        pass
-    return ascii(window.text[window.position : window.position + 20])
 
 
 def _float(text: str) -> float | str:

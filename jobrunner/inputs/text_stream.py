@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from jobrunner.errors import InputError
+from jobrunner.inputs.contract import WANTED
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -82,15 +83,12 @@ class TextReader:
         if head.startswith(_GZIP_MAGIC):
             self._bytes = io.BufferedReader(gzip.GzipFile(fileobj=self._bytes))
             head = self._peek(max(size, _SNIFFED))
-        for mark, encoding in _BYTE_ORDER_MARKS:
-            if head.startswith(mark):
-                self._encoding = encoding
-                if encoding == "utf-8":  # the others' decoders need their mark and drop it
-                    self._fed = len(self._read_bytes(len(mark)))
-                break
-        else:
-            if b"\0" in head[:_SNIFFED]:
-                raise InputError(f"{self.name}: holds binary data, not JSON text", hint=_WANTED)
+        mark, self._encoding = _encoding_of(head)
+        if mark == codecs.BOM_UTF8:  # the others' decoders need their mark and drop it
+            self._fed = len(self._read_bytes(len(mark)))
+        # UTF-16 and UTF-32 are full of zeros, text in UTF-8 holds none.
+        if not mark and b"\0" in head[:_SNIFFED]:
+            raise InputError(f"{self.name}: holds binary data, not JSON text", hint=_WANTED)
         return codecs.getincrementaldecoder(self._encoding)()
 
     def _peek(self, size: int) -> bytes:
@@ -121,13 +119,13 @@ class TextReader:
     def _decode(
         self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool = False
     ) -> str:
-        waiting = len(decoder.getstate()[0])
+        undecoded = len(decoder.getstate()[0])
         try:
             text = decoder.decode(data, final)
         except UnicodeError as error:
             # UTF-16 without a byte order mark after the first one raises a bare UnicodeError.
             start = error.start if isinstance(error, UnicodeDecodeError) else 0
-            place = self._fed - waiting + start
+            place = self._fed - undecoded + start
             raise self._undecodable(place, final=final) from error
         self._fed += len(data)
         return text
@@ -145,7 +143,15 @@ class TextReader:
         )
 
 
-_WANTED = "give a JSON list of papers, an object with `papers`, or JSON Lines, in UTF-8"
+_WANTED = f"{WANTED}, in UTF-8"
+
+
+def _encoding_of(head: bytes) -> tuple[bytes, str]:
+    """Return the byte order mark with which a text begins, b"" for none, and its encoding."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return mark, encoding
+    return b"", "utf-8"
 
 
 class _HashedReader(io.RawIOBase):

@@ -82,7 +82,7 @@ def test_an_endless_answer_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_trickling_answer_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(client_module, "REQUEST_SECONDS", 1.0)
 
     async def write(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
