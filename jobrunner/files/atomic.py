@@ -20,7 +20,7 @@ from jobrunner import crash_points
 from jobrunner.errors import FileError
 from jobrunner.files.checksums import sidecar_line, sidecar_of
 from jobrunner.files.directories import is_at, make_directory, sync_directory
-from jobrunner.files.locks import try_lock, turn
+from jobrunner.files.locks import directory_lock, try_lock
 from jobrunner.files.path_queries import named_like
 from jobrunner.system_errors import remedy
 
@@ -119,15 +119,15 @@ def _put(temporary: Path, path: Path) -> None:
 
 
 def _put_pair(temporary: Path, path: Path, sha256: str) -> None:
-    """Give a finished file its name and put its checksum beside it, both in one turn.
+    """Give a finished file its name and put its checksum beside it, both under one lock.
 
-    Without turns, of two that write a file at once one may leave its checksum beside the other's.
+    Without it, of two that write a file at once one may leave its checksum beside the other's.
     """
     written = temporary.stat()
     with _temporary(sidecar_of(path)) as (beside, file):
         _write(file, [sidecar_line(path, sha256)])
         crash_points.point("snapshot.written")
-        with turn(path.parent):
+        with directory_lock(path.parent):
             _put(temporary, path)
             crash_points.point("publish.renamed")
             if is_at(path, written):  # or somebody has lost patience and has put his own there
@@ -164,8 +164,8 @@ def _write(file: BinaryIO, chunks: Iterable[bytes]) -> Written:
             under_way.append(writer.submit(put, block))
             if len(under_way) > AHEAD:
                 under_way.popleft().result()
-        for one in under_way:
-            one.result()
+        for write in under_way:
+            write.result()
     file.flush()
     os.fsync(file.fileno())
     return Written(digest.hexdigest(), size)

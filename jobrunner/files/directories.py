@@ -10,10 +10,10 @@ from pathlib import Path
 from jobrunner.files.path_queries import exists
 
 
-def is_at(path: Path, found: os.stat_result) -> bool:
+def is_at(path: Path, file: os.stat_result) -> bool:
     """Tell whether a file that was found, or is open, has this name now."""
     try:
-        return os.path.samestat(path.stat(), found)
+        return os.path.samestat(path.stat(), file)
     except FileNotFoundError:
         return False
 

@@ -23,6 +23,9 @@ from jobrunner.system_errors import remedy
 PATIENCE_S = 0.5
 """A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
 
+DIRECTORY_PATIENCE_S = 10.0
+"""Writers hold a directory for an instant, unless one is suspended or a stranger locks it."""
+
 _PAUSE_S = 0.02
 
 
@@ -44,8 +47,9 @@ class FileLock:
         while self._descriptor is None:
             descriptor = _make(self.path)
             try:
-                if not _lock(descriptor, self.path, exclusive=exclusive, deadline=deadline):
-                    return False
+                with _requiring_locks(self.path):
+                    if not wait_for_lock(descriptor, exclusive=exclusive, deadline=deadline):
+                        return False
                 if is_at(self.path, os.fstat(descriptor)):
                     self._descriptor = descriptor
             finally:
@@ -72,8 +76,9 @@ def _make(path: Path) -> int:
             make_directory(path.parent)
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            gone = isinstance(error, (FileNotFoundError, FileExistsError))
-            if gone and not (exists(path.parent) and not is_directory(path.parent)):
+            is_passing = isinstance(error, (FileNotFoundError, FileExistsError))
+            is_blocked = exists(path.parent) and not is_directory(path.parent)
+            if is_passing and not is_blocked:
                 continue  # others delete the directory, or make it, at this moment
             raise StoreError(
                 f"cannot make the lock file {path}: {error.strerror}",
@@ -81,17 +86,11 @@ def _make(path: Path) -> int:
             ) from error
 
 
-def _lock(descriptor: int, path: Path, *, exclusive: bool, deadline: float) -> bool:
-    while not _try_lock(descriptor, path, exclusive=exclusive):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_PAUSE_S)
-    return True
-
-
-def _try_lock(descriptor: int, path: Path, *, exclusive: bool) -> bool:
+@contextlib.contextmanager
+def _requiring_locks(path: Path) -> Iterator[None]:
+    """Turn the error of a file system without locks into ours."""
     try:
-        return try_lock(descriptor, exclusive=exclusive)
+        yield
     except OSError as error:
         raise StoreError(
             f"the file system of {path} does not support locks: {error.strerror}",
@@ -115,7 +114,8 @@ def is_held(path: Path) -> bool:
             hint=remedy(error),
         ) from error
     try:
-        return not _try_lock(descriptor, path, exclusive=False)
+        with _requiring_locks(path):
+            return not try_lock(descriptor, exclusive=False)
     finally:
         os.close(descriptor)
 
@@ -127,26 +127,30 @@ def remove_lock(path: Path) -> None:
         path.parent.rmdir()
 
 
-TURN_PATIENCE_S = 10.0
-"""A turn takes an instant, unless who has it is suspended, or a stranger locks the directory."""
-
-
 @contextlib.contextmanager
-def turn(directory: Path) -> Iterator[None]:
-    """Let nobody else have a turn in a directory while the block does.
+def directory_lock(directory: Path) -> Iterator[None]:
+    """Let nobody else lock a directory while the block runs.
 
     The lock is on the directory itself, so that no file is left behind, and dies with the process.
-    It is waited for no longer than :data:`TURN_PATIENCE_S`, and where there are no locks not at
-    all: then the block goes on without.
+    It is waited for no longer than :data:`DIRECTORY_PATIENCE_S`, and where there are no locks not
+    at all: then the block goes on without.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, descriptor)
-            deadline = time.monotonic() + TURN_PATIENCE_S
-            while not try_lock(descriptor) and time.monotonic() < deadline:
-                time.sleep(_PAUSE_S)
+            wait_for_lock(descriptor, deadline=time.monotonic() + DIRECTORY_PATIENCE_S)
         yield
+
+
+def wait_for_lock(descriptor: int, *, exclusive: bool = True, deadline: float) -> bool:
+    """Lock an open file; False if another's lock forbids it until the monotonic ``deadline``."""
+    # flock itself can wait, but without an end, and a thread that waits in it cannot be stopped.
+    while not try_lock(descriptor, exclusive=exclusive):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
 
 
 def try_lock(descriptor: int, *, exclusive: bool = True) -> bool:

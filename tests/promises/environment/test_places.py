@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jobrunner.errors import Refused
-from jobrunner.files.filesystem import ALLOW, check_place, fault_of, kind_of
+from jobrunner.files.filesystem import ALLOW, check_place, kind_of
 from tests.support import made_up_papers
 from tests.support.program import Program, load, rows_of
 
@@ -227,8 +227,3 @@ def test_the_doctor_names_a_network_file_system(program: Program, network: Path)
     said = program.run("doctor", "--db", network / "state.db", code=1).stdout
     assert "problem  file system" in said
     assert "is on fuse.sshfs, a network file system: put the database on a local disk" in said
-
-
-def test_a_local_disk_has_no_fault_and_keeps_no_trace(tmp_path: Path) -> None:
-    assert fault_of(tmp_path) is None
-    assert list(tmp_path.iterdir()) == []

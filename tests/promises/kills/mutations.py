@@ -66,7 +66,7 @@ def counters_apart() -> None:
 
 def no_lease() -> None:
     """Let everybody have the lease of a session, and write to it without one."""
-    _patch(locks, "_try_lock", lambda *_arguments, **_options: True)
+    _patch(locks, "try_lock", lambda *_arguments, **_options: True)
     transactions._TOUCH = transactions._TOUCH.replace(
         "AND run_id IS ?", "AND (true OR run_id IS ?)"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import stat
@@ -21,11 +20,10 @@ import pytest
 from jobrunner import crash_points
 from jobrunner.errors import FileError
 from jobrunner.files import locks
-from jobrunner.files.atomic import READ_ONLY, Written, publish, write_sidecar, write_whole
-from jobrunner.files.checksums import is_published, read_sidecar, sha256_of, sidecar_of
+from jobrunner.files.atomic import READ_ONLY, Written, publish, write_whole
+from jobrunner.files.checksums import read_sidecar, sha256_of
 from tests.support.events import LIMIT_S
-
-OLD, NEW = b"what was there before\n", b"what is there now, " * 20
+from tests.unit.files.conftest import NEW, OLD, sha256
 
 KILLED_AT_EVERY_STEP = """
 import json, os, signal, sys
@@ -77,27 +75,6 @@ for number in count(1):
         break
     assert status == -signal.SIGKILL, status
 """
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """A file with its checksum beside it."""
-    path = tmp_path / "place" / "out.json"
-    path.parent.mkdir()
-    path.write_bytes(OLD)
-    write_sidecar(path, sha256(OLD))
-    return path
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "source.json"
-    path.write_bytes(NEW)
-    return path
 
 
 def killed_at_every_step(act: str, target: Path, source: Path) -> list[dict[str, str]]:
@@ -237,51 +214,6 @@ def test_a_file_in_the_place_of_a_directory_is_told(target: Path, source: Path) 
         publish(source, target / "new.json", sha256(NEW), link=True)
 
 
-# ---- checksums
-
-
-@pytest.mark.parametrize("name", ["a.json", "a b  c.json", "naïve.json", "-a.json", "a\\b.json"])
-def test_sha256sum_accepts_the_checksum_beside_a_file(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    write_sidecar(path, write_whole(path, [NEW]).sha256)
-    checked = subprocess.run(
-        ["sha256sum", "--check", "--strict", f"./{name}.sha256"],  # noqa: S607
-        cwd=tmp_path,
-        check=False,
-        capture_output=True,
-    )
-    assert checked.returncode == 0, checked.stderr
-    assert read_sidecar(path) == sha256(NEW)
-
-
-def test_a_name_that_is_not_utf_8_can_have_a_checksum(tmp_path: Path) -> None:
-    path = tmp_path / os.fsdecode(b"caf\xe9.json")
-    write_sidecar(path, write_whole(path, [NEW]).sha256)
-    assert read_sidecar(path) == sha256(NEW)
-
-
-def test_the_checksum_has_the_form_of_sha256sum(target: Path) -> None:
-    assert sidecar_of(target).read_text(encoding="utf-8") == f"{sha256(OLD)}  out.json\n"
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["", "garbage", f"{'0' * 63}  out.json", f"{'g' * 64}  out.json", f"{'0' * 64}  other.json"],
-)
-def test_what_is_no_checksum_of_the_file_counts_as_none(target: Path, line: str) -> None:
-    sidecar_of(target).write_text(line, encoding="utf-8")
-    assert read_sidecar(target) is None
-
-
-def test_a_file_without_a_checksum_has_none(source: Path) -> None:
-    assert read_sidecar(source) is None
-
-
-def test_a_file_that_cannot_be_read_has_no_checksum_but_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"cannot read .*absent\.json"):
-        sha256_of(tmp_path / "absent.json")
-
-
 # ---- published
 
 
@@ -328,14 +260,6 @@ def test_a_copy_can_be_changed_without_changing_what_it_is_of(target: Path, sour
     publish(source, target, sha256(NEW), link=False)
     target.write_bytes(b"edited")
     assert source.read_bytes() == NEW
-
-
-def test_whether_a_file_is_published_is_told_by_its_checksum(target: Path, source: Path) -> None:
-    assert not is_published(target, sha256(NEW))
-    publish(source, target, sha256(NEW), link=False)
-    assert is_published(target, sha256(NEW))
-    target.unlink()
-    assert not is_published(target, sha256(NEW))
 
 
 # ---- written by two at once
@@ -394,7 +318,7 @@ def pause() -> None:
 def test_one_who_was_suspended_too_long_leaves_the_checksum_of_the_other(
     target: Path, source: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path, Path], None]
 ) -> None:
-    monkeypatch.setattr(locks, "TURN_PATIENCE_S", 0.05)
+    monkeypatch.setattr(locks, "DIRECTORY_PATIENCE_S", 0.05)
     halfway(monkeypatch, lambda: write_other(target))
     act(target, source)
     assert target.read_bytes() == OTHER

@@ -1,21 +1,16 @@
-"""Databases, child processes and hostile directories for the tests of the store."""
+"""Databases for the tests of the store."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from jobrunner.store.database import Database, open_database
-
-
-def succeeds(*command: str | Path) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+from tests.unit.conftest import succeeds
 
 
 @pytest.fixture
@@ -27,43 +22,6 @@ def path(tmp_path: Path) -> Path:
 def database(path: Path) -> Iterator[Database]:
     with closing(open_database(path, create=True)) as opened:
         yield opened
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a Python script in a process of its own, which does not outlive the test."""
-    with ExitStack() as stack:
-
-        def run(script: str, *arguments: object) -> subprocess.Popen[str]:
-            child = stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-c", script, *map(str, arguments)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            stack.callback(child.kill)
-            return child
-
-        yield run
-
-
-@pytest.fixture
-def read_only() -> Iterator[Callable[[Path], None]]:
-    """Make a file or directory read-only, for root too, until the test ends."""
-    with ExitStack() as stack:
-
-        def protect(target: Path) -> None:
-            if os.geteuid() != 0:
-                stack.callback(target.chmod, target.stat().st_mode)
-                target.chmod(target.stat().st_mode & ~0o222)
-                return
-            if not succeeds("chattr", "+i", target):
-                pytest.skip("root may write everywhere, and the file system has no +i attribute")
-            stack.callback(succeeds, "chattr", "-i", target)
-
-        yield protect
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import pytest
 from jobrunner.errors import StoreError
 from jobrunner.files import locks
 from jobrunner.files.locks import FileLock, is_held, try_lock
-from jobrunner.store.paths import session_directory, session_lock
 from tests.support.events import LIMIT_S, eventually
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -158,14 +157,14 @@ def test_a_lock_whose_file_is_deleted_meanwhile_is_taken_on_a_new_one(
 ) -> None:
     """Its directory may be that of a session which is just being deleted."""
     lock_file.touch()
-    lock, really_lock = FileLock(lock_file), locks._lock
+    lock, really_wait = FileLock(lock_file), locks.wait_for_lock
 
     def delete_first(*arguments: Any, **options: Any) -> bool:
-        monkeypatch.setattr(locks, "_lock", really_lock)
+        monkeypatch.setattr(locks, "wait_for_lock", really_wait)
         lock_file.unlink()
-        return really_lock(*arguments, **options)
+        return really_wait(*arguments, **options)
 
-    monkeypatch.setattr(locks, "_lock", delete_first)
+    monkeypatch.setattr(locks, "wait_for_lock", delete_first)
     with lock:
         assert lock.acquire(exclusive=True)
         assert is_held(lock_file)
@@ -322,12 +321,6 @@ def test_everybody_may_use_the_lock_that_the_umask_allows(lock_file: Path) -> No
     finally:
         os.umask(old)
     assert stat.S_IMODE(lock_file.stat().st_mode) == 0o664
-
-
-def test_the_lock_of_a_session_is_in_its_directory_beside_the_database() -> None:
-    database = Path("/data/state.db")
-    assert session_directory(database, "20261124-x") == Path("/data/20261124-x")
-    assert session_lock(database, "20261124-x") == Path("/data/20261124-x/run.lock")
 
 
 def test_a_lock_on_a_file_that_was_deleted_meanwhile_is_taken_on_the_new_one(
