@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
 import os
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.inputs.formats import open_input
-from jobrunner.models import InputPaper
+from tests.unit.inputs.reading import read
 
 DATA = Path(
     os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")
 )
-DEEP = "[" * 3000 + "]" * 3000
 
 VALUES = st.recursive(
     st.none()
@@ -38,12 +36,6 @@ PAPERS = st.dictionaries(
     VALUES,
 )
 CHUNKS = st.integers(1, 40)
-
-
-def read(data: bytes | str, chunk: int = 1 << 17) -> list[InputPaper]:
-    raw = data.encode() if isinstance(data, str) else data
-    with open_input(None, io.BytesIO(raw), chunk=chunk) as source:
-        return list(source.papers())
 
 
 class Generated(io.RawIOBase):
@@ -81,18 +73,6 @@ def test_the_form_is_told_by_content(text: str, form: str, chunk: int) -> None:
     with open_input("-", io.BytesIO(text.encode()), chunk=chunk) as source:
         assert source.format == form
         assert [paper.title for paper in source.papers()] == ["A", "B"]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_encodings_and_gzip_are_told_by_the_first_bytes(
-    encoding: str, pack: Callable[[bytes], bytes], tmp_path: Path
-) -> None:
-    path = tmp_path / "papers.json"
-    path.write_bytes(pack('[{"title": "Größe 𝔸"}]'.encode(encoding)))
-    with open_input(path) as source:
-        assert [paper.title for paper in source.papers()] == ["Größe 𝔸"]
-        assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_single_object_on_one_line_is_json_lines_of_one_paper() -> None:
@@ -162,58 +142,6 @@ def test_whatever_the_fields_hold_the_columns_can_be_stored(paper: dict[str, Any
     for text in (found.key, found.title, found.venue, *found.authors):
         assert "\0" not in text.encode().decode()
     assert found.year is None or 1000 <= found.year <= 2999
-
-
-@pytest.mark.parametrize(
-    "element",
-    [
-        '{"title":"A","n":[1.10,1e5,-0,1E+2]}',
-        '{"title":"A","title":"B"}',
-        r'{"title":"\u00e9\/\ud83d\ude00\ud800\u0000"}',
-        '{ "title" : "A" ,"n":123456789012345678901234567890}',
-        '{"title":"line\u2028separator"}',
-        '{"title":"A","n":' + "9" * 4000 + "}",
-    ],
-)
-@pytest.mark.parametrize("frame", ["[{}]", '{{"papers":[{}]}}', "{}\n"])
-def test_an_element_on_one_line_is_given_to_the_letter(element: str, frame: str) -> None:
-    assert [paper.given for paper in read(frame.format(element))] == [element]
-
-
-def test_only_white_space_between_tokens_is_dropped_from_pretty_printed_elements() -> None:
-    text = '[\n  {\r\n\t"title" : "a  b\\n \\" c",\n  "n": [ 1.10,\n1e5 ]\n}\n]'
-    assert [paper.given for paper in read(text)] == [r'{"title":"a  b\n \" c","n":[1.10,1e5]}']
-
-
-# Elements that cannot be used ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("element", "reason", "given_as"),
-    [
-        ("5", "not an object but a number", 5),
-        ('"x"', "not an object but a string", "x"),
-        ("null", "not an object but null", None),
-        ("{}", "no title and no identifier", {}),
-        ('{"title":"  ","year":2019}', "no title and no identifier", {"title": "  ", "year": 2019}),
-        ("NaN", "holds NaN, which is not JSON", "NaN"),
-        ('{"title":"A","n":-Infinity}', "holds -Infinity", '{"title":"A","n":-Infinity}'),
-        ('{"n":' + "9" * 5000 + "}", "holds a number of 5000 digits", '{"n":' + "9" * 1995),
-        (DEEP, "is nested deeper than 200 levels", DEEP[:2000]),
-        ('{"title":"]\\"","x":' + "[" * 250 + "]" * 250 + "}", "is nested deeper", None),
-    ],
-)
-@pytest.mark.parametrize(
-    "frame", ['[{{"title":"A"}},{},{{"title":"B"}}]', '{{"title":"A"}}\n{}\n{{"title":"B"}}']
-)
-def test_an_unusable_element_does_not_disturb_the_others(
-    frame: str, element: str, reason: str, given_as: object
-) -> None:
-    first, odd, last = read(frame.format(element), chunk=64)
-    assert (first.title, last.title) == ("A", "B")
-    assert reason in (odd.unusable or "")
-    assert given_as is None or json.loads(odd.given) == given_as
-    assert (first.unusable, last.unusable, last.position) == (None, None, 2)
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])

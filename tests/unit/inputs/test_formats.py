@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.errors import InputError
-from jobrunner.inputs.formats import open_input
-from jobrunner.models import InputPaper
-
-
-def read(data: bytes | str, chunk: int = 1 << 17) -> list[InputPaper]:
-    raw = data.encode() if isinstance(data, str) else data
-    with open_input(None, io.BytesIO(raw), chunk=chunk) as source:
-        return list(source.papers())
-
-
-def refusal(data: bytes | str, chunk: int = 1 << 17) -> InputError:
-    with pytest.raises(InputError) as caught:
-        read(data, chunk)
-    assert "\n" not in str(caught.value)
-    assert caught.value.hint
-    return caught.value
+from tests.unit.inputs.reading import read, refusal
 
 
 @pytest.mark.parametrize(
@@ -64,28 +47,6 @@ def test_what_is_no_paper_list_is_refused_with_the_place(
     data: bytes, message: str, chunk: int
 ) -> None:
     assert message in str(refusal(data, chunk))
-
-
-@pytest.mark.parametrize("chunk", [3, 1 << 17])
-def test_a_truncated_list_is_told_from_a_broken_one_wherever_it_is_cut(chunk: int) -> None:
-    text = '{"n": -1.5e+3, "papers": [{"title": "\\u00e9\\n", "x": [true, null, 12]}, {"id": 1}]}'
-    for end in range(1, len(text)):
-        assert "ends in the middle" in str(refusal(text[:end], chunk)), text[:end]
-
-
-def test_a_truncated_list_says_how_many_papers_are_whole() -> None:
-    assert "after 2 whole papers" in str(refusal('[{"title": "A"}, {"title": "B"}, {"ti'))
-
-
-def test_files_that_cannot_be_opened_are_refused(tmp_path: Path) -> None:
-    for path, message in [
-        (tmp_path / "absent.json", "no such file"),
-        (tmp_path, "is a directory"),
-        (Path("a\0b"), "cannot be read"),
-    ]:
-        with pytest.raises(InputError, match=message) as caught:
-            open_input(path)
-        assert caught.value.hint
 
 
 @settings(max_examples=300, deadline=None)
