@@ -290,7 +290,7 @@ def halfway(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> N
 def test_whoever_writes_a_file_meanwhile_waits_until_it_has_its_checksum(
     target: Path, source: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path, Path], None]
 ) -> None:
-    monkeypatch.setattr(locks, "TURN_PATIENCE_S", LIMIT_S)
+    monkeypatch.setattr(locks, "DIRECTORY_PATIENCE_S", LIMIT_S)
     with ThreadPoolExecutor(1) as pool:
         waiting: list[Future[None]] = []
 
@@ -355,10 +355,10 @@ def test_where_there_are_no_locks_a_file_is_written_without(
 WRITE_OFTEN = """
 import sys
 from pathlib import Path
-from jobrunner.files import turns
+from jobrunner.files import locks
 from jobrunner.files.atomic import publish, write_whole
 from jobrunner.files.checksums import sha256_of
-turns.TURN_PATIENCE_S = 900.0  # a writer may be held up for long on a busy machine
+locks.DIRECTORY_PATIENCE_S = 900.0  # a writer may be held up for long on a busy machine
 target, source = Path(sys.argv[1]), Path(sys.argv[2])
 for number in range(5):
     write_whole(target, [f"{sys.argv[3]} writes {number}".encode()], summed=True)

@@ -6,8 +6,9 @@ import io
 
 import pytest
 
+from jobrunner.errors import Truncated
 from jobrunner.inputs.text_stream import TextReader
-from jobrunner.inputs.text_window import Truncated, Window
+from jobrunner.inputs.text_window import Window
 
 
 def window_on(text: str, chunk: int) -> Window:
