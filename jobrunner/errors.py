@@ -44,8 +44,6 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jobrunner.models import Answer
-
 
 class ExitCode(IntEnum):
     """How the process ends: the table of the README, for scripts and schedulers."""
@@ -193,8 +191,7 @@ class AnswerMalformed(SourceError):
 class SourceStopped(SourceError):
     """The source can be asked nothing more in this run.
 
-    ``not_before``: when it can be asked again (UTC), where that is known. ``answers``, by paper
-    id, are final ones of a lookup that it cut off: they have been paid for.
+    ``not_before``: when it can be asked again (UTC), where that is known.
     """
 
     exit_code = ExitCode.STOPPED
@@ -204,7 +201,6 @@ class SourceStopped(SourceError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.not_before = not_before
-        self.answers: dict[int, Answer] = {}
 
 
 class SourceUnavailable(SourceStopped):

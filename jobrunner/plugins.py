@@ -48,7 +48,7 @@ from jobrunner.sources.answers import (
     read,
     read_all,
 )
-from jobrunner.sources.contract import Prices, Source, SourceSettings
+from jobrunner.sources.contract import LookupResult, Prices, Source, SourceSettings
 from jobrunner.sources.json_fields import (
     Fields,
     abstract,
@@ -89,6 +89,7 @@ __all__ = [
     "KeyRefused",
     "Limits",
     "Link",
+    "LookupResult",
     "Match",
     "Outcome",
     "Paper",

@@ -14,7 +14,7 @@ from benchmarks.speed.workload import BATCH, SOURCES, note_asked, record_of
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.service import Limits, Service
 from jobrunner.models import Answer, Match, Paper, Record
-from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.contract import LookupResult, SourceSettings
 
 _MATCH = Match(by="doi", score=1.0)
 
@@ -30,10 +30,10 @@ class _Instant:
         limits = Limits(requests_per_second=1e6, concurrency=1)
         self.service = Service(name=self.name, base_url="http://127.0.0.1:9", limits=limits)
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         """Know every paper."""
         note_asked(self.name, papers[0].position)
-        return {paper.id: self._answer(paper) for paper in papers}
+        return LookupResult({paper.id: self._answer(paper) for paper in papers})
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
         """Know every paper."""
@@ -77,16 +77,18 @@ class _Far(_Instant):
         limits = Limits(requests_per_second=FAR[self.name], concurrency=CONCURRENCY)
         self.service = Service(name=self.name, base_url=url, limits=limits)
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         """Ask the service for every paper."""
         numbers = ",".join(str(paper.position) for paper in papers)
         found = msgspec.convert(
             await requests.get("/lookup", {"numbers": numbers}), list[Record], strict=False
         )
-        return {
-            paper.id: Answer.found(record, _MATCH)
-            for paper, record in zip(papers, found, strict=True)
-        }
+        return LookupResult(
+            {
+                paper.id: Answer.found(record, _MATCH)
+                for paper, record in zip(papers, found, strict=True)
+            }
+        )
 
 
 class FarNorth(_Far):

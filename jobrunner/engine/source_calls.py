@@ -20,7 +20,7 @@ from jobrunner.errors import (
 )
 from jobrunner.http.batch_requests import Requests
 from jobrunner.models import Answer, Outcome, Paper
-from jobrunner.sources.contract import Source
+from jobrunner.sources.contract import LookupResult, Source
 from jobrunner.system_errors import unexpected, user_error_of
 
 log = logging.getLogger(__name__)
@@ -43,11 +43,7 @@ async def ask_lookup(
     answered for good until then, or until a cancellation, is in ``answers``.
     """
     doubts = _Doubts(len(papers))
-    try:
-        await _halved(source, papers, requests, answers, doubts)
-    except SourceStopped as stopped:
-        answers |= _checked(source, papers, stopped.answers)
-        raise
+    await _halved(source, papers, requests, answers, doubts)
     answers |= doubts.culprits
 
 
@@ -80,7 +76,7 @@ async def _halved(
     doubts: _Doubts,
 ) -> None:
     try:
-        found = await _guarded(source, lambda: source.lookup(papers, requests))
+        result = await _guarded(source, lambda: source.lookup(papers, requests))
     except (RequestRefused, AnswerMalformed) as error:
         if isinstance(error, AnswerMalformed):
             doubts.malformed(error)
@@ -93,7 +89,11 @@ async def _halved(
             await _halved(source, half, requests, answers, doubts)
         return
     doubts.answered()
-    checked = _checked(source, papers, found)
+    checked, stopped = _checked(source, papers, result)
+    if stopped is not None:
+        # Papers without an answer are no misses: the source did not come to them.
+        answers |= checked
+        raise stopped
     answers |= {paper.id: _answer(paper, checked.get(paper.id)) for paper in papers}
 
 
@@ -140,18 +140,25 @@ async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answe
     return _storable(source, answer)
 
 
-def _checked(source: Source, papers: Sequence[Paper], found: object) -> dict[int, Answer]:
-    """Return a source's answers, each of which can be stored and read again.
+def _checked(
+    source: Source, papers: Sequence[Paper], result: object
+) -> tuple[dict[int, Answer], SourceStopped | None]:
+    """Return a lookup's answers, each of which can be stored and read again, and what stopped it.
 
     Raises SourceBroken for what no source may return: other people write sources too.
     """
-    if not isinstance(found, Mapping):
-        raise _broken(source, f"a lookup returned {_kind(found)}, not a dictionary of answers")
+    if not isinstance(result, LookupResult):
+        raise _broken(source, f"a lookup returned {_kind(result)}, not a LookupResult")
+    answers, stopped = result.answers, result.stopped
+    if not isinstance(answers, Mapping):
+        raise _broken(source, f"the answers of a lookup are {_kind(answers)}, not a dictionary")
+    if not isinstance(stopped, SourceStopped | None):
+        raise _broken(source, f"a lookup was stopped by {_kind(stopped)}, not by a SourceStopped")
     asked = {paper.id for paper in papers}
-    for paper_id in found:
-        if paper_id not in asked:
-            raise _broken(source, f"an answer for a paper that was not asked for: {paper_id!r}")
-    return {paper_id: _storable(source, answer) for paper_id, answer in found.items()}
+    strangers = [paper_id for paper_id in answers if paper_id not in asked]
+    if strangers:
+        raise _broken(source, f"an answer for a paper that was not asked for: {strangers[0]!r}")
+    return {paper_id: _storable(source, answer) for paper_id, answer in answers.items()}, stopped
 
 
 def _storable(source: Source, answer: object) -> Answer:

@@ -11,6 +11,7 @@ from jobrunner.matching.choice import choose
 from jobrunner.matching.identifier_check import check_identifier
 from jobrunner.matching.verdict import Verdict
 from jobrunner.models import Answer, Candidate, Match, Outcome, Paper, Record
+from jobrunner.sources.contract import LookupResult
 from jobrunner.sources.json_fields import Fields
 
 MOST_CANDIDATES = 5
@@ -47,11 +48,11 @@ async def lookup_in_turns(
     papers: Sequence[Paper],
     keys_of: Callable[[Paper], Iterable[K]],
     ask: Callable[[Sequence[tuple[Paper, K]]], Awaitable[Sequence[Answer]]],
-) -> dict[int, Answer]:
+) -> LookupResult:
     """Ask for all papers by their first key together, then for those without luck by the next.
 
-    The keys of a paper and their order depend on the paper alone, and so does its answer. A
-    :class:`~jobrunner.errors.SourceStopped` takes along what earlier turns have answered for good.
+    The keys of a paper and their order depend on the paper alone, and so does its answer. Where the
+    source stops, the result holds what earlier turns have answered for good.
     """
     keys = {paper.id: deque(keys_of(paper)) for paper in papers}
     answers: dict[int, Answer] = {}
@@ -59,11 +60,11 @@ async def lookup_in_turns(
         try:
             answers_of_turn = await ask(turn)
         except SourceStopped as stopped:
-            stopped.answers = {id_: answer for id_, answer in answers.items() if _is_final(answer)}
-            raise
+            final = {id_: answer for id_, answer in answers.items() if _is_final(answer)}
+            return LookupResult(final, stopped)
         for (paper, _), answer in zip(turn, answers_of_turn, strict=True):
             _keep_better(answers, paper.id, answer)
-    return answers
+    return LookupResult(answers)
 
 
 def _next_turn(

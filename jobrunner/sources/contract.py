@@ -7,11 +7,12 @@ found by the entry point group ``jobrunner.sources``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
+from jobrunner.errors import SourceStopped
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.service import Service
 from jobrunner.models import Answer, Paper
@@ -40,6 +41,17 @@ class Prices(Struct, frozen=True, kw_only=True):
     daily_micros: int | None = None
 
 
+class LookupResult(Struct, frozen=True):
+    """What a lookup came to: its answers by ``Paper.id``. A paper without one was not found.
+
+    ``stopped`` is the error that cut the lookup off. The answers are then those that are final:
+    they have been paid for, and are committed. A paper without one stays pending.
+    """
+
+    answers: Mapping[int, Answer]
+    stopped: SourceStopped | None = None
+
+
 class Source(Protocol):
     """A service that knows papers.
 
@@ -61,12 +73,13 @@ class Source(Protocol):
 
     def __init__(self, settings: SourceSettings) -> None: ...
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
-        """Look papers up by identifier, in bulk; return answers by ``Paper.id``.
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
+        """Look papers up by identifier, in bulk.
 
-        Each paper has at least one identifier of ``schemes``. A paper absent from the result was
+        Each paper has at least one identifier of ``schemes``. A paper absent from the answers was
         not found. Raises a :class:`~jobrunner.errors.SourceError`; a paper whose own record is
-        broken is an ``Answer.failed``, not an exception.
+        broken is an ``Answer.failed``, not an exception. A SourceStopped may be raised too, where
+        nothing was answered before it.
         """
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:

@@ -25,7 +25,6 @@ LAYERS = (
 
 EXCUSED_ROOMS = {
     ("__main__", "cli"): "it starts the command line",
-    ("errors", "models"): "the error of a source that stops carries what was answered before",
 }
 """(Room, room) of one layer that know each other nevertheless, with the reason."""
 

@@ -110,7 +110,10 @@ async def look_up(source: Source, papers: Sequence[Paper]) -> dict[int, Answer]:
     async with Client(source.service, user_agent="test") as client:
         for first in range(0, len(papers), source.lookup_size):
             batch = papers[first : first + source.lookup_size]
-            answers |= await source.lookup(batch, Requests(client))
+            result = await source.lookup(batch, Requests(client))
+            if result.stopped:
+                raise result.stopped
+            answers |= result.answers
     return answers
 
 

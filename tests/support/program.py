@@ -259,6 +259,7 @@ def protected(path: Path) -> Iterator[None]:
 SOURCE = """
 from jobrunner.models import Answer, Match, Record
 from jobrunner.http.service import Limits, Service
+from jobrunner.sources.contract import LookupResult
 
 
 class Source:
@@ -274,10 +275,10 @@ class Source:
 
     async def lookup(self, papers, requests):
         match = Match(by="doi", score=1.0)
-        return {{
+        return LookupResult({{
             paper.id: Answer.found(Record(id=f"{name}-{{paper.position}}"), match)
             for paper in papers
-        }}
+        }})
 
     async def search(self, paper, requests):
         return Answer.not_found()

@@ -12,6 +12,7 @@ from jobrunner.plugins import (
     Author,
     Fields,
     Limits,
+    LookupResult,
     Paper,
     Prices,
     Record,
@@ -55,7 +56,7 @@ class Catalogue:
             cost=lambda response: price(response.request) if response.is_success else 0,
         )
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         """Ask for all papers in one request, each by its first DOI."""
         dois = {paper.id: paper.identifiers["doi"][0] for paper in papers}
         answer = await requests.post("/lookup", {}, {"dois": sorted(set(dois.values()))})
@@ -63,11 +64,12 @@ class Catalogue:
         for item in items_of(answer):
             doi = identifier(as_fields(item), "doi", "doi")
             items.setdefault(doi, []).append(item)
-        return {
+        answers = {
             paper.id: decide(paper, "doi", read_all(NAME, record_of, items[dois[paper.id]]))
             for paper in papers
             if dois[paper.id] in items
         }
+        return LookupResult(answers)
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
         """Search one paper by its title; what is alike is not yet the same."""

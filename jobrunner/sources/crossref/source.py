@@ -20,7 +20,7 @@ from jobrunner.http.rate_limit import RateLimit
 from jobrunner.http.service import Limits, Params, Service
 from jobrunner.models import Answer, Paper
 from jobrunner.sources.answers import decide, decide_by_title, lookup_in_turns, read_all
-from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.contract import LookupResult, SourceSettings
 from jobrunner.sources.crossref.records import record_of
 from jobrunner.sources.json_fields import as_fields, as_number, distinct, number, text
 from jobrunner.sources.search_terms import search_words
@@ -138,7 +138,7 @@ class Crossref:
             learn=learn,
         )
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         """Ask for all papers by their first DOI, then for those without luck by the next."""
 
         async def ask(turn: Sequence[tuple[Paper, str]]) -> list[Answer]:

@@ -21,7 +21,7 @@ from jobrunner.sources.answers import (
     read,
     read_all,
 )
-from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.contract import LookupResult, SourceSettings
 from jobrunner.sources.json_fields import as_fields, distinct, number
 from jobrunner.sources.openalex.queries import Key, filters_of, keys_of
 from jobrunner.sources.openalex.records import handles_of, record_of
@@ -87,7 +87,7 @@ class OpenAlex:
         self.service = service_of(settings)
         self.prices = prices_of(settings)
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         """Ask for all papers by their best identifier, then for those without luck by the next."""
 
         async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:

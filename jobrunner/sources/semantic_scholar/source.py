@@ -23,7 +23,7 @@ from jobrunner.http.batch_requests import Requests
 from jobrunner.http.service import Limits, Service
 from jobrunner.models import Answer, Paper
 from jobrunner.sources.answers import decide, decide_by_title, lookup_in_turns, read_all
-from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.contract import LookupResult, SourceSettings
 from jobrunner.sources.json_fields import as_fields
 from jobrunner.sources.search_terms import search_words
 from jobrunner.sources.semantic_scholar.records import record_of
@@ -171,7 +171,7 @@ class SemanticScholar:
             judge=judge,
         )
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         """Ask for all papers by their best identifier, then for those without luck by the next."""
 
         async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:

@@ -12,6 +12,7 @@ import pytest
 from jobrunner.engine.source_calls import Answers, ask_lookup, ask_search
 from jobrunner.errors import (
     AnswerMalformed,
+    QuotaSpent,
     RequestRefused,
     SourceBroken,
     SourceError,
@@ -21,7 +22,7 @@ from jobrunner.http.batch_requests import Requests
 from jobrunner.http.client import Client
 from jobrunner.http.service import Limits, Service
 from jobrunner.models import Answer, Match, Outcome, Paper, Record
-from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.contract import LookupResult, SourceSettings
 
 PAPERS = [Paper(id=n, position=n, key=f"p{n}", title=f"Study {n}") for n in range(100)]
 
@@ -41,12 +42,14 @@ class Touchy:
         self.error: Exception = AnswerMalformed("touchy: half of the JSON")
         self.asked: list[int] = []
 
-    async def lookup(self, papers: Sequence[Paper], _requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], _requests: Requests) -> LookupResult:
         self.asked.append(len(papers))
         if any(paper.id in self.culprits for paper in papers):
             raise self.error
         match = Match(by="doi", score=1.0)
-        return {paper.id: Answer.found(Record(id=f"T{paper.id}"), match) for paper in papers}
+        return LookupResult(
+            {paper.id: Answer.found(Record(id=f"T{paper.id}"), match) for paper in papers}
+        )
 
     async def search(self, _paper: Paper, _requests: Requests) -> Answer:
         return Answer.not_found()
@@ -191,11 +194,13 @@ def test_an_error_in_a_source_stops_it_and_is_told_as_what_it_is(
 # ---- a source that keeps no contract
 
 STRANGE: list[tuple[object, str]] = [
-    (None, "a lookup returned NoneType, not a dictionary of answers"),
-    ([Answer.not_found()], "a lookup returned list, not a dictionary"),
-    ({0: None}, "the answer for a paper is NoneType, not an Answer"),
-    ({0: Record(id="T0")}, "the answer for a paper is Record, not an Answer"),
-    ({200: Answer.not_found()}, "an answer for a paper that was not asked for: 200"),
+    (None, "a lookup returned NoneType, not a LookupResult"),
+    ({0: Answer.not_found()}, "a lookup returned dict, not a LookupResult"),
+    (LookupResult([Answer.not_found()]), "the answers of a lookup are list, not a dictionary"),  # type: ignore[arg-type]
+    (LookupResult({}, OSError()), "a lookup was stopped by OSError, not by a SourceStopped"),  # type: ignore[arg-type]
+    (LookupResult({0: None}), "the answer for a paper is NoneType, not an Answer"),  # type: ignore[dict-item]
+    (LookupResult({0: Record(id="T0")}), "the answer for a paper is Record, not an Answer"),  # type: ignore[dict-item]
+    (LookupResult({200: Answer.not_found()}), "an answer for a paper that was not asked for: 200"),
 ]
 
 
@@ -233,9 +238,9 @@ def test_a_record_that_cannot_be_stored_fails_its_paper_alone(
 ) -> None:
     match = Match(by="doi", score=1.0)
 
-    async def lookup(papers: Sequence[Paper], _requests: Requests) -> dict[int, Answer]:
+    async def lookup(papers: Sequence[Paper], _requests: Requests) -> LookupResult:
         answers = {paper.id: Answer.found(Record(id="T"), match) for paper in papers}
-        return answers | {7: Answer.found(Record(id="T7", title=title), match)}
+        return LookupResult(answers | {7: Answer.found(Record(id="T7", title=title), match)})
 
     monkeypatch.setattr(source, "lookup", lookup)
     answers = ask(source)
@@ -243,3 +248,18 @@ def test_a_record_that_cannot_be_stored_fails_its_paper_alone(
     seventh = answers[7]
     assert seventh is not None
     assert str(seventh.error).startswith("touchy: a record that cannot be stored: ")
+
+
+def test_where_a_lookup_is_cut_off_final_answers_are_kept_and_no_paper_counts_as_missed(
+    source: Touchy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Answer.found(Record(id="T3"), Match(by="doi", score=1.0))
+
+    async def lookup(_papers: Sequence[Paper], _requests: Requests) -> LookupResult:
+        return LookupResult({3: known}, QuotaSpent("touchy: nothing more today"))
+
+    monkeypatch.setattr(source, "lookup", lookup)
+    answers: Answers = {}
+    with pytest.raises(QuotaSpent, match="nothing more today"):
+        ask(source, answers=answers)
+    assert answers == {3: known}

@@ -10,7 +10,7 @@ from jobrunner.http.batch_requests import Requests
 from jobrunner.http.service import Limits, Service
 from jobrunner.models import Answer, Identifiers, InputPaper, Paper
 from jobrunner.operations.plan import DAY_S, Amount, Plan, Tally, advise
-from jobrunner.sources.contract import Prices, Source, SourceSettings
+from jobrunner.sources.contract import LookupResult, Prices, Source, SourceSettings
 
 
 class Catalogue:
@@ -26,7 +26,7 @@ class Catalogue:
         rate = 20.0 if settings.api_key else 2.0
         self.service = Service(name=self.name, base_url="http://c.invalid", limits=Limits(rate, 1))
 
-    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> dict[int, Answer]:
+    async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         raise NotImplementedError
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:

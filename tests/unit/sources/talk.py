@@ -63,13 +63,16 @@ class Talk:
         self._now = 0.0
 
     def lookup(self, *papers: Paper) -> dict[int, Answer]:
-        """Look papers up as one batch."""
+        """Look papers up as one batch; raise what stopped the source."""
 
         async def run() -> dict[int, Answer]:
             async with self._client() as client:
                 requests = Requests(client)
                 self.usage = requests.usage
-                return await self.source.lookup(papers, requests)
+                result = await self.source.lookup(papers, requests)
+            if result.stopped:
+                raise result.stopped
+            return dict(result.answers)
 
         return asyncio.run(run())
 

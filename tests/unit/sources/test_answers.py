@@ -155,7 +155,9 @@ def turns(
         return [held.get(key, Answer.not_found()) for _, key in turn]
 
     papers = [paper(number) for number in keys]
-    return asyncio.run(lookup_in_turns(papers, lambda one: keys[one.id], ask)), asked
+    result = asyncio.run(lookup_in_turns(papers, lambda one: keys[one.id], ask))
+    assert result.stopped is None
+    return dict(result.answers), asked
 
 
 FOUND = Answer.found(record(), Match(by="doi", score=1.0))
@@ -193,7 +195,7 @@ def test_the_most_telling_answer_is_kept(order: tuple[Answer, Answer]) -> None:
     assert answers == {1: REVIEW}
 
 
-def test_a_source_that_stops_takes_along_what_earlier_turns_have_answered_for_good() -> None:
+def test_where_a_source_stops_the_result_holds_what_earlier_turns_have_answered_for_good() -> None:
     keys = {1: ["a"], 2: ["b", "c"], 3: ["d", "e"]}
     held = {"a": FOUND, "b": REVIEW}
 
@@ -202,6 +204,7 @@ def test_a_source_that_stops_takes_along_what_earlier_turns_have_answered_for_go
             raise QuotaSpent("nothing more today")
         return [held.get(key, Answer.not_found()) for _, key in turn]
 
-    with pytest.raises(QuotaSpent) as stopped:
-        asyncio.run(lookup_in_turns([paper(n) for n in keys], lambda one: keys[one.id], ask))
-    assert stopped.value.answers == {1: FOUND}
+    papers = [paper(number) for number in keys]
+    result = asyncio.run(lookup_in_turns(papers, lambda one: keys[one.id], ask))
+    assert result.answers == {1: FOUND}
+    assert isinstance(result.stopped, QuotaSpent)
