@@ -256,6 +256,14 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return cls(outcome=Outcome.FAILED, error=error)
 
 
+class Usage(Struct):
+    """What a batch used: all HTTP requests, how many of them were repeats, and micro-USD."""
+
+    requests: int = 0
+    retries: int = 0
+    cost_micros: int = 0
+
+
 class InputPaper(Struct, frozen=True, kw_only=True):
     """One element of the input, whether or not it can be looked up.
 

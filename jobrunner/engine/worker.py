@@ -232,9 +232,7 @@ class Worker:
         batch = Batch(
             kind=kind,
             answers=answered,
-            requests=usage.requests,
-            retries=usage.retries,
-            cost_micros=usage.cost_micros,
+            usage=usage,
             started_at=started,
         )
         number = commit_batch(self._context.database, self._context.lease, self.row, batch)

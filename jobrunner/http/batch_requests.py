@@ -24,7 +24,8 @@ from jobrunner.http.redaction import redacted
 from jobrunner.http.redirects import MOST_REDIRECTS, redirect_target
 from jobrunner.http.responses import check_status, decode_answer
 from jobrunner.http.retry import Backoff, check_patience, moment_after
-from jobrunner.http.service import Params, Usage
+from jobrunner.http.service import Params
+from jobrunner.models import Usage
 
 
 class Requests:

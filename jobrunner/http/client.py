@@ -24,7 +24,8 @@ from jobrunner.http.budget import Budget
 from jobrunner.http.connection_errors import NEVER_SENT, is_untrusted, reason
 from jobrunner.http.rate_limit import RateLimit, Start
 from jobrunner.http.retry import RetryBudget
-from jobrunner.http.service import Params, Service, Usage, check_address, check_headers
+from jobrunner.http.service import Params, Service, check_address, check_headers
+from jobrunner.models import Usage
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of a decompressed answer; the largest real ones are some 10 MB."""

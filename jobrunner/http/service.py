@@ -61,14 +61,6 @@ class Service(Struct, frozen=True, kw_only=True):
         return f"Service(name={self.name!r}, base_url={self.base_url!r})"
 
 
-class Usage(Struct):
-    """What a batch used: all HTTP requests, how many of them were retries, money in micro-USD."""
-
-    requests: int = 0
-    retries: int = 0
-    cost_micros: int = 0
-
-
 def check_address(name: str, base_url: str) -> None:
     """Raise SettingsError unless the base URL is one that paths can be put behind."""
     try:

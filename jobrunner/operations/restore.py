@@ -21,7 +21,6 @@ from jobrunner.operations.verify import verify_file
 from jobrunner.run_log import committed_batches, ranges, run_log
 from jobrunner.snapshots.compare import stored_record
 from jobrunner.snapshots.document import (
-    BatchEntry,
     Document,
     Head,
     PaperEntry,
@@ -35,7 +34,7 @@ from jobrunner.store.lease import take_lease
 from jobrunner.store.paths import SESSION_ID, session_directory
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.salvage import Batches, batches_of, databases_beside, holds_session, traces_of
-from jobrunner.store.session_export import StoredBatch, StoredPaper
+from jobrunner.store.session_export import StoredPaper
 from jobrunner.store.session_import import Restoration, Restored
 from jobrunner.store.sessions import delete_session, get_session, list_sessions
 
@@ -157,7 +156,7 @@ def _restore(database: Database, path: Path, head: Head) -> None:
     with Document(path) as document:
         for _ in document.papers():
             pass
-        for batches in _chunks(map(_batch, document.batches())):
+        for batches in _chunks(document.batches()):
             session.add_batches(batches)
     with Document(path) as document:
         for papers in _chunks(map(_paper, document.papers())):
@@ -213,10 +212,6 @@ def _session(head: Head) -> SessionRow:
         updated_at=head.written_at,
         version=head.made_by,
     )
-
-
-def _batch(entry: BatchEntry) -> StoredBatch:
-    return StoredBatch(**{**structs.asdict(entry), "fields": bytes(entry.fields).decode()})
 
 
 def _paper(entry: PaperEntry) -> Restored:

@@ -32,10 +32,12 @@ def differences(database: Database, session_id: str, path: Path) -> Iterator[str
             if entry is not None and not _agree(entry, paper):
                 yield f"paper {entry.position} is not what snapshot {path.name} holds of it"
         runs = [run.id for run in find_runs(connection, session_id)]
-        there = {structs.astuple(batch) for batch in iter_batches(connection, session_id, runs)}
+        kept = {
+            (batch.source, batch.number): batch
+            for batch in iter_batches(connection, session_id, runs)
+        }
         for batch in document.batches():
-            values = structs.asdict(batch) | {"fields": _text(batch.fields)}
-            if tuple(values.values()) not in there:
+            if kept.get((batch.source, batch.number)) != batch:
                 yield (
                     f"batch {batch.number} of {batch.source} is not what snapshot {path.name}"
                     " holds of it"

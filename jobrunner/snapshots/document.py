@@ -18,6 +18,7 @@ from msgspec import Raw, Struct, structs
 from jobrunner.consolidation.view import ConsolidatedPaper
 from jobrunner.decoding import json_fault
 from jobrunner.errors import DamageFound, Refused
+from jobrunner.store.rows import CommittedBatch
 
 FORMAT = "jobrunner-snapshot"
 VERSION = 1
@@ -53,27 +54,6 @@ class PaperEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     records: dict[str, RecordEntry] = {}
     retired: list[RecordEntry] = []
     missed: dict[str, int] = {}
-
-
-class BatchEntry(Struct, frozen=True, kw_only=True):
-    """One committed batch; ``run`` is a place in the head's list of runs."""
-
-    source: str
-    number: int
-    kind: str
-    run: int
-    papers: int
-    enriched: int
-    not_found: int
-    ambiguous: int
-    failed: int
-    passed_on: int
-    requests: int
-    retries: int
-    cost_micros: int
-    fields: Raw
-    started_at: str
-    committed_at: str
 
 
 class RunEntry(Struct, frozen=True, kw_only=True):
@@ -129,7 +109,7 @@ _END = b"\n]}\n"
 
 
 def write_document(
-    head: Head, papers: Iterable[PaperEntry], batches: Iterable[BatchEntry]
+    head: Head, papers: Iterable[PaperEntry], batches: Iterable[CommittedBatch]
 ) -> Iterator[bytes]:
     """Yield the document in pieces."""
     encoder = msgspec.json.Encoder()
@@ -213,10 +193,10 @@ class Document:
         self._expect(_PAPERS.split(b"\n")[1])
         yield from self._entries(PaperEntry, b"],")
 
-    def batches(self) -> Iterator[BatchEntry]:
+    def batches(self) -> Iterator[CommittedBatch]:
         """Yield the batches by source and number, after all papers."""
         self._expect(_BATCHES.split(b"\n")[2])
-        yield from self._entries(BatchEntry, b"]}")
+        yield from self._entries(CommittedBatch, b"]}")
 
     def close(self) -> None:
         """Close the file."""

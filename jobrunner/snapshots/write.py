@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import msgspec
-from msgspec import Raw, structs
+from msgspec import Raw
 
 from jobrunner import __version__, clock, crash_points
 from jobrunner.consolidation.merge import consolidate
@@ -26,7 +26,6 @@ from jobrunner.store.json_columns import to_json
 from jobrunner.store.rows import EventRow, RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import find_runs
 from jobrunner.store.session_export import (
-    StoredBatch,
     StoredPaper,
     StoredRecord,
     iter_batches,
@@ -137,8 +136,7 @@ def _pieces(
         rules = policy or session.options.policy
         papers = (_read(paper, rules) for paper in iter_papers(connection, session_id))
         batches = iter_batches(connection, session_id, [run.id for run in runs])
-        entries = (_batch_entry(batch) for batch in batches)
-        yield from document.write_document(head, counted.see(papers), entries)
+        yield from document.write_document(head, counted.see(papers), batches)
 
 
 def _head(connection: ReadTransaction, session: SessionRow, runs: list[RunRow]) -> document.Head:
@@ -174,10 +172,6 @@ def _event_entry(event: EventRow, runs: list[RunRow]) -> document.EventEntry:
 def _run_entry(run: RunRow) -> document.RunEntry:
     names = document.RunEntry.__struct_fields__
     return document.RunEntry(**{name: getattr(run, name) for name in names})
-
-
-def _batch_entry(batch: StoredBatch) -> document.BatchEntry:
-    return document.BatchEntry(**{**structs.asdict(batch), "fields": _raw(batch.fields)})
 
 
 def _read(paper: StoredPaper, policy: Policy) -> document.PaperEntry:

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from operator import attrgetter
 
-from msgspec import Struct
+from msgspec import Raw, Struct, field
 from sqlalchemy import Connection
 
 from jobrunner import clock, crash_points
-from jobrunner.models import Answer, BatchKind, Outcome, Record
+from jobrunner.models import Answer, BatchKind, Outcome, Record, Usage
 from jobrunner.store import schema
 from jobrunner.store.bulk_insert import Insertion, next_id
 from jobrunner.store.database import Database
 from jobrunner.store.json_columns import to_json
 from jobrunner.store.lease import Lease
 from jobrunner.store.retired_records import retire_reviewed
-from jobrunner.store.rows import SourceRow
+from jobrunner.store.rows import BatchFigures, SourceRow
 from jobrunner.store.transactions import fence
 
 COUNTED = (
@@ -28,20 +28,22 @@ COUNTED = (
 """Fields of records whose presence a batch counts."""
 
 
+FIGURES = BatchFigures.__struct_fields__
+"""Columns that count, in the order of the row."""
+
+
 class Batch(Struct, frozen=True, kw_only=True):
     """What was learned about some papers together.
 
-    ``answers`` are by paper id; None is a paper that the lookup did not find and that the search
-    lane takes next. Cost is in micro-USD. Answers of a review take the place of what the source
-    said of the papers, which is kept as retired records.
+    ``answers`` are by paper id; None is a paper that the lookup did not find, and that is searched
+    next. Answers of a review take the place of what the source said of the papers, which is kept as
+    retired records.
     """
 
     kind: BatchKind
     answers: Mapping[int, Answer | None]
     started_at: str
-    requests: int = 0
-    retries: int = 0
-    cost_micros: int = 0
+    usage: Usage = field(default_factory=Usage)
 
 
 def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Batch) -> int:
@@ -57,8 +59,9 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
         moment = clock.now()
         batch_id = next_id(connection, schema.batch)
         number = connection.exec_driver_sql(_NEXT_NUMBER, (source.id,)).scalar_one()
-        row = _batch_row(batch_id, number, lease, source, batch, moment)
-        _BATCH.insert(connection, [row])
+        figures = figure_columns(_figures(batch, moment))
+        identity = (batch_id, source.id, number, batch.kind, lease.run_id)
+        _BATCH.insert(connection, [(*identity, *figures.values())])
         crash_points.point("commit.inside")
         if batch.kind is BatchKind.REVIEW:
             retire_reviewed(connection, source, batch.answers, moment)
@@ -70,10 +73,7 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
 
 
 _NEXT_NUMBER = "SELECT coalesce(max(number), -1) + 1 FROM batch WHERE source_id = ?"
-_BATCH = Insertion(
-    schema.batch, "id", "source_id", "number", "kind", "run_id", "papers", *Outcome, "passed_on",
-    "requests", "retries", "cost_micros", "fields", "started_at", "committed_at",
-)  # fmt: skip
+_BATCH = Insertion(schema.batch, "id", "source_id", "number", "kind", "run_id", *FIGURES)
 _RECORD = Insertion(
     schema.record, "source_id", "paper_id", "batch_id", "outcome", "match", "retrieved_at", "error",
     "data",
@@ -84,19 +84,30 @@ _IDENTIFIER = Insertion(
 _MISS = Insertion(schema.lookup_miss, "paper_id", "source_id", "batch_id")
 
 
-def _batch_row(
-    batch_id: int, number: int, lease: Lease, source: SourceRow, batch: Batch, moment: str
-) -> tuple[object, ...]:
+def _figures(batch: Batch, moment: str) -> BatchFigures:
     answers = [answer for answer in batch.answers.values() if answer is not None]
     outcomes = Counter(answer.outcome for answer in answers)
     fields = field_counts(a.record for a in answers if a.record is not None)
-    return (
-        *(batch_id, source.id, number, batch.kind, lease.run_id, len(batch.answers)),
-        *(outcomes[outcome] for outcome in Outcome),
-        len(batch.answers) - len(answers),
-        *(batch.requests, batch.retries, batch.cost_micros),
-        *(to_json(fields), batch.started_at, moment),
+    return BatchFigures(
+        papers=len(batch.answers),
+        enriched=outcomes[Outcome.ENRICHED],
+        not_found=outcomes[Outcome.NOT_FOUND],
+        ambiguous=outcomes[Outcome.AMBIGUOUS],
+        failed=outcomes[Outcome.FAILED],
+        passed_on=len(batch.answers) - len(answers),
+        requests=batch.usage.requests,
+        retries=batch.usage.retries,
+        cost_micros=batch.usage.cost_micros,
+        fields=Raw(to_json(fields).encode()),
+        started_at=batch.started_at,
+        committed_at=moment,
     )
+
+
+def figure_columns(figures: BatchFigures) -> dict[str, object]:
+    """Return the figures of a batch as the columns of its row."""
+    columns: dict[str, object] = {name: getattr(figures, name) for name in FIGURES}
+    return columns | {"fields": bytes(figures.fields).decode()}
 
 
 _counted = attrgetter(*COUNTED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from jobrunner.consolidation.policy import DEFAULT, Policy
 from jobrunner.models import RunEnding, SessionStatus, SourceStatus
@@ -71,6 +71,40 @@ class SourceRow(Struct, frozen=True, kw_only=True):
     status: SourceStatus
     error: str | None
     not_before: str | None
+
+
+class BatchFigures(Struct, frozen=True, kw_only=True):
+    """What a committed batch counts: columns of its row, and in this order part of snapshots.
+
+    Older snapshots are read too: a new figure stands at the end and has a default. ``papers`` is
+    the sum of the outcomes and of ``passed_on``, what a lookup left to the search. ``fields`` is a
+    JSON object: in how many records each field has a value.
+    """
+
+    papers: int
+    enriched: int
+    not_found: int
+    ambiguous: int
+    failed: int
+    passed_on: int
+    requests: int
+    retries: int
+    cost_micros: int
+    fields: Raw
+    started_at: str
+    committed_at: str
+
+
+class CommittedBatch(BatchFigures, frozen=True):
+    """A batch of a session; ``run`` is the place of its run among the session's, from 0.
+
+    The figures are named when one is made, and stand behind these fields in a snapshot.
+    """
+
+    source: str
+    number: int
+    kind: str
+    run: int
 
 
 class SnapshotRow(Struct, frozen=True, kw_only=True):

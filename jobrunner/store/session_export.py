@@ -7,13 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from sqlalchemy import Connection, text
 
 from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.identifiers.extract import detect
 from jobrunner.models import Given
+from jobrunner.store.batches import FIGURES
 from jobrunner.store.database import Database
+from jobrunner.store.rows import CommittedBatch
 
 WINDOW = 500
 """Papers that are read at a time."""
@@ -73,27 +75,6 @@ def given_of(text: str) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-class StoredBatch(Struct, frozen=True, kw_only=True):
-    """A committed batch; ``run`` is the place of its run among the session's, from 0."""
-
-    source: str
-    number: int
-    kind: str
-    run: int
-    papers: int
-    enriched: int
-    not_found: int
-    ambiguous: int
-    failed: int
-    passed_on: int
-    requests: int
-    retries: int
-    cost_micros: int
-    fields: str
-    started_at: str
-    committed_at: str
-
-
 _WINDOW = "WHERE p.session_id = ? AND p.position >= ? AND p.position < ?"
 _PAPERS = f"""
     SELECT id, position, key, given, unusable, title, authors, year, venue
@@ -116,14 +97,13 @@ _MISSED = f"""
     SELECT p.id, s.name, b.number FROM paper p
     CROSS JOIN lookup_miss r ON r.paper_id = p.id {_JOINED} {_WINDOW}
 """  # noqa: S608 - constants
+_FIGURES = ", ".join(f"b.{name}" for name in FIGURES)
 _BATCHES = text(
-    """
-    SELECT s.name AS source, b.number, b.kind, b.run_id, b.papers, b.enriched, b.not_found,
-        b.ambiguous, b.failed, b.passed_on, b.requests, b.retries, b.cost_micros, b.fields,
-        b.started_at, b.committed_at
+    f"""
+    SELECT s.name AS source, b.number, b.kind, b.run_id, {_FIGURES}
     FROM source_state s CROSS JOIN batch b ON b.source_id = s.id
     WHERE s.session_id = :session ORDER BY s.ordinal, b.number
-    """
+    """  # noqa: S608 - constants
 )
 
 
@@ -222,7 +202,7 @@ def _by_paper(
 
 def iter_batches(
     connection: Connection, session_id: str, runs: Sequence[int]
-) -> Iterator[StoredBatch]:
+) -> Iterator[CommittedBatch]:
     """Yield the batches of a session by source and number; ``runs`` are the ids of its runs."""
     place = {run_id: index for index, run_id in enumerate(runs)}
     for row in connection.execute(_BATCHES, {"session": session_id}):
@@ -231,4 +211,5 @@ def iter_batches(
         if run_id not in place:
             name = f"batch {row.number} of {row.source}"
             raise DamageFound(f"{name} is of no run of its session", hint=GET_BACK)
-        yield StoredBatch(run=place[run_id], **values)
+        values["fields"] = Raw(row.fields.encode())
+        yield CommittedBatch(run=place[run_id], **values)

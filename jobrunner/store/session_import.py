@@ -11,13 +11,14 @@ from sqlalchemy import insert
 from jobrunner import crash_points
 from jobrunner.models import EventKind, Identifiers, InputPaper, SessionStatus, SourceStatus
 from jobrunner.store import schema
+from jobrunner.store.batches import figure_columns
 from jobrunner.store.bulk_insert import next_id
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
 from jobrunner.store.json_columns import to_json
 from jobrunner.store.papers import IDENTIFIER, INPUT, PAPER, identifier_rows, paper_row
-from jobrunner.store.rows import EventRow, SessionRow
-from jobrunner.store.session_export import StoredBatch, StoredPaper, StoredRecord
+from jobrunner.store.rows import CommittedBatch, EventRow, SessionRow
+from jobrunner.store.session_export import StoredPaper, StoredRecord
 from jobrunner.store.source_states import insert_source
 from jobrunner.store.transactions import set_session
 
@@ -80,19 +81,24 @@ class Restoration:
                     )
                 )
 
-    def add_batches(self, batches: Sequence[StoredBatch]) -> None:
+    def add_batches(self, batches: Sequence[CommittedBatch]) -> None:
         """Insert batches, which must come before their papers."""
         with self._database.write() as connection:
             first = next_id(connection, schema.batch)
-            rows = []
-            for place, batch in enumerate(batches):
-                values = structs.asdict(batch)
-                source, run = values.pop("source"), values.pop("run")
-                self._batches[source, batch.number] = first + place
-                ids = {"source_id": self._sources[source], "run_id": self._runs[run]}
-                rows.append({"id": first + place, **ids, **values})
+            rows = [self._batch(id_, batch) for id_, batch in enumerate(batches, start=first)]
             if rows:
                 connection.execute(insert(schema.batch), rows)
+
+    def _batch(self, batch_id: int, batch: CommittedBatch) -> dict[str, object]:
+        self._batches[batch.source, batch.number] = batch_id
+        return {
+            "id": batch_id,
+            "source_id": self._sources[batch.source],
+            "number": batch.number,
+            "kind": batch.kind,
+            "run_id": self._runs[batch.run],
+            **figure_columns(batch),
+        }
 
     def add_papers(self, papers: Sequence[Restored]) -> None:
         """Insert papers with all that is known of them."""

@@ -17,7 +17,7 @@ from jobrunner.demo.messages import Reply, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import ExitCode
-from jobrunner.models import Answer, BatchKind, Match, Outcome, Record, RunEnding
+from jobrunner.models import Answer, BatchKind, Match, Outcome, Record, RunEnding, Usage
 from jobrunner.operations.retry import Retries, retire
 from jobrunner.operations.status import Status, read_status
 from jobrunner.store.batches import Batch, commit_batch
@@ -103,9 +103,7 @@ def commit(database: Database, lease: Lease, answers: dict[int, Answer | None]) 
     batch = Batch(
         kind=BatchKind.LOOKUP,
         answers=answers,
-        requests=1,
-        retries=0,
-        cost_micros=100,
+        usage=Usage(requests=1, cost_micros=100),
         started_at=MOMENT,
     )
     commit_batch(database, lease, source, batch)

@@ -20,8 +20,8 @@ from jobrunner.http.batch_requests import Requests
 from jobrunner.http.client import Client
 from jobrunner.http.responses import check_status
 from jobrunner.http.retry import RetryBudget
-from jobrunner.http.service import Service, Usage, user_agent
-from jobrunner.models import Answer, Paper
+from jobrunner.http.service import Service, user_agent
+from jobrunner.models import Answer, Paper, Usage
 from jobrunner.sources.contract import Source
 from jobrunner.sources.json_fields import Fields
 

@@ -28,6 +28,7 @@ from jobrunner.models import (
     Outcome,
     Record,
     RunEnding,
+    Usage,
 )
 from jobrunner.store.audit import check_session
 from jobrunner.store.batches import Batch, commit_batch
@@ -55,7 +56,7 @@ FOUND = Answer.found(RECORD, MATCH)
 UNSURE = Answer.ambiguous((Candidate(record=RECORD, match=MATCH),), "two works fit")
 FAILED = Answer.failed("its record is broken")
 MISSED = None
-"""What a lookup says of a paper that it does not find; the search lane takes it next."""
+"""What a lookup says of a paper that it does not find; it is searched next."""
 
 Answers = dict[int, Answer | None]
 
@@ -75,7 +76,7 @@ class Desk:
         self.source: SourceRow = list_sources(database, session_id)[0]
 
     def commit(self, answers: Answers, kind: BatchKind = BatchKind.LOOKUP, **usage: int) -> None:
-        batch = Batch(kind=kind, answers=answers, started_at=MOMENT, **usage)
+        batch = Batch(kind=kind, answers=answers, started_at=MOMENT, usage=Usage(**usage))
         commit_batch(self.database, self.lease, self.source, batch)
 
     def retire(self, outcome: Outcome) -> int:
