@@ -18,7 +18,7 @@ from jobrunner.errors import (
     SourceUnavailable,
     TransientError,
 )
-from jobrunner.http.service import Usage
+from jobrunner.models import Usage
 
 log = logging.getLogger(__name__)
 

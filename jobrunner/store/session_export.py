@@ -150,15 +150,24 @@ _BY_IDENTIFIER = text(
 
 def find_papers(connection: Connection, session_id: str, name: str) -> list[StoredPaper]:
     """Return the papers that a key, a position (from 0) or an identifier names, at most 20."""
-    rows = connection.execute(_BY_KEY, {"session": session_id, "name": name}).all()
-    positions = [row.position for row in rows]
-    if not positions and name.isascii() and name.isdigit():
-        positions = [int(name)]
-    elif not positions and (told := detect(name)):
-        asked = {"session": session_id, "scheme": told[0], "value": told[1]}
-        positions = [row.position for row in connection.execute(_BY_IDENTIFIER, asked)]
-    found = [_window(connection, session_id, p, p + 1) for p in positions]
-    return [paper for papers in found for paper in papers]
+    papers: list[StoredPaper] = []
+    for position in _positions(connection, session_id, name):
+        papers += _window(connection, session_id, position, position + 1)
+    return papers
+
+
+def _positions(connection: Connection, session_id: str, name: str) -> Sequence[int]:
+    asked = {"session": session_id, "name": name}
+    positions = connection.execute(_BY_KEY, asked).scalars().all()
+    if positions:
+        return positions
+    if name.isascii() and name.isdigit():
+        return [int(name)]
+    identifier = detect(name)
+    if identifier is None:
+        return []
+    asked = {"session": session_id, "scheme": identifier[0], "value": identifier[1]}
+    return connection.execute(_BY_IDENTIFIER, asked).scalars().all()
 
 
 _GIVEN = text(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
-from sqlalchemy import insert
+from sqlalchemy import Connection, Table, insert
 
 from jobrunner import crash_points
 from jobrunner.models import EventKind, Identifiers, InputPaper, SessionStatus, SourceStatus
@@ -29,6 +29,16 @@ class Restored(Struct, frozen=True, kw_only=True):
     paper: InputPaper
     stored: StoredPaper
     found: Mapping[str, Identifiers]
+
+
+class _PaperRows(Struct):
+    """The rows of some papers, by table."""
+
+    papers: list[tuple[object, ...]] = []
+    identifiers: list[tuple[object, ...]] = []
+    records: list[dict[str, Any]] = []
+    retired: list[dict[str, Any]] = []
+    missed: list[dict[str, Any]] = []
 
 
 class Restoration:
@@ -66,8 +76,7 @@ class Restoration:
                 {"id": run_id, "session_id": session.id, **run}
                 for run_id, run in zip(self._runs, runs, strict=True)
             ]
-            if rows:
-                connection.execute(insert(schema.run), rows)
+            _insert(connection, schema.run, rows)
 
     def add_events(self, events: Sequence[tuple[EventRow, int | None]]) -> None:
         """Insert the history, each event with the place of its run."""
@@ -86,8 +95,7 @@ class Restoration:
         with self._database.write() as connection:
             first = next_id(connection, schema.batch)
             rows = [self._batch(id_, batch) for id_, batch in enumerate(batches, start=first)]
-            if rows:
-                connection.execute(insert(schema.batch), rows)
+            _insert(connection, schema.batch, rows)
 
     def _batch(self, batch_id: int, batch: CommittedBatch) -> dict[str, object]:
         self._batches[batch.source, batch.number] = batch_id
@@ -103,39 +111,27 @@ class Restoration:
     def add_papers(self, papers: Sequence[Restored]) -> None:
         """Insert papers with all that is known of them."""
         with self._database.write() as connection:
-            first = next_id(connection, schema.paper)
-            numbered = list(enumerate(papers, start=first))
-            PAPER.insert(
-                connection,
-                [
-                    paper_row(item.paper, self._session_id, paper_id, item.stored.position)
-                    for paper_id, item in numbered
-                ],
-            )
-            IDENTIFIER.insert(
-                connection, [row for n, item in numbered for row in _identifiers(n, item)]
-            )
-            rows: dict[Any, list[dict[str, Any]]] = {
-                schema.record: [
-                    self._record(n, record)
-                    for n, item in numbered
-                    for record in item.stored.records
-                ],
-                schema.retired_record: [
-                    {**self._record(n, record), "retired_at": record.retired_at}
-                    for n, item in numbered
-                    for record in item.stored.retired
-                ],
-                schema.lookup_miss: [
-                    {"paper_id": n, **self._ids(source, batch)}
-                    for n, item in numbered
-                    for source, batch in item.stored.missed.items()
-                ],
-            }
-            for table, values in rows.items():
-                if values:
-                    connection.execute(insert(table), values)
+            rows = _PaperRows()
+            for paper_id, item in enumerate(papers, start=next_id(connection, schema.paper)):
+                self._add_paper(rows, paper_id, item)
+            PAPER.insert(connection, rows.papers)
+            IDENTIFIER.insert(connection, rows.identifiers)
+            _insert(connection, schema.record, rows.records)
+            _insert(connection, schema.retired_record, rows.retired)
+            _insert(connection, schema.lookup_miss, rows.missed)
             crash_points.point("restore.inside")
+
+    def _add_paper(self, rows: _PaperRows, paper_id: int, item: Restored) -> None:
+        stored = item.stored
+        rows.papers.append(paper_row(item.paper, self._session_id, paper_id, stored.position))
+        rows.identifiers += _identifiers(paper_id, item)
+        for record in stored.records:
+            rows.records.append(self._record(paper_id, record))
+        for record in stored.retired:
+            values = self._record(paper_id, record)
+            rows.retired.append({**values, "retired_at": record.retired_at})
+        for source, batch in stored.missed.items():
+            rows.missed.append({"paper_id": paper_id, **self._ids(source, batch)})
 
     def _ids(self, source: str, batch: int) -> dict[str, int]:
         return {"source_id": self._sources[source], "batch_id": self._batches[source, batch]}
@@ -157,6 +153,12 @@ class Restoration:
             set_session(connection, self._session_id, status=status)
             write_event(connection, self._session_id, None, EventKind.RESTORED, message)
             crash_points.point("restore.sealing")
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    # Without rows SQLAlchemy would insert one of default values.
+    if rows:
+        connection.execute(insert(table), rows)
 
 
 def _identifiers(paper_id: int, item: Restored) -> list[tuple[object, ...]]:

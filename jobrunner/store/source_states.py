@@ -73,9 +73,7 @@ def stop_source(
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
         _set_status(connection, source.id, SourceStatus.STOPPED, error, not_before)
-        write_event(
-            connection, lease.session_id, lease.run_id, EventKind.SOURCE, f"{source.name}: {error}"
-        )
+        _write_event(connection, lease, f"{source.name}: {error}")
 
 
 def choose_sources(connection: Connection, lease: Lease, names: tuple[str, ...]) -> bool:
@@ -84,27 +82,47 @@ def choose_sources(connection: Connection, lease: Lease, names: tuple[str, ...])
     A dropped source keeps what it found; named again, it goes on where it was. Returns whether
     there are sources now that there were not. The transaction is the caller's.
     """
-    have = {row.name: row for row in find_sources(connection, lease.session_id)}
-    added = [name for name in names if name not in have]
-    again = [
-        row for row in have.values() if row.name in names and row.status == SourceStatus.DROPPED
-    ]
-    dropped = [
-        row for row in have.values() if row.name not in names and row.status != SourceStatus.DROPPED
-    ]
-    session_id = lease.session_id
-    for ordinal, name in enumerate(added, start=len(have)):
-        insert_source(connection, session_id, name, ordinal)
-        write_event(connection, session_id, lease.run_id, EventKind.SOURCE, f"{name}: added")
-    for row in again:
+    rows = find_sources(connection, lease.session_id)
+    has_added = _add_sources(connection, lease, rows, names)
+    has_activated = _activate_again(connection, lease, rows, names)
+    _drop_sources(connection, lease, rows, names)
+    return has_added or has_activated
+
+
+def _add_sources(
+    connection: Connection, lease: Lease, rows: list[SourceRow], names: tuple[str, ...]
+) -> bool:
+    held = {row.name for row in rows}
+    added = [name for name in names if name not in held]
+    for ordinal, name in enumerate(added, start=len(rows)):
+        insert_source(connection, lease.session_id, name, ordinal)
+        _write_event(connection, lease, f"{name}: added")
+    return bool(added)
+
+
+def _activate_again(
+    connection: Connection, lease: Lease, rows: list[SourceRow], names: tuple[str, ...]
+) -> bool:
+    dropped = [row for row in rows if row.status is SourceStatus.DROPPED]
+    wanted = [row for row in dropped if row.name in names]
+    for row in wanted:
         _set_status(connection, row.id, SourceStatus.ACTIVE)
-        write_event(
-            connection, session_id, lease.run_id, EventKind.SOURCE, f"{row.name}: back again"
-        )
-    for row in dropped:
-        _set_status(connection, row.id, SourceStatus.DROPPED)
-        write_event(connection, session_id, lease.run_id, EventKind.SOURCE, f"{row.name}: dropped")
-    return bool(added or again)
+        _write_event(connection, lease, f"{row.name}: back again")
+    return bool(wanted)
+
+
+def _drop_sources(
+    connection: Connection, lease: Lease, rows: list[SourceRow], names: tuple[str, ...]
+) -> None:
+    active = [row for row in rows if row.status is not SourceStatus.DROPPED]
+    for row in active:
+        if row.name not in names:
+            _set_status(connection, row.id, SourceStatus.DROPPED)
+            _write_event(connection, lease, f"{row.name}: dropped")
+
+
+def _write_event(connection: Connection, lease: Lease, message: str) -> None:
+    write_event(connection, lease.session_id, lease.run_id, EventKind.SOURCE, message)
 
 
 def _set_status(

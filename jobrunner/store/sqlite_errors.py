@@ -32,6 +32,8 @@ _ADVICE = {
     sqlite3.SQLITE_NOMEM: ("memory ran out", "free some memory"),
 }
 
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+
 
 @contextmanager
 def translated(path: Path, *, quiet: bool = False, reading: bool = False) -> Iterator[None]:
@@ -52,25 +54,33 @@ def translated(path: Path, *, quiet: bool = False, reading: bool = False) -> Ite
 
 def _translate(path: Path, error: BaseException | None, *, reading: bool) -> JobrunnerError:
     code = code_of(error)
-    is_text_broken = code == 0 and isinstance(error, sqlite3.OperationalError)  # no UTF-8
-    if code == sqlite3.SQLITE_CORRUPT or is_text_broken or (reading and code not in _ADVICE):
-        return DamageFound(
-            f"the database {path} is damaged: {error}",
-            hint=GET_BACK,
-        )
-    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
-        code = sqlite3.SQLITE_FULL
-    reason, hint = _ADVICE.get(code, (f"unexpected error: {error}", "see `jobrunner doctor`"))
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
-        reason, hint = str(lack.strerror), remedy(lack)
-    busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-    kind = DatabaseBusy if busy else StoreError
+    if _is_damage(error, code, reading=reading):
+        return DamageFound(f"the database {path} is damaged: {error}", hint=GET_BACK)
+    reason, hint = _advice(path, error, code)
+    kind = DatabaseBusy if code in _BUSY else StoreError
     return kind(f"cannot use the database {path}: {reason}", hint=hint)
 
 
 def reason_of(error: sqlite3.Error) -> str:
     """Say what an error of SQLite's means."""
     return _ADVICE.get(code_of(error), (f"unexpected error: {error}", ""))[0]
+
+
+def _is_damage(error: BaseException | None, code: int, *, reading: bool) -> bool:
+    if code == 0:
+        # The driver's own error, not SQLite's: of a text that is no UTF-8.
+        return isinstance(error, sqlite3.OperationalError) or reading
+    return code == sqlite3.SQLITE_CORRUPT or (reading and code not in _ADVICE)
+
+
+def _advice(path: Path, error: BaseException | None, code: int) -> tuple[str, str]:
+    """Return the reason of an error and what a user can do about it."""
+    # Without room or open files SQLite says that the disk fails, or that a file does not open.
+    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+        return _ADVICE[sqlite3.SQLITE_FULL]
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
+        return str(lack.strerror), remedy(lack)
+    return _ADVICE.get(code, (f"unexpected error: {error}", "see `jobrunner doctor`"))
 
 
 def _is_full(directory: Path) -> bool:
