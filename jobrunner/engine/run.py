@@ -14,9 +14,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from jobrunner import crash_points
+from jobrunner.engine.run_context import RunContext
 from jobrunner.engine.shutdown import Stop, stop_signals
 from jobrunner.engine.snapshot_timer import SnapshotTimer
-from jobrunner.engine.worker import RunContext, Worker
+from jobrunner.engine.worker import Worker
 from jobrunner.errors import ExitCode, JobrunnerError, SettingsError, SourceStopped, worst
 from jobrunner.http.budget import Budget
 from jobrunner.models import RunEnding
@@ -147,32 +148,27 @@ async def _run(request: RunRequest) -> Ending:
 def _workers(context: RunContext, options: Options, sources: Sequence[Source]) -> list[Worker]:
     session_id = context.lease.session_id
     rows = {row.name: row for row in list_sources(context.database, session_id)}
-    used = {one.name: one for one in read_progress(context.database, session_id).sources}
+    used = {source.name: source for source in read_progress(context.database, session_id).sources}
     before = {
         source.name: sources_before(source, options.sources, in_order=options.in_order)
         for source in sources
     }
     _check_circles(before)
-    workers = [
-        Worker(
-            context,
-            rows[source.name],
-            source,
-            _budget(options, used[source.name]),
-            origins=(INPUT, *before[source.name]),
-        )
-        for source in sources
-    ]
+    workers: dict[str, Worker] = {}
+    for source in sources:
+        name = source.name
+        budget, origins = _budget(options, used[name]), (INPUT, *before[name])
+        workers[name] = Worker(context, rows[name], source, budget, origins=origins)
 
     def wake_all() -> None:
-        for worker in workers:
+        for worker in workers.values():
             worker.wake()
 
-    for worker in workers:
-        worker.wait_for([w for w in workers if w.source.name in before[worker.source.name]])
+    for name, worker in workers.items():
+        first = before[name]
+        worker.wait_for([other for other in workers.values() if other.source.name in first])
         worker.on_progress = wake_all
-    context.stop.on_ask(wake_all)
-    return workers
+    return list(workers.values())
 
 
 def _budget(options: Options, used: SourceProgress) -> Budget:
@@ -187,30 +183,31 @@ def _budget(options: Options, used: SourceProgress) -> Budget:
 
 async def _work(workers: list[Worker], timer: SnapshotTimer, stop: Stop) -> BaseException | None:
     """Let all workers work to their end; return the error that ended the run, if one did."""
-    tasks = {asyncio.create_task(worker.run()): worker for worker in workers}
-    keeping = asyncio.create_task(timer.run())
-    pending: set[asyncio.Task[None]] = {*tasks, keeping}
-    error: BaseException | None = None
-    while pending - {keeping}:
+    at_work = {asyncio.create_task(worker.run()): worker for worker in workers}
+    snapshots = asyncio.create_task(timer.run())
+    pending: set[asyncio.Task[None]] = {*at_work, snapshots}
+    errors: list[BaseException] = []
+    while pending - {snapshots}:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            failure = task.exception()
-            if failure is not None:
-                error = error or failure
+            error = task.exception()
+            if error is not None:
+                errors.append(error)
                 stop.ask("error")
-            elif task in tasks and not stop.asked:
-                _let_others_go_on(tasks[task], workers)
-                timer.ask(f"{tasks[task].source.name} ended")
+            elif task in at_work and not stop.asked:
+                ended = at_work[task]
+                _let_others_go_on(ended, workers)
+                timer.ask(f"{ended.source.name} ended")
     timer.close()
-    failure = (await asyncio.gather(keeping, return_exceptions=True))[0]
-    return error or failure
+    errors += filter(None, await asyncio.gather(snapshots, return_exceptions=True))
+    return errors[0] if errors else None
 
 
 def _let_others_go_on(ended: Worker, workers: list[Worker]) -> None:
     """A source that stopped will answer nothing more: nobody waits for it."""
     for worker in workers:
         if ended.stopped and ended in worker.waits:
-            worker.wait_for([w for w in worker.waits if w is not ended])
+            worker.wait_for([other for other in worker.waits if other is not ended])
         worker.wake()
 
 
@@ -223,14 +220,11 @@ def _why_last(stop: Stop, error: BaseException | None) -> str:
 def _ending(request: RunRequest, workers: list[Worker], stop: Stop) -> Ending:
     progress = read_progress(request.database, request.session.id)
     stopped = {w.source.name: w.stopped for w in workers if w.stopped}
-    left = progress.pending > 0
-    if stop.reason and left:  # else it came too late to matter
-        reason = stop.reason
-    elif stopped:
-        reason = "; ".join(str(error) for error in stopped.values())
-    else:
-        reason = "papers are left" if left else "all papers are done"
-    ending = RunEnding.INTERRUPTED if left else RunEnding.COMPLETED
+    told = "; ".join(map(str, stopped.values()))
+    if progress.pending:
+        ending, reason = RunEnding.INTERRUPTED, stop.reason or told or "papers are left"
+    else:  # a stop came too late to matter
+        ending, reason = RunEnding.COMPLETED, told or "all papers are done"
     return Ending(ending=ending, reason=reason, progress=progress, stopped=stopped)
 
 

@@ -1,50 +1,43 @@
-"""The work on one source: batches taken from its lanes, asked and committed, until it ends."""
+"""The work on one source: batches taken from its queues, asked and committed, until it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
-from jobrunner import clock, crash_points
+from jobrunner import clock
+from jobrunner.engine.answered_batches import AnsweredBatches
 from jobrunner.engine.batch_queue import FILL_S, BatchQueue
-from jobrunner.engine.shutdown import GRACE_S, Stop
+from jobrunner.engine.run_context import RunContext
+from jobrunner.engine.shutdown import GRACE_S
 from jobrunner.engine.source_calls import Answers, ask_lookup, ask_search
-from jobrunner.errors import SourceStopped, TooManyFailures
+from jobrunner.errors import SourceStopped
 from jobrunner.http.batch_requests import Requests
 from jobrunner.http.budget import Budget
 from jobrunner.http.client import Client
 from jobrunner.http.service import user_agent
-from jobrunner.models import BatchKind, Outcome, Paper
-from jobrunner.run_log import ranges
+from jobrunner.models import BatchKind, Paper
 from jobrunner.sources.contract import Source
-from jobrunner.store.batches import Batch, commit_batch
-from jobrunner.store.database import Database
-from jobrunner.store.lease import Lease
-from jobrunner.store.pending import Lane
+from jobrunner.store.pending import PendingQuery
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.source_states import stop_source
 
 log = logging.getLogger(__name__)
 
-FAILED_COUNT = 25
-FAILED_SHARE = 0.5
-"""A source stops when this many papers, and this share of a run's, have failed."""
-
 SPARE = 2
 """Batches beyond the source's concurrency, so that a commit leaves no request slot empty."""
 
 
-class RunContext(Struct, frozen=True, kw_only=True):
-    """What all workers of a run share. ``batch_size`` caps the sizes of the sources."""
+class BatchWork(Struct, frozen=True, kw_only=True):
+    """A batch and how to ask about it; ``slots`` are the requests that it may have at once."""
 
-    database: Database
-    lease: Lease
-    stop: Stop
-    email: str | None = None
-    batch_size: int | None = None
+    queue: BatchQueue
+    ask: Callable[[Source, Sequence[Paper], Requests, Answers], Awaitable[None]]
+    papers: Sequence[Paper]
+    slots: int
 
 
 class Worker:
@@ -72,27 +65,30 @@ class Worker:
         self._budget = budget
         self._wake = asyncio.Event()
         self._waits: tuple[Worker, ...] = ()
-        self._units = 0
-        self._done = self._failed = 0
-        self._lookup = self._lane(BatchKind.LOOKUP, source.lookup_size, origins)
-        self._search = self._lane(BatchKind.SEARCH, source.search_size, origins)
+        self._slots = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answered = AnsweredBatches(context, row)
+        self._lookup = self._queue(BatchKind.LOOKUP, source.lookup_size, origins)
+        self._search = self._queue(BatchKind.SEARCH, source.search_size, origins)
+        context.stop.on_ask(self.wake)
 
-    def _lane(self, kind: BatchKind, size: int, origins: tuple[str, ...]) -> BatchQueue:
-        context, source = self._context, self.source
-        lane = Lane(
+    def _queue(self, kind: BatchKind, size: int, origins: tuple[str, ...]) -> BatchQueue:
+        context = self._context
+        query = PendingQuery(
             session_id=context.lease.session_id,
             source_id=self.row.id,
             kind=kind,
-            schemes=source.schemes,
+            schemes=self.source.schemes,
             origins=origins,
         )
-        return BatchQueue(context.database, lane, max(1, min(size, context.batch_size or size)))
+        return BatchQueue(context.database, query, max(1, min(size, context.batch_size or size)))
 
     def wait_for(self, workers: Sequence[Worker]) -> None:
         """Name the workers whose records of a paper this one wants first."""
         self._waits = tuple(workers)
-        for lane in (self._lookup, self._search):
-            lane.wait_for(tuple(worker.row.id for worker in workers))
+        ids = tuple(worker.row.id for worker in workers)
+        self._lookup.wait_for(ids)
+        self._search.wait_for(ids)
         self.wake()
 
     @property
@@ -114,9 +110,11 @@ class Worker:
             user_agent=user_agent(self._context.email),
             budget=self._budget,
         )
+        # Once the run stops, nothing is tried again: what is in flight is all that may still come.
+        self._context.stop.on_ask(client.hurry)
         try:
             async with client:
-                await self._drive(client)
+                await self._work(client)
         except SourceStopped as stopped:
             self._note(stopped)
         finally:
@@ -128,49 +126,58 @@ class Worker:
         log.info("%s", stopped)
         stop_source(self._context.database, self._context.lease, self.row, str(stopped), not_before)
 
-    async def _drive(self, client: Client) -> None:
-        tasks: set[asyncio.Task[None]] = set()
+    async def _work(self, client: Client) -> None:
         try:
-            await self._keep_busy(client, tasks)
-            client.hurry()
-            await self._wind_down(tasks)
+            await self._keep_busy(client)
+            await self._wind_down()
         except SourceStopped as stopped:
+            # The client knows already what its own requests met. It does not know of a program
+            # that is broken, of answers that nobody can read, or of too many failures.
             client.stop(stopped)
-            await self._wind_down(tasks)
+            await self._wind_down()
             raise
         finally:
-            for task in tasks:
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _keep_busy(self, client: Client, tasks: set[asyncio.Task[None]]) -> None:
+    async def _keep_busy(self, client: Client) -> None:
         """Start batches and wait for them until none is left, or the run is to stop."""
         while not self._context.stop.asked:
             self._wake.clear()
-            self._start_batches(client, tasks)
-            if self._has_room() and (self._lookup.is_walking or self._search.is_walking):
+            self._start_batches(client)
+            if self._has_room() and self._is_scanning():
                 await asyncio.sleep(0)
-            elif tasks or self._more_may_come():
+            elif self._tasks or self._more_may_come():
                 idle = self._lookup.is_empty and self._search.is_empty
-                await self._something(tasks, None if idle else FILL_S)
+                await self._something(None if idle else FILL_S)
             else:
                 return
-            _collect(tasks)
+            self._collect()
 
-    def _start_batches(self, client: Client, tasks: set[asyncio.Task[None]]) -> None:
+    def _start_batches(self, client: Client) -> None:
         while self._has_room():
-            if papers := self._lookup.take(more_may_come=self._more_may_come()):
-                job = self._do_lookup(papers, Requests(client))
-                self._units += 1
-            elif papers := self._search.take(more_may_come=self._more_to_search()):
-                job = self._do_search(papers, Requests(client))
-                self._units += len(papers)
-            else:
+            work = self._next_work()
+            if work is None:
                 return
-            tasks.add(asyncio.create_task(job))
+            self._slots += work.slots
+            self._tasks.add(asyncio.create_task(self._do(work, Requests(client))))
 
     def _has_room(self) -> bool:
-        return self._units < self.source.service.limits.concurrency + SPARE
+        return self._slots < self.source.service.limits.concurrency + SPARE
+
+    def _is_scanning(self) -> bool:
+        return self._lookup.is_scanning or self._search.is_scanning
+
+    def _next_work(self) -> BatchWork | None:
+        """Return the next batch: of look-ups if there are any, as they need the fewest requests."""
+        queue = self._lookup
+        if papers := queue.take(more_may_come=self._more_may_come()):
+            return BatchWork(queue=queue, ask=ask_lookup, papers=papers, slots=1)
+        queue = self._search
+        if papers := queue.take(more_may_come=self._more_to_search()):
+            return BatchWork(queue=queue, ask=ask_search, papers=papers, slots=len(papers))
+        return None
 
     def _more_may_come(self) -> bool:
         # One that has just stopped counts too: its papers come as soon as nobody waits for it.
@@ -179,98 +186,45 @@ class Worker:
     def _more_to_search(self) -> bool:
         return self._more_may_come() or self._lookup.in_flight > 0
 
-    async def _something(self, tasks: set[asyncio.Task[None]], timeout: float | None) -> None:  # noqa: ASYNC109
+    async def _something(self, timeout: float | None) -> None:  # noqa: ASYNC109
         """Wait until a batch is done, something else happens, or the time is over."""
         woken = asyncio.create_task(self._wake.wait())
         try:
             await asyncio.wait(
-                {*tasks, woken}, return_when=asyncio.FIRST_COMPLETED, timeout=timeout
+                {*self._tasks, woken}, return_when=asyncio.FIRST_COMPLETED, timeout=timeout
             )
         finally:
             woken.cancel()
 
-    async def _do_lookup(self, papers: list[Paper], requests: Requests) -> None:
-        started = clock.now()
+    async def _do(self, work: BatchWork, requests: Requests) -> None:
+        started_at = clock.now()
         answers: Answers = {}
         try:
-            await ask_lookup(self.source, papers, requests, answers)
+            await work.ask(self.source, work.papers, requests, answers)
         finally:
-            self._commit(BatchKind.LOOKUP, papers, answers, requests, started)
-            self._units -= 1
-            self._lookup.settle(papers)
-        self._check_failures(answers)
-
-    async def _do_search(self, papers: list[Paper], requests: Requests) -> None:
-        started = clock.now()
-        answers: Answers = {}
-        try:
-            await ask_search(self.source, papers, requests, answers)
-        finally:
-            self._commit(BatchKind.SEARCH, papers, answers, requests, started)
-            self._units -= len(papers)
-            self._search.settle(papers)
-        self._check_failures(answers)
-
-    def _commit(
-        self,
-        kind: BatchKind,
-        papers: list[Paper],
-        answers: Answers,
-        requests: Requests,
-        started: str,
-    ) -> None:
-        """Commit what was answered, whatever befell the rest: it has been paid for.
-
-        Where nothing was, at least what asking used: else a source would be asked a little more in
-        each run than it is allowed in all.
-        """
-        answered = {paper.id: answers[paper.id] for paper in papers if paper.id in answers}
-        usage = requests.usage
-        if not answered and not usage.requests:
-            return
-        crash_points.point("batch.answered")
-        batch = Batch(
-            kind=kind,
-            answers=answered,
-            usage=usage,
-            started_at=started,
-        )
-        number = commit_batch(self._context.database, self._context.lease, self.row, batch)
-        positions = ranges(paper.position for paper in papers if paper.id in answered)
-        committed = {"source": self.source.name, "batch": number, "papers": positions}
-        log.info(
-            "%s: %s batch of %d committed",
-            *(self.source.name, kind, len(answered)),
-            extra={"facts": {"committed": committed}},
-        )
-        self.on_progress()
-
-    def _check_failures(self, answers: Answers) -> None:
-        said = [answer for answer in answers.values() if answer is not None]
-        self._done += len(said)
-        self._failed += sum(answer.outcome is Outcome.FAILED for answer in said)
-        if self._failed >= FAILED_COUNT and self._failed >= FAILED_SHARE * self._done:
-            last = next((a.error for a in said if a.outcome is Outcome.FAILED), "see run.log")
-            session = self._context.lease.session_id
-            raise TooManyFailures(
-                f"{self.source.name}: {self._failed} of {self._done} papers failed; last: {last}",
-                hint=f"find out why, then `jobrunner retry {session} --failed`",
+            # Also where the source stopped, or the task was cancelled at the end of the grace.
+            committed = self._answered.commit(
+                work.queue.kind, work.papers, answers, requests.usage, started_at
             )
+            if committed:
+                self.on_progress()
+            self._slots -= work.slots
+            work.queue.settle(work.papers)
+        self._answered.check_failures(answers)
 
-    async def _wind_down(self, tasks: set[asyncio.Task[None]]) -> None:
+    async def _wind_down(self) -> None:
         """Let requests in flight finish within the grace period."""
-        clock_ = asyncio.get_running_loop().time
-        ending = clock_() + GRACE_S
-        while tasks and not self._context.stop.now and clock_() < ending:
+        now = asyncio.get_running_loop().time
+        end = now() + GRACE_S
+        while self._tasks and not self._context.stop.now and now() < end:
             self._wake.clear()
-            await self._something(tasks, ending - clock_())
-            _collect(tasks, quiet=True)
+            await self._something(end - now())
+            self._collect(quiet=True)
 
-
-def _collect(tasks: set[asyncio.Task[None]], *, quiet: bool = False) -> None:
-    """Drop finished tasks and raise what one raised; if ``quiet``, only what ends the run."""
-    for task in [task for task in tasks if task.done()]:
-        tasks.remove(task)
-        error = task.exception()
-        if error is not None and not (quiet and isinstance(error, SourceStopped)):
-            raise error
+    def _collect(self, *, quiet: bool = False) -> None:
+        """Drop finished batches and raise what one raised; if ``quiet``, only what ends the run."""
+        for task in [task for task in self._tasks if task.done()]:
+            self._tasks.remove(task)
+            error = task.exception()
+            if error is not None and not (quiet and isinstance(error, SourceStopped)):
+                raise error

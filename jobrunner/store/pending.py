@@ -1,10 +1,9 @@
 """What is pending for a source, found in the rows: papers without a record of that source.
 
-A lane of a source reads its papers from one or more feeds. A feed walks once along something that
-only grows (positions of papers, committed batches), one bounded window at a time, so that no
-question takes long however large the session is, and nothing about pending work is kept in memory.
-It begins where the source came to last, and what lies before comes later: of what is done a resume
-has nothing to pass by before it can go on.
+One or more scans bring the papers of a query. A scan reads once what only grows (positions of
+papers, committed batches), one bounded window at a time, so that no query takes long however large
+the session is, and nothing about pending work is kept in memory. It begins where the source came to
+last, and what lies before comes later: a resume need not read what is done before it can go on.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ BATCHES = 10
 """Batches that one window of batches covers."""
 
 
-class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """Which papers a lane takes.
+class PendingQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pending papers are wanted: those of one source that are to be looked up, or searched.
 
     ``schemes``: those by which the source looks up; a paper that has one (from one of ``origins``)
-    and was not missed by a lookup belongs to the lookup lane, every other to the search lane.
+    and was not missed by a lookup is to be looked up, every other is to be searched.
     ``waits``: ids of the source states that must have a record of the paper first.
     """
 
@@ -41,16 +40,17 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     waits: tuple[int, ...] = ()
 
 
-class Feed:
-    """One walk along the papers of a lane.
+class PendingScan:
+    """Reads the papers of a query, window by window.
 
     ``pending`` selects the papers of a window, ``first`` the place after which to begin (none: the
-    beginning), ``last`` the last place that there is by now.
+    beginning), ``last`` the last place that there is by now. ``of`` is the source whose batches are
+    read, where they are.
     """
 
     def __init__(
         self,
-        lane: Lane,
+        query: PendingQuery,
         *,
         pending: TextClause,
         first: TextClause,
@@ -62,40 +62,42 @@ class Feed:
         self._first = first
         self._last = last
         self._window = window
-        self._ahead = _Stretch()
-        self._behind: _Stretch | None = None
-        self._of = {"session": lane.session_id, "source": lane.source_id, "of": of}
+        self._ahead = _Places()
+        self._behind: _Places | None = None
+        self._of = {"session": query.session_id, "source": query.source_id, "of": of}
         self._parameters = {
             **self._of,
-            "schemes": lane.schemes or ("",),
-            "origins": lane.origins,
-            "waits": lane.waits,
-            "all": len(lane.waits),
+            "schemes": query.schemes or ("",),
+            "origins": query.origins,
+            "waits": query.waits,
+            "all": len(query.waits),
         }
 
-    def step(self, connection: Connection) -> list[int] | None:
+    def next_window(self, connection: Connection) -> list[int] | None:
         """Return the ids of the next window's pending papers, None at the present end."""
         if self._behind is None:
-            begin = connection.execute(self._first, self._of).scalar()
-            self._behind = _Stretch(upto=-1 if begin is None else begin)
+            self._behind = _Places(upto=self._place(connection, self._first))
             self._ahead.after = self._behind.upto
-        last = connection.execute(self._last, self._of).scalar()
-        self._ahead.upto = -1 if last is None else last
-        for stretch in (self._ahead, self._behind):
-            if stretch.after < stretch.upto:
-                window = stretch.pass_by(self._window)
+        self._ahead.upto = self._place(connection, self._last)
+        for places in (self._ahead, self._behind):
+            if places.after < places.upto:
+                window = places.take(self._window)
                 return list(connection.scalars(self._pending, {**self._parameters, **window}))
         return None
 
+    def _place(self, connection: Connection, query: TextClause) -> int:
+        place = connection.execute(query, self._of).scalar()
+        return -1 if place is None else int(place)
 
-class _Stretch(msgspec.Struct):
-    """Places that a walk has still to pass by: those after one, up to and with another."""
+
+class _Places(msgspec.Struct):
+    """Places that a scan has still to read: those after one, up to and with another."""
 
     after: int = -1
     upto: int = -1
 
-    def pass_by(self, most: int) -> dict[str, int]:
-        """Pass by the next places; return where they begin and end."""
+    def take(self, most: int) -> dict[str, int]:
+        """Take the next places away; return where they begin and end."""
         window = {"after": self.after, "upto": min(self.after + most, self.upto)}
         self.after = window["upto"]
         return window
@@ -107,26 +109,26 @@ _LAST_ANSWERED = (
 )
 
 
-def _position_feed(lane: Lane) -> Feed:
-    """Walk along the papers of a session by position."""
+def _position_scan(query: PendingQuery) -> PendingScan:
+    """Return the scan of a session's papers by position."""
     pending = _pending(
         "FROM paper p WHERE p.session_id = :session AND p.position > :after"
         " AND p.position <= :upto",
-        lane,
+        query,
         "ORDER BY p.position",
     )
     first = text(f"SELECT max(position) FROM paper WHERE id IN ({_LAST_ANSWERED})")  # noqa: S608
     last = text("SELECT max(position) FROM paper WHERE session_id = :session")
-    return Feed(lane, pending=pending, first=first, last=last, window=POSITIONS)
+    return PendingScan(query, pending=pending, first=first, last=last, window=POSITIONS)
 
 
-def _batch_feed(lane: Lane, of: int, table: str) -> Feed:
-    """Walk along a source's committed batches: the papers that it answered, or those it missed."""
+def _batch_scan(query: PendingQuery, of: int, table: str) -> PendingScan:
+    """Return the scan of a source's committed batches: of the papers it answered, or it missed."""
     pending = _pending(
         f"FROM batch b CROSS JOIN {table} t ON t.batch_id = b.id"
         " CROSS JOIN paper p ON p.id = t.paper_id WHERE b.source_id = :of"
         " AND b.number > :after AND b.number <= :upto AND p.session_id = :session",
-        lane,
+        query,
         "ORDER BY b.number, p.position",
     )
     first = text(
@@ -134,15 +136,15 @@ def _batch_feed(lane: Lane, of: int, table: str) -> Feed:
         f" WHERE t.source_id = :of AND t.paper_id IN ({_LAST_ANSWERED})"
     )
     last = text("SELECT max(number) FROM batch WHERE source_id = :of")
-    return Feed(lane, pending=pending, first=first, last=last, window=BATCHES, of=of)
+    return PendingScan(query, pending=pending, first=first, last=last, window=BATCHES, of=of)
 
 
-def feeds_of(lane: Lane) -> list[Feed]:
-    """Return the feeds that together bring every paper of a lane, whenever it becomes ready."""
-    feeds = [_batch_feed(lane, of, "record") for of in lane.waits] or [_position_feed(lane)]
-    if lane.kind is BatchKind.SEARCH:
-        feeds.append(_batch_feed(lane, lane.source_id, "lookup_miss"))
-    return feeds
+def scans_of(query: PendingQuery) -> list[PendingScan]:
+    """Return the scans that together bring every paper of a query, whenever it becomes ready."""
+    scans = [_batch_scan(query, of, "record") for of in query.waits] or [_position_scan(query)]
+    if query.kind is BatchKind.SEARCH:
+        scans.append(_batch_scan(query, query.source_id, "lookup_miss"))
+    return scans
 
 
 _HAS_RECORD = "EXISTS (SELECT 1 FROM record r WHERE r.paper_id = p.id AND r.source_id = :source)"
@@ -158,18 +160,17 @@ _IS_READY = (
 )
 
 
-def _pending(origin: str, lane: Lane, order: str) -> TextClause:
+def _pending(origin: str, query: PendingQuery, order: str) -> TextClause:
     by_lookup = f"({_HAS_IDENTIFIER} AND NOT {_WAS_MISSED})"
-    kind = by_lookup if lane.kind is BatchKind.LOOKUP else f"NOT {by_lookup}"
-    ready = _IS_READY if lane.waits else ""
+    kind = by_lookup if query.kind is BatchKind.LOOKUP else f"NOT {by_lookup}"
+    ready = _IS_READY if query.waits else ""
     # Of a paper that is done the index alone is read: a resume passes by all of them.
     rest = f"p.unusable IS NULL AND {kind}{ready}"
-    query = f"SELECT p.id {origin} AND CASE WHEN {_HAS_RECORD} THEN FALSE ELSE {rest} END"
-    lists = ("schemes", "origins", "waits") if lane.waits else ("schemes", "origins")
-    found = text(f"{query} {order}")
-    for name in lists:
-        found = found.bindparams(bindparam(name, expanding=True))
-    return found
+    select = f"SELECT p.id {origin} AND CASE WHEN {_HAS_RECORD} THEN FALSE ELSE {rest} END"
+    lists = ("schemes", "origins", "waits") if query.waits else ("schemes", "origins")
+    return text(f"{select} {order}").bindparams(
+        *(bindparam(name, expanding=True) for name in lists)
+    )
 
 
 _PAPERS = (

@@ -142,7 +142,7 @@ batch = Table(
     Column("not_found", Integer, nullable=False),
     Column("ambiguous", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
-    # Papers that the lookup did not find and that wait for the search lane.
+    # Papers that the lookup did not find and that are to be searched.
     Column("passed_on", Integer, nullable=False),
     Column("requests", Integer, nullable=False),
     Column("retries", Integer, nullable=False),

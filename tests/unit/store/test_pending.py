@@ -1,4 +1,4 @@
-"""Lanes hand out every pending paper once, whatever is committed meanwhile, a window at a time."""
+"""Queries bring every pending paper once, whatever is committed meanwhile, a window at a time."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from hypothesis.stateful import (
 
 from jobrunner.engine.batch_queue import WINDOWS, BatchQueue
 from jobrunner.models import Answer, BatchKind, Identifiers, InputPaper, Match, Paper, Record
-from jobrunner.store import pending as feeds
+from jobrunner.store import pending
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
 from jobrunner.store.lease import Lease, take_lease
 from jobrunner.store.papers import INPUT, add_papers
-from jobrunner.store.pending import Lane, feeds_of, load_papers
+from jobrunner.store.pending import PendingQuery, load_papers, scans_of
 from jobrunner.store.rows import Options, SourceRow
 from jobrunner.store.run_lifecycle import start_run
 from jobrunner.store.sessions import create_session, new_id, seal_session
@@ -46,8 +46,8 @@ Answers = dict[int, Answer | None]
 @pytest.fixture(autouse=True, scope="module")
 def _small_windows() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feeds, "POSITIONS", SMALL)
-        patch.setattr(feeds, "BATCHES", SMALL)
+        patch.setattr(pending, "POSITIONS", SMALL)
+        patch.setattr(pending, "BATCHES", SMALL)
         yield
 
 
@@ -97,8 +97,8 @@ class Desk:
         batch = Batch(kind=BatchKind.LOOKUP, answers=answers, started_at=MOMENT)
         commit_batch(self.database, self.lease, self.sources[source], batch)
 
-    def lane(self, kind: BatchKind, *, waits: bool = False) -> Lane:
-        return Lane(
+    def query(self, kind: BatchKind, *, waits: bool = False) -> PendingQuery:
+        return PendingQuery(
             session_id=self.session,
             source_id=self.sources[LATER].id,
             kind=kind,
@@ -108,7 +108,7 @@ class Desk:
         )
 
     def queue(self, kind: BatchKind, *, waits: bool = False, size: int = 2) -> BatchQueue:
-        return BatchQueue(self.database, self.lane(kind, waits=waits), size)
+        return BatchQueue(self.database, self.query(kind, waits=waits), size)
 
 
 @pytest.fixture
@@ -123,16 +123,16 @@ def found(**identifiers: str) -> Answer:
 
 
 def taken(queue: BatchQueue) -> list[int]:
-    """Take everything that a lane has by now."""
+    """Take everything that a queue has by now."""
     ids: list[int] = []
     while True:
         papers = queue.take(more_may_come=False)
         ids += [paper.id for paper in papers]
-        if not papers and not queue.is_walking:
+        if not papers and not queue.is_scanning:
             return ids
 
 
-# ---- which papers a lane takes
+# ---- which papers a query brings
 
 
 def test_a_paper_with_an_identifier_is_looked_up_and_any_other_is_searched(desk: Desk) -> None:
@@ -252,23 +252,23 @@ def test_a_batch_that_is_not_full_waits_while_more_may_come(desk: Desk) -> None:
     assert [paper.id for paper in queue.take(more_may_come=True)] == [first, second]
 
 
-def test_one_step_covers_one_window_however_many_papers_there_are(desk: Desk) -> None:
+def test_one_window_is_bounded_however_many_papers_there_are(desk: Desk) -> None:
     ids = desk.add([given_paper(position, DOI) for position in range(8)])
-    [feed] = feeds_of(desk.lane(BatchKind.LOOKUP))
+    [scan] = scans_of(desk.query(BatchKind.LOOKUP))
     with desk.database.read() as connection:
-        steps = [feed.step(connection) for _ in range(4)]
-    assert steps == [ids[:3], ids[3:6], ids[6:], None]
+        windows = [scan.next_window(connection) for _ in range(4)]
+    assert windows == [ids[:3], ids[3:6], ids[6:], None]
 
 
-def test_a_walk_begins_where_the_source_came_to_last_and_what_lies_before_comes_later(
+def test_a_scan_begins_where_the_source_came_to_last_and_what_lies_before_comes_later(
     desk: Desk,
 ) -> None:
     ids = desk.add([given_paper(position, DOI) for position in range(9)])
     desk.commit(LATER, dict.fromkeys((ids[0], *ids[2:4]), found()))
-    [feed] = feeds_of(desk.lane(BatchKind.LOOKUP))
+    [scan] = scans_of(desk.query(BatchKind.LOOKUP))
     with desk.database.read() as connection:
-        steps = [feed.step(connection) for _ in range(5)]
-    assert steps == [ids[4:7], ids[7:], [ids[1]], [], None]
+        windows = [scan.next_window(connection) for _ in range(5)]
+    assert windows == [ids[4:7], ids[7:], [ids[1]], [], None]
 
 
 def test_one_that_waits_begins_where_it_came_to_in_the_batches_of_the_other(desk: Desk) -> None:
@@ -276,25 +276,25 @@ def test_one_that_waits_begins_where_it_came_to_in_the_batches_of_the_other(desk
     for paper_id in ids[:8]:
         desk.commit(EARLIER, {paper_id: found()})
     desk.commit(LATER, dict.fromkeys((ids[0], *ids[2:5]), found()))
-    [feed] = feeds_of(desk.lane(BatchKind.LOOKUP, waits=True))
+    [scan] = scans_of(desk.query(BatchKind.LOOKUP, waits=True))
     with desk.database.read() as connection:
-        steps = [feed.step(connection) for _ in range(4)]
-        assert steps == [ids[5:8], [ids[1]], [], None]
+        windows = [scan.next_window(connection) for _ in range(4)]
+        assert windows == [ids[5:8], [ids[1]], [], None]
     desk.commit(EARLIER, {ids[8]: found()})
     with desk.database.read() as connection:
-        assert feed.step(connection) == [ids[8]]
+        assert scan.next_window(connection) == [ids[8]]
 
 
-def test_a_long_walk_without_a_find_is_broken_off_to_let_others_work(desk: Desk) -> None:
+def test_a_long_scan_without_a_find_is_broken_off_to_let_others_work(desk: Desk) -> None:
     positions = range(SMALL * WINDOWS + 1)
     ids = desk.add([given_paper(p, DOI if p == positions[-1] else {}) for p in positions])
     queue = desk.queue(BatchKind.LOOKUP)
     assert queue.take(more_may_come=False) == []
-    assert queue.is_walking
+    assert queue.is_scanning
     assert [paper.id for paper in queue.take(more_may_come=False)] == ids[-1:]
 
 
-def test_a_batch_waits_to_become_full_while_the_walk_goes_on(desk: Desk) -> None:
+def test_a_batch_waits_to_become_full_while_the_scan_goes_on(desk: Desk) -> None:
     positions = range(SMALL * WINDOWS + 1)
     ends = (positions[0], positions[-1])
     ids = desk.add([given_paper(p, DOI if p in ends else {}) for p in positions])
@@ -368,8 +368,8 @@ ANSWERS: dict[str, Answer | None] = {
 }
 
 
-class Lanes(RuleBasedStateMachine):
-    """The later source's two lanes against sets of paper ids, while both sources commit."""
+class Queues(RuleBasedStateMachine):
+    """The later source's two queues against sets of paper ids, while both sources commit."""
 
     database: Database
 
@@ -386,15 +386,15 @@ class Lanes(RuleBasedStateMachine):
     def begin(self, papers: list[tuple[Identifiers, str | None]], *, waits: bool) -> None:
         self.desk = Desk(self.database, [])
         self.waits = waits
-        self.start_lanes()
+        self.start_queues()
         self.add(papers)
 
-    def start_lanes(self) -> None:
+    def start_queues(self) -> None:
         self.in_flight = {BatchKind.LOOKUP: [], BatchKind.SEARCH: []}
         self.queues = {kind: self.desk.queue(kind, waits=self.waits) for kind in KINDS}
 
     def pending(self, kind: BatchKind) -> set[int]:
-        """The papers that a lane should hand out, or has handed out and not committed."""
+        """The papers that a queue should hand out, or has handed out and not committed."""
         ready = self.usable - self.answered[LATER]
         if self.waits:
             ready &= self.answered[EARLIER]
@@ -452,7 +452,7 @@ class Lanes(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        self.start_lanes()
+        self.start_queues()
 
     @invariant()
     def no_paper_is_in_flight_twice(self) -> None:
@@ -470,10 +470,10 @@ class Lanes(RuleBasedStateMachine):
 def test_every_pending_paper_is_handed_out_once_whatever_is_committed_meanwhile(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    path = tmp_path_factory.mktemp("lanes") / "state.db"
+    path = tmp_path_factory.mktemp("queues") / "state.db"
     with closing(open_database(path, create=True)) as database:
-        Lanes.database = database
+        Queues.database = database
         examples = settings(
             max_examples=60, stateful_step_count=25, deadline=None, derandomize=True
         )
-        run_state_machine_as_test(Lanes, settings=examples)
+        run_state_machine_as_test(Queues, settings=examples)
