@@ -15,6 +15,7 @@ from jobrunner.errors import (
     JobrunnerError,
     RequestRefused,
     SourceBroken,
+    SourceError,
     SourceStopped,
     SourceUnavailable,
 )
@@ -42,59 +43,66 @@ async def ask_lookup(
     :class:`~jobrunner.errors.SourceStopped`, also where no half is answered any better; what was
     answered for good until then, or until a cancellation, is in ``answers``.
     """
-    doubts = _Doubts(len(papers))
-    await _halved(source, papers, requests, answers, doubts)
-    answers |= doubts.culprits
+    lookup = _Lookup(source, requests, answers, most_malformed=len(papers).bit_length() + 3)
+    await lookup.ask(papers)
+    answers |= lookup.culprits
 
 
-class _Doubts:
-    """Counts malformed answers in a row: more than lie on the way to a few culprits are too many.
+class _Lookup:
+    """The lookup of one batch, in halves where it is refused.
 
+    Malformed answers in a row are counted: more than lie on the way to a few culprits are too many.
     Then it is the source that is down, and its papers have done nothing to fail for: ``culprits``,
     the answers of those that were found to spoil a batch, count only if the lookup comes to an end.
     """
 
-    def __init__(self, papers: int) -> None:
+    def __init__(
+        self, source: Source, requests: Requests, answers: Answers, *, most_malformed: int
+    ) -> None:
         self.culprits: Answers = {}
-        self._most = papers.bit_length() + 3
-        self._in_a_row = 0
+        self._source = source
+        self._requests = requests
+        self._answers = answers
+        self._most_malformed = most_malformed
+        self._malformed_in_a_row = 0
 
-    def answered(self) -> None:
-        self._in_a_row = 0
+    async def ask(self, papers: Sequence[Paper]) -> None:
+        """Look up some of the papers."""
+        source = self._source
+        try:
+            result = await _guarded(source, lambda: source.lookup(papers, self._requests))
+        except RequestRefused as error:
+            await self._halve(papers, error)
+        except AnswerMalformed as error:
+            self._count(error)
+            await self._halve(papers, error)
+        else:
+            self._malformed_in_a_row = 0
+            self._keep(papers, result)
 
-    def malformed(self, error: AnswerMalformed) -> None:
-        self._in_a_row += 1
-        if self._in_a_row > self._most:
-            raise SourceUnavailable(f"{error}, {self._in_a_row} times in a row") from error
+    def _count(self, error: AnswerMalformed) -> None:
+        self._malformed_in_a_row += 1
+        if self._malformed_in_a_row > self._most_malformed:
+            times = f"{self._malformed_in_a_row} times in a row"
+            raise SourceUnavailable(f"{error}, {times}") from error
 
-
-async def _halved(
-    source: Source,
-    papers: Sequence[Paper],
-    requests: Requests,
-    answers: Answers,
-    doubts: _Doubts,
-) -> None:
-    try:
-        result = await _guarded(source, lambda: source.lookup(papers, requests))
-    except (RequestRefused, AnswerMalformed) as error:
-        if isinstance(error, AnswerMalformed):
-            doubts.malformed(error)
+    async def _halve(self, papers: Sequence[Paper], error: SourceError) -> None:
         if len(papers) == 1:
-            doubts.culprits[papers[0].id] = Answer.failed(str(error))
+            self.culprits[papers[0].id] = Answer.failed(str(error))
             return
+        log.info("%s: a batch of %d is halved: %s", self._source.name, len(papers), error)
         middle = len(papers) // 2
-        log.info("%s: a batch of %d is halved: %s", source.name, len(papers), error)
-        for half in (papers[:middle], papers[middle:]):
-            await _halved(source, half, requests, answers, doubts)
-        return
-    doubts.answered()
-    checked, stopped = _checked(source, papers, result)
-    if stopped is not None:
-        # Papers without an answer are no misses: the source did not come to them.
-        answers |= checked
-        raise stopped
-    answers |= {paper.id: _answer(paper, checked.get(paper.id)) for paper in papers}
+        await self.ask(papers[:middle])
+        await self.ask(papers[middle:])
+
+    def _keep(self, papers: Sequence[Paper], result: object) -> None:
+        checked, stopped = _checked(self._source, papers, result)
+        if stopped is not None:
+            # Papers without an answer are no misses: the source did not come to them.
+            self._answers |= checked
+            raise stopped
+        for paper in papers:
+            self._answers[paper.id] = _answer(paper, checked.get(paper.id))
 
 
 def _answer(paper: Paper, answer: Answer | None) -> Answer | None:

@@ -61,12 +61,12 @@ _OF_BATCH = text(
 def check_database(database: Database) -> list[str]:
     """Let SQLite check its pages, indexes and foreign keys; return what is wrong."""
     with database.read() as connection:
-        said = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+        reports = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    found = [f"SQLite: {line}" for line in said if line != "ok"]
+    problems = [f"SQLite: {line}" for line in reports if line != "ok"]
     if broken:
-        found.append(f"{len(broken)} rows point at missing rows, first in {broken[0][0]}")
-    return found
+        problems.append(f"{len(broken)} rows point at missing rows, first in {broken[0][0]}")
+    return problems
 
 
 def check_session(database: Database, session_id: str) -> list[str]:
