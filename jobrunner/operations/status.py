@@ -11,6 +11,7 @@ from typing import TypeVar
 from msgspec import Struct, structs
 
 from jobrunner.files.checksums import is_published
+from jobrunner.files.path_queries import exists
 from jobrunner.models import SessionState, SourceState, SourceStatus
 from jobrunner.store.database import Database
 from jobrunner.store.lease import is_running
@@ -97,7 +98,7 @@ def _output(database: Database, session: SessionRow, newest: SnapshotRow | None)
         if is_published(place, newest.sha256):
             return str(place)
     written = database.path.parent / newest.path
-    return str(written) if written.exists() else None
+    return str(written) if exists(written) else None
 
 
 def _runs(database: Database, session_id: str) -> tuple[list[RunRow], bool]:
