@@ -19,9 +19,9 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
+from jobrunner.demo.connections import Listener
 from jobrunner.demo.limits import Violation, Watch
 from jobrunner.demo.messages import Allowed, Api, Plan, Reply, Request
-from jobrunner.demo.wire import Listener
 
 DROPPED = 0
 """The status in the log of a request whose connection was cut."""

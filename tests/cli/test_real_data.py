@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobrunner.demo.openalex import OpenAlex
-from jobrunner.demo.records import load_records
+from jobrunner.demo.record_files import load_records
 from jobrunner.demo.server import LocalServer
 from jobrunner.identifiers.schemes import normalise
 from tests.support.events import Gate, eventually

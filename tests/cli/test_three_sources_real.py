@@ -14,7 +14,7 @@ import pytest
 
 from jobrunner.demo.messages import Api
 from jobrunner.demo.openalex import OpenAlex
-from jobrunner.demo.records import load_records
+from jobrunner.demo.record_files import load_records
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.matching.title_normalisation import normalise_title
 from tests.support.program import Program, finish, papers_of

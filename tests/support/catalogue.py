@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from jobrunner.demo.messages import Allowed, Api, Reply, Request, json_reply
-from jobrunner.demo.titles import TitleIndex
+from jobrunner.demo.title_index import TitleIndex
 from tests.support import made_up_papers
 from tests.support.program import Program
 

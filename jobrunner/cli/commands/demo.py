@@ -51,7 +51,7 @@ def demo(
     protocol. The run is killed in the middle, resumed and verified. No network, no key.
     """
     from jobrunner.demo.openalex import OpenAlex
-    from jobrunner.demo.records import PAPERS, WORKS, load_records
+    from jobrunner.demo.record_files import PAPERS, WORKS, load_records
     from jobrunner.demo.server import LocalServer
 
     place = directory or Path(tempfile.mkdtemp(prefix="jobrunner-demo-"))

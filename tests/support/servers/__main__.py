@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from jobrunner.demo.messages import Api
 from jobrunner.demo.openalex import OpenAlex
-from jobrunner.demo.records import WORKS, read_records
+from jobrunner.demo.record_files import WORKS, read_records
 from jobrunner.demo.server import LocalServer
 from tests.support.servers.crossref import Crossref
 from tests.support.servers.semantic_scholar import SemanticScholar

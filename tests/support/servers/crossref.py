@@ -13,8 +13,8 @@ from urllib.parse import unquote
 from msgspec.structs import replace
 
 from jobrunner.demo.messages import Allowed, Api, Reply, Request, json_reply, text_reply
-from jobrunner.demo.records import Fields
-from jobrunner.demo.titles import Hit, TitleIndex
+from jobrunner.demo.record_files import Fields
+from jobrunner.demo.title_index import Hit, TitleIndex
 from tests.support.servers.crossref_query import (
     QUERIES,
     BadCursorError,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobrunner.demo.messages import Request
-from jobrunner.demo.records import Fields
+from jobrunner.demo.record_files import Fields
 
 SELECTABLE = (
     "abstract", "URL", "resource", "member", "posted", "score", "created", "degree",

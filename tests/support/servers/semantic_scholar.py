@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 
 from jobrunner.demo.messages import Allowed, Api, Reply, Request, json_reply
-from jobrunner.demo.records import Fields
+from jobrunner.demo.record_files import Fields
 from tests.support.servers.semantic_scholar_papers import (
     BadFieldsError,
     Papers,

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from jobrunner.demo.records import Fields
-from jobrunner.demo.titles import TitleIndex
+from jobrunner.demo.record_files import Fields
+from jobrunner.demo.title_index import TitleIndex
 
 PREFIXES = {
     "corpusid": "CorpusId",

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from jobrunner.demo.openalex import OpenAlex
-from jobrunner.demo.records import PAPERS, WORKS, load_records
+from jobrunner.demo.record_files import PAPERS, WORKS, load_records
 from jobrunner.inputs.formats import open_input
 from jobrunner.models import Outcome, Paper
 from jobrunner.sources.contract import SourceSettings

@@ -17,7 +17,7 @@ import pytest
 
 from jobrunner.demo import wire
 from jobrunner.demo.messages import Allowed, Api, Plan, Reply, Request, json_reply
-from jobrunner.demo.records import load_records
+from jobrunner.demo.record_files import load_records
 from jobrunner.demo.server import LocalServer, read_log
 from jobrunner.http.responses import retry_after
 from tests.support.asking import Asking, lines

@@ -11,7 +11,7 @@ import binascii
 from urllib.parse import unquote
 
 from jobrunner.demo.messages import Request
-from jobrunner.demo.openalex_filters import (
+from jobrunner.demo.openalex.filters import (
     IDENTIFIERS,
     SEARCHES,
     BadQueryError,
@@ -20,7 +20,7 @@ from jobrunner.demo.openalex_filters import (
     parse,
     split,
 )
-from jobrunner.demo.openalex_works import SELECTABLE, full_doi, work_id
+from jobrunner.demo.openalex.works import SELECTABLE, full_doi, work_id
 
 SINGLE = "/works/"
 MOST_PER_PAGE = 200

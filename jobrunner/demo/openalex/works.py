@@ -10,8 +10,8 @@ from functools import cached_property
 import msgspec
 from msgspec import Raw, Struct
 
-from jobrunner.demo.records import Fields
-from jobrunner.demo.titles import TitleIndex
+from jobrunner.demo.record_files import Fields
+from jobrunner.demo.title_index import TitleIndex
 
 MOST_AUTHORS = 100
 """Authors of a work in a list; alone it has them all."""

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 import msgspec
 
 from jobrunner.demo.messages import JSON, Allowed, Api, Reply, Request, json_reply, text_reply
-from jobrunner.demo.openalex_budget import Budgets
-from jobrunner.demo.openalex_filters import SEARCHES, BadQueryError, find
-from jobrunner.demo.openalex_query import (
+from jobrunner.demo.openalex.daily_budget import Budgets
+from jobrunner.demo.openalex.filters import SEARCHES, BadQueryError, find
+from jobrunner.demo.openalex.request_parameters import (
     SINGLE,
     Page,
     asked_of,
@@ -26,9 +26,9 @@ from jobrunner.demo.openalex_query import (
     select_of,
     single_key,
 )
-from jobrunner.demo.openalex_works import Works, with_score
-from jobrunner.demo.records import Fields
-from jobrunner.demo.titles import Hit
+from jobrunner.demo.openalex.works import Works, with_score
+from jobrunner.demo.record_files import Fields
+from jobrunner.demo.title_index import Hit
 
 LONGEST_TARGET = 8190
 """Bytes of a request line; longer ones are refused."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from jobrunner.demo.openalex_works import Facts, Works, full_doi, work_id
-from jobrunner.demo.titles import Hit
+from jobrunner.demo.openalex.works import Facts, Works, full_doi, work_id
+from jobrunner.demo.title_index import Hit
 
 MOST_VALUES = 100
 LONGEST_SEARCH = 1500
