@@ -11,16 +11,19 @@ The file is ``jobrunner.toml``, or ``[tool.jobrunner]`` of a ``pyproject.toml``:
 
     [policy]
     priority = ["crossref", "openalex"]
+
+An option counts before a variable of the environment, and that before the file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jobrunner.consolidation.policy import Policy, policy_of
 from jobrunner.decoding import toml_table
@@ -28,38 +31,133 @@ from jobrunner.errors import SettingsError
 from jobrunner.files.path_queries import is_file
 from jobrunner.sources.contract import SourceSettings
 
-CONFIG = "JOBRUNNER_CONFIG"
+PREFIX = "JOBRUNNER_"
+EMAIL = PREFIX + "EMAIL"
+CONFIG = PREFIX + "CONFIG"
+"""The variable that names another configuration file."""
+
 CONFIG_NAME = "jobrunner.toml"
 PROJECT_NAME = "pyproject.toml"
+GENERAL_SETTINGS = ("email", "sources", "policy")
 SOURCE_SETTINGS = ("api_key", "base_url")
+DEFAULT_SOURCES = ("openalex",)
+
+_ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
+"""Printable ASCII around one @: it becomes a part of a header."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class Config(Struct, frozen=True, kw_only=True):
-    """What a configuration file says; ``sources`` are settings by the name of a source."""
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings; ``keys`` and ``base_urls`` by the name of a source.
 
-    path: Path | None = None
+    ``keys`` must never be logged or stored.
+    """
+
     email: str | None = None
-    default_sources: tuple[str, ...] = ()
+    default_sources: tuple[str, ...] = DEFAULT_SOURCES
     keys: dict[str, str] = {}
     base_urls: dict[str, str] = {}
     policy: Policy | None = None
 
     def __repr__(self) -> str:
-        return f"Config(path={self.path!r}, keys of {sorted(self.keys)})"
+        return f"Settings(email={self.email!r}, keys of {sorted(self.keys)})"
+
+    def of(self, source: str, remembered: Mapping[str, str] = _NOTHING) -> SourceSettings:
+        """Return one source's settings; a ``remembered`` base URL counts if none is set now."""
+        return SourceSettings(
+            base_url={**remembered, **self.base_urls}.get(source),
+            api_key=self.keys.get(source),
+            email=self.email,
+        )
+
+    def sources_to_ask(self, named: Sequence[str]) -> tuple[str, ...]:
+        """Return the sources that options name, each once, or else the default ones."""
+        return tuple(dict.fromkeys(named)) or self.default_sources
 
 
-def read_config(directory: Path, environment: Mapping[str, str], known: Collection[str]) -> Config:
-    """Read the configuration that holds in a directory; ``known`` are the names of sources.
+def read_settings(
+    directory: Path,
+    environment: Mapping[str, str],
+    sources: Iterable[str],
+    *,
+    email: str | None = None,
+    base_urls: Iterable[str] = (),
+) -> Settings:
+    """Gather the settings that hold in a directory.
 
-    ``JOBRUNNER_CONFIG`` names another file. Raises :class:`SettingsError`, never showing a value.
+    ``sources`` are the names of those that there are. ``email`` and ``base_urls`` (NAME=URL) are
+    options. Raises :class:`SettingsError`, never showing a key.
     """
-    named = environment.get(CONFIG)
-    paths = [Path(named)] if named else [directory / CONFIG_NAME, directory / PROJECT_NAME]
-    path = next((path for path in paths if named or is_file(path)), None)
+    names = list(sources)
+    file = _read_file(directory, environment, names)
+    urls = {**file.base_urls, **_from_environment(environment, names, "BASE_URL")}
+    return structs.replace(
+        file,
+        base_urls={**urls, **_urls_of_options(base_urls, names)},
+        keys={**file.keys, **_from_environment(environment, names, "API_KEY")},
+        email=_checked_email(email or environment.get(EMAIL) or file.email),
+    )
+
+
+def variable(source: str, what: str) -> str:
+    """Return the name of a source's environment variable, such as JOBRUNNER_OPENALEX_API_KEY."""
+    return f"{PREFIX}{source.upper().replace('-', '_')}_{what}"
+
+
+def _from_environment(
+    environment: Mapping[str, str], names: Sequence[str], what: str
+) -> dict[str, str]:
+    return _not_blank({name: environment.get(variable(name, what), "") for name in names})
+
+
+def _not_blank(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts that say something; a blank one counts as none."""
+    return {name: text.strip() for name, text in texts.items() if text.strip()}
+
+
+def _urls_of_options(options: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    urls = {}
+    for option in options:
+        name, _, url = option.partition("=")
+        if not url:
+            raise SettingsError(f"--base-url {option!r} is not of the form NAME=URL")
+        if name not in names:
+            raise SettingsError(f"--base-url names an unknown source {name!r}; known: {names}")
+        urls[name] = url
+    return urls
+
+
+def _checked_email(email: str | None) -> str | None:
+    if not email:
+        return None
+    if not _ADDRESS.fullmatch(email):
+        raise SettingsError(
+            f"{email!r} is not an e-mail address that a request can carry",
+            hint=f"write it in ASCII, as in you@example.org; see --email and {EMAIL}",
+        )
+    return email
+
+
+# ---- the configuration file
+
+
+def _read_file(directory: Path, environment: Mapping[str, str], names: Sequence[str]) -> Settings:
+    """Return what the file says that counts, the defaults if there is none."""
+    path = _file_that_counts(directory, environment.get(CONFIG))
     if path is None:
-        return Config()
+        return Settings()
     table = _read_table(path)
-    return _config_of(_own_table(table, path) if path.name == PROJECT_NAME else table, path, known)
+    if path.name == PROJECT_NAME:
+        table = _own_table(table, path)
+    return _settings_in(table, path, names)
+
+
+def _file_that_counts(directory: Path, named: str | None) -> Path | None:
+    if named:
+        return Path(named)  # an error if it is not there: the user asked for it
+    paths = (directory / CONFIG_NAME, directory / PROJECT_NAME)
+    return next((path for path in paths if is_file(path)), None)
 
 
 def _read_table(path: Path) -> dict[str, Any]:
@@ -76,119 +174,50 @@ def _read_table(path: Path) -> dict[str, Any]:
 def _own_table(table: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return the table of this program in a file that other programs use too."""
     tools = table.get("tool", {})
-    ours = tools.get("jobrunner", {}) if isinstance(tools, dict) else {}
-    if not isinstance(ours, dict):
-        raise _wrong_setting(path, "tool.jobrunner", "write a table: [tool.jobrunner]")
-    return ours
+    own = tools.get("jobrunner", {}) if isinstance(tools, dict) else {}
+    _demand(isinstance(own, dict), path, "tool.jobrunner", "write a table: [tool.jobrunner]")
+    return own
 
 
-def _config_of(table: dict[str, Any], path: Path, known: Collection[str]) -> Config:
-    keys: dict[str, str] = {}
-    urls: dict[str, str] = {}
-    for name, value in table.items():
-        if name in ("email", "sources", "policy"):
-            continue
-        if name not in known or not isinstance(value, dict):
-            raise _wrong_setting(path, name, f"known: email, sources, policy, {', '.join(known)}")
-        for setting, text in value.items():
-            if setting not in SOURCE_SETTINGS or not isinstance(text, str):
-                raise _wrong_setting(
-                    path, f"{name}.{setting}", f"known: {', '.join(SOURCE_SETTINGS)}"
-                )
-            if text.strip():
-                (keys if setting == "api_key" else urls)[name] = text.strip()
-    sources, email = table.get("sources", []), table.get("email")
-    if not isinstance(sources, list) or not all(name in known for name in sources):
-        raise _wrong_setting(path, "sources", f"a list of: {', '.join(known)}")
-    if email is not None and not isinstance(email, str):
-        raise _wrong_setting(path, "email", "write an address in quotes")
+def _settings_in(table: dict[str, Any], path: Path, names: Sequence[str]) -> Settings:
+    of_sources = {name: value for name, value in table.items() if name not in GENERAL_SETTINGS}
+    for name, value in of_sources.items():
+        _check_source_table(name, value, path, names)
+    default_sources = _default_sources(table, path, names)
+    email = table.get("email")
+    _demand(isinstance(email, str | None), path, "email", "write an address in quotes")
     policy = table.get("policy")
-    return Config(
-        path=path,
-        email=email,
-        default_sources=tuple(dict.fromkeys(sources)),
-        keys=keys,
-        base_urls=urls,
-        policy=policy_of(policy, f"{path}: policy", known) if policy is not None else None,
-    )
-
-
-def _wrong_setting(path: Path, name: str, hint: str) -> SettingsError:
-    return SettingsError(f"{path}: {name} is not a setting, or of the wrong type", hint=hint)
-
-
-PREFIX = "JOBRUNNER_"
-EMAIL = PREFIX + "EMAIL"
-NO_CONFIG = Config()
-_ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
-"""Printable ASCII around one @: it becomes a part of a header."""
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """Settings by the name of a source. ``keys`` must never be logged or stored."""
-
-    email: str | None = None
-    keys: dict[str, str] = {}
-    base_urls: dict[str, str] = {}
-
-    def __repr__(self) -> str:
-        return f"Settings(email={self.email!r}, keys of {sorted(self.keys)})"
-
-    def of(self, source: str, remembered: Mapping[str, str] | None = None) -> SourceSettings:
-        """Return one source's settings; a ``remembered`` base URL counts if none is set now."""
-        return SourceSettings(
-            base_url=self.base_urls.get(source) or (remembered or {}).get(source),
-            api_key=self.keys.get(source),
-            email=self.email,
-        )
-
-
-def read_settings(
-    environment: Mapping[str, str],
-    sources: Iterable[str],
-    *,
-    config: Config = NO_CONFIG,
-    email: str | None = None,
-    base_urls: Iterable[str] = (),
-) -> Settings:
-    """Gather settings: options (``email``, ``base_urls`` as NAME=URL), environment, file.
-
-    What comes first in this order counts.
-
-    Raises :class:`SettingsError` for a base URL of an unknown source.
-    """
-    known = list(sources)
-    urls = {**config.base_urls, **_from_environment(environment, known, "BASE_URL")}
-    for option in base_urls:
-        name, separator, url = option.partition("=")
-        if not separator or not url:
-            raise SettingsError(f"--base-url {option!r} is not of the form NAME=URL")
-        if name not in known:
-            raise SettingsError(f"--base-url names an unknown source {name!r}; known: {known}")
-        urls[name] = url
     return Settings(
-        email=_checked_email(email or environment.get(EMAIL) or config.email or None),
-        keys={**config.keys, **_from_environment(environment, known, "API_KEY")},
-        base_urls=urls,
+        email=email,
+        default_sources=default_sources,
+        keys=_texts_of(of_sources, "api_key"),
+        base_urls=_texts_of(of_sources, "base_url"),
+        policy=None if policy is None else policy_of(policy, f"{path}: policy", names),
     )
 
 
-def variable(source: str, what: str) -> str:
-    """Return the name of a source's environment variable, such as JOBRUNNER_OPENALEX_API_KEY."""
-    return f"{PREFIX}{source.upper().replace('-', '_')}_{what}"
+def _check_source_table(name: str, table: Any, path: Path, names: Sequence[str]) -> None:  # noqa: ANN401
+    known = ", ".join((*GENERAL_SETTINGS, *names))
+    _demand(name in names and isinstance(table, dict), path, name, f"known: {known}")
+    known = ", ".join(SOURCE_SETTINGS)
+    for setting, text in table.items():
+        is_setting = setting in SOURCE_SETTINGS and isinstance(text, str)
+        _demand(is_setting, path, f"{name}.{setting}", f"known: {known}")
 
 
-def _from_environment(
-    environment: Mapping[str, str], sources: Iterable[str], what: str
-) -> dict[str, str]:
-    found = {source: environment.get(variable(source, what), "").strip() for source in sources}
-    return {source: value for source, value in found.items() if value}
+def _default_sources(table: dict[str, Any], path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    sources = table.get("sources", [])
+    are_known = isinstance(sources, list) and all(name in names for name in sources)
+    _demand(are_known, path, "sources", f"a list of: {', '.join(names)}")
+    return tuple(dict.fromkeys(sources)) or DEFAULT_SOURCES
 
 
-def _checked_email(email: str | None) -> str | None:
-    if email is not None and not _ADDRESS.fullmatch(email):
-        raise SettingsError(
-            f"{email!r} is not an e-mail address that a request can carry",
-            hint=f"write it in ASCII, as in you@example.org; see --email and {EMAIL}",
-        )
-    return email
+def _texts_of(tables: Mapping[str, Mapping[str, str]], setting: str) -> dict[str, str]:
+    """Return one setting of all sources."""
+    return _not_blank({name: table.get(setting, "") for name, table in tables.items()})
+
+
+def _demand(holds: bool, path: Path, name: str, hint: str) -> None:
+    """Raise SettingsError for a wrong setting. Its value may be a key, and is not shown."""
+    if not holds:
+        raise SettingsError(f"{path}: {name} is not a setting, or of the wrong type", hint=hint)

@@ -6,36 +6,20 @@ import contextlib
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from jobrunner import __version__
-from jobrunner.cli.commands import (
-    db,
-    demo,
-    doctor,
-    duplicates,
-    explain,
-    plan,
-    restore,
-    resume,
-    retry,
-    review,
-    run,
-    sessions,
-    snapshot,
-    sources,
-    status,
-    verify,
-)
+from jobrunner.cli.command_context import CommandContext
+from jobrunner.cli.command_group import CommandGroup, show_commands
 from jobrunner.cli.console import forgive_encodings, print_error
-from jobrunner.cli.options import damage_found, opened, show_commands
 from jobrunner.errors import GET_BACK, DamageFound, ExitCode, JobrunnerError
 from jobrunner.system_errors import unexpected, user_error_of
 
 app = typer.Typer(
     name="jobrunner",
+    cls=CommandGroup,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -63,30 +47,13 @@ def options(
     show_commands(context)
 
 
-for command in (
-    run,
-    resume,
-    retry,
-    status,
-    plan,
-    duplicates,
-    explain,
-    review,
-    snapshot,
-    verify,
-    restore,
-    sessions,
-    sources,
-    db,
-    doctor,
-    demo,
-):
-    command.register(app)
-
-
-def _is_text(argument: str) -> bool:
-    """Tell whether a database and a terminal can hold an argument."""
-    return not any("\ud800" <= character <= "\udfff" for character in argument)
+def _are_text(arguments: list[str]) -> bool:
+    """Tell whether a database and a terminal can hold all arguments."""
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError:  # a byte that is not UTF-8 stands in it as half a character
+        return False
+    return True
 
 
 def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
@@ -95,40 +62,50 @@ def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
         logging.getLogger("jobrunner").info("ignored: %r", unraisable.exc_value)
 
 
-def _run() -> None:
+def _run(context: CommandContext) -> None:
     try:
-        app(prog_name="jobrunner")
+        app(prog_name="jobrunner", obj=context)
     except (JobrunnerError, OSError, MemoryError):
         raise
     except Exception as error:
-        if (damage := damage_found()) is not None:  # the program trusts what it has written
-            raise DamageFound(damage, hint=GET_BACK) from error
-        raise
+        # The program trusts what it has written: damage may be why it failed.
+        damage = context.find_damage()
+        if damage is None:
+            raise
+        raise DamageFound(damage, hint=GET_BACK) from error
+
+
+def _end(error: Exception, context: CommandContext) -> NoReturn:
+    """End the program with the message and the exit code of an error."""
+    message = user_error_of(error) or JobrunnerError(
+        unexpected(error),
+        hint="this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows",
+    )
+    error.__traceback__ = None  # frees what its frames hold
+    hint = context.complete_commands(message.hint) if message.hint else None
+    print_error(str(message), hint)
+    sys.exit(message.exit_code)
 
 
 def main() -> None:
     """Run the command line; errors that a user can act on are one line and an exit code."""
     forgive_encodings()
-    if not all(_is_text(argument) for argument in sys.argv):
+    if not _are_text(sys.argv):
         print_error("an argument is not UTF-8 text", "rename the file, or correct the argument")
         sys.exit(ExitCode.USAGE)
-    if not os.environ.get("JOBRUNNER_DEBUG"):
+    debugging = bool(os.environ.get("JOBRUNNER_DEBUG"))
+    if not debugging:
         sys.unraisablehook = _note_unraisable
         logging.raiseExceptions = False
+    context = CommandContext()
     try:
-        with opened:
-            _run()
+        with context:
+            _run(context)
     except SystemExit as ended:
         if ended.code == ExitCode.INTERRUPTED:  # so Typer ends at an interrupt, without a word
             print_error("interrupted", "nothing that is committed is lost: give the command again")
         raise
     except Exception as error:
-        if os.environ.get("JOBRUNNER_DEBUG") and not isinstance(error, JobrunnerError):
+        if debugging and not isinstance(error, JobrunnerError):
             raise
-        failure = user_error_of(error) or JobrunnerError(
-            unexpected(error),
-            hint="this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows",
-        )
-        error.__traceback__ = None  # frees what its frames hold
-        print_error(str(failure), failure.hint)
-        sys.exit(failure.exit_code)
+        _end(error, context)

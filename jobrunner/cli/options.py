@@ -1,20 +1,11 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, and those of ``run``."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from jobrunner.errors import SettingsError
-
-if TYPE_CHECKING:
-    from jobrunner.consolidation.policy import Policy
-    from jobrunner.store.database import Database
 
 Db = Annotated[
     Path | None,
@@ -135,100 +126,6 @@ MaxTime = Annotated[
     ),
 ]
 
-_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
-
-
-_AMOUNT = re.compile(r"\$?(\d+(?:\.\d+)?)(?:usd)?", re.IGNORECASE)
-
-
-def budgets_of(options: list[str]) -> dict[str, int]:
-    """Return micro-USD by source for options such as openalex=0.50usd."""
-    return {name: round(1e6 * amount) for name, amount in _amounts("--budget", options)}
-
-
-def max_requests_of(options: list[str]) -> dict[str, int]:
-    """Return numbers of requests by source for options such as openalex=1000."""
-    return {name: int(amount) for name, amount in _amounts("--max-requests", options)}
-
-
-def _amounts(option: str, values: list[str]) -> Iterator[tuple[str, float]]:
-    """Yield names and numbers; a limit for a source that there is not would limit nothing."""
-    from jobrunner.sources.registry import available
-
-    known = available()
-    for value in values:
-        name, _, amount = value.partition("=")
-        match = _AMOUNT.fullmatch(amount.strip())
-        if not name or match is None:
-            raise SettingsError(f"{option} {value!r} is not of the form NAME=NUMBER")
-        if name not in known:
-            names = ", ".join(known)
-            raise SettingsError(f"{option} names an unknown source {name!r}; known: {names}")
-        yield name, float(match[1])
-
-
-def seconds_of(time: str | None) -> float | None:
-    """Return the seconds of a time such as 90, 90s, 30m or 1h30m; None for None."""
-    if time is None:
-        return None
-    match = _TIME.fullmatch(time.strip().lower())
-    parts = [float(part or 0) for part in match.groups()] if match else []
-    if not any(parts):
-        raise SettingsError(f"{time!r} is not a time", hint="write it as 90s, 30m or 1h30m")
-    hours, minutes, seconds = parts
-    return 3600 * hours + 60 * minutes + seconds
-
-
-def policy_in(path: Path | None, asked: Iterable[str] = ()) -> Policy | None:
-    """Return the policy in a file, None for no file.
-
-    It may name the sources that are installed, and those that a session has ``asked``.
-    """
-    from jobrunner.consolidation.policy import read_policy
-    from jobrunner.sources.registry import available
-
-    return read_policy(path, {*available(), *asked}) if path else None
-
-
-opened = ExitStack()
-"""Closes the databases that a command opened, when the command ends."""
-
-
-_databases: list[Database] = []
-
-
-def damage_found() -> str | None:
-    """Return what is wrong with the databases that the command has opened, None if nothing is."""
-    from jobrunner.operations.verify import verify_all
-
-    problems: list[str] = []
-    for database in _databases:
-        with suppress(Exception):  # the error that made us look is the one to be told
-            for _, report in verify_all(database):
-                problems += report.problems
-    return f"the database is damaged: {'; '.join(problems[:3])}" if problems else None
-
-
-def open_db(path: Path | None, *, create: bool = False) -> Database:
-    """Open the state database that is named, or the default one."""
-    from jobrunner.cli import console
-    from jobrunner.store.database import default_path, open_database
-
-    console.database = path
-    database = open_database(path or default_path(), create=create)
-    opened.callback(database.close)
-    opened.callback(_databases.clear)
-    _databases.append(database)
-    return database
-
-
-def show_commands(context: typer.Context) -> None:
-    """Show the help of a group that is called without one of its commands: a usage error."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(2)
-
-
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -239,3 +136,17 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+
+InputList = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="A paper list: JSON, an object with `papers`, or JSON Lines; - is standard input.",
+        show_default=False,
+    ),
+]
+ResumeIfAny = Annotated[
+    bool, typer.Option("--resume", help="Go on with this input's unfinished session, if any.")
+]
+New = Annotated[bool, typer.Option("--new", help="Start afresh, even if a session is unfinished.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at a paper that cannot be used.")]

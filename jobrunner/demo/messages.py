@@ -26,9 +26,9 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     body: bytes = b""
 
-    def get(self, name: str) -> str | None:
-        """Return the first value of a query parameter, None if it is absent."""
-        return next((value for key, value in self.query if key == name), None)
+    def get(self, *names: str) -> str | None:
+        """Return the first value of a query parameter of one of these names, None without one."""
+        return next((value for key, value in self.query if key in names), None)
 
     @property
     def target(self) -> str:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import typer.main
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from jobrunner import __version__
-from jobrunner.cli import console
+from jobrunner.cli.command_context import CommandContext
 from jobrunner.cli.main import app
 from jobrunner.errors import JobrunnerError
 from jobrunner.models import EventKind
@@ -39,11 +41,12 @@ from tests.support.program import (
 
 def commands(command: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield every command of the program with the words that call it."""
-    inner = getattr(command, "commands", None)
-    if inner is None:
+    if not isinstance(command, TyperGroup):
         yield names, command
-    for name, child in (inner or {}).items():
-        yield from commands(child, (*names, name))
+        return
+    context = typer.Context(command)
+    for name in command.list_commands(context):
+        yield from commands(command.get_command(context, name), (*names, name))
 
 
 COMMANDS = dict(commands(typer.main.get_command(app)))
@@ -253,14 +256,13 @@ def called(
 ) -> Callable[..., JobrunnerError]:
     """Call a command in this process, on a database that it refuses; return its error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(console, "database", None)
     (tmp_path / "papers.json").write_text('[{"title": "Reading the ferns"}]', encoding="utf-8")
     for name in ("snapshot.json", "snapshot.json.sha256"):
         shutil.copy(template.parents[1] / name, tmp_path)
 
     def call(words: tuple[str, ...], path: Path) -> JobrunnerError:
         arguments = [*words, *ARGUMENTS.get(words, ()), "--db", str(path)]
-        error = CliRunner().invoke(app, arguments).exception
+        error = CliRunner().invoke(app, arguments, obj=CommandContext()).exception
         assert isinstance(error, JobrunnerError), repr(error)
         return error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from jobrunner.cli.progress import line
+from jobrunner.cli.source_table import source_line
 from jobrunner.demo.messages import Reply, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
@@ -268,7 +268,7 @@ def test_the_figures_of_a_line_for_a_log_add_up(database: Database, session: str
         start_run(database, lease)
         answers = [FOUND, Answer.not_found(), UNCLEAR, UNCLEAR, Answer.failed("broken")]
         commit(database, lease, dict(enumerate(answers, start=1)))
-        said = line(status_of(database, session).sources[0])
+        said = source_line(status_of(database, session).sources[0])
     assert "5/29 done, 1 enriched, 1 not found, 2 ambiguous, 1 failed, 1 requests" in said
 
 

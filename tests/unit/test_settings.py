@@ -8,7 +8,7 @@ import pytest
 
 from jobrunner.consolidation.policy import Policy
 from jobrunner.errors import SettingsError
-from jobrunner.settings import Config, read_config, read_settings
+from jobrunner.settings import DEFAULT_SOURCES, Settings, read_settings
 
 KNOWN = ("crossref", "openalex")
 KEY = "planted-key-0815"
@@ -39,8 +39,8 @@ def written(directory: Path, **files: str) -> Path:
     return directory
 
 
-def config(directory: Path, **variables: str) -> Config:
-    return read_config(directory, variables, KNOWN)
+def config(directory: Path, **variables: str) -> Settings:
+    return read_settings(directory, variables, KNOWN)
 
 
 def project(text: str) -> str:
@@ -63,6 +63,12 @@ def test_a_file_holds_address_sources_keys_and_policy(tmp_path: Path) -> None:
     )
 
 
+def test_sources_named_by_options_count_before_those_of_the_file(tmp_path: Path) -> None:
+    settings = config(written(tmp_path, jobrunner=WHOLE))
+    assert settings.sources_to_ask(["openalex", "openalex"]) == ("openalex",)
+    assert settings.sources_to_ask([]) == ("crossref", "openalex")
+
+
 def test_a_source_named_twice_is_asked_once(tmp_path: Path) -> None:
     found = config(written(tmp_path, jobrunner=WHOLE))
     assert found.default_sources == ("crossref", "openalex")
@@ -74,12 +80,11 @@ def test_a_blank_key_counts_as_none(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "jobrunner.toml"
-    assert config(written(tmp_path, jobrunner="")) == Config(path=path)
+    assert config(written(tmp_path, jobrunner="")) == Settings()
 
 
 def test_without_a_file_nothing_is_set(tmp_path: Path) -> None:
-    assert config(tmp_path) == Config()
+    assert config(tmp_path) == Settings()
 
 
 def test_a_configuration_does_not_show_its_keys(tmp_path: Path) -> None:
@@ -94,13 +99,12 @@ def test_a_configuration_does_not_show_its_keys(tmp_path: Path) -> None:
 def test_a_table_in_the_file_of_the_project_says_the_same(tmp_path: Path) -> None:
     mine = config(written(tmp_path, pyproject=project('[tool.jobrunner.openalex]\napi_key = "k"')))
     assert mine.keys == {"openalex": "k"}
-    assert mine.path == tmp_path / "pyproject.toml"
 
 
 @pytest.mark.parametrize("text", ['[project]\nname = "mine"', "tool = 3", "[tool]\nother = 1", ""])
 def test_a_project_without_such_a_table_says_nothing(text: str, tmp_path: Path) -> None:
     found = config(written(tmp_path, pyproject=text))
-    assert (found.email, found.keys, found.default_sources) == (None, {}, ())
+    assert (found.email, found.keys, found.default_sources) == (None, {}, DEFAULT_SOURCES)
 
 
 def test_the_file_of_its_own_counts_before_that_of_the_project(tmp_path: Path) -> None:
@@ -204,11 +208,15 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 # ---- options, environment, file
 
-FILE = Config(
-    email="file@example.org",
-    keys={"openalex": "of-file", "crossref": "of-file"},
-    base_urls={"openalex": "http://file", "crossref": "http://file"},
-)
+FILE = """
+email = "file@example.org"
+[openalex]
+api_key = "of-file"
+base_url = "http://file"
+[crossref]
+api_key = "of-file"
+base_url = "http://file"
+"""
 VARIABLES = {
     "JOBRUNNER_EMAIL": "variable@example.org",
     "JOBRUNNER_OPENALEX_API_KEY": " of-variable ",
@@ -216,62 +224,78 @@ VARIABLES = {
 }
 
 
-def test_the_file_counts_if_nothing_else_is_said() -> None:
-    found = read_settings({}, KNOWN, config=FILE)
-    assert found.email == "file@example.org"
-    assert found.keys == FILE.keys
-    assert found.base_urls == FILE.base_urls
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with a configuration file."""
+    return written(tmp_path, jobrunner=FILE)
 
 
-def test_a_variable_counts_before_the_file() -> None:
-    found = read_settings(VARIABLES, KNOWN, config=FILE)
-    assert found.email == "variable@example.org"
-    assert found.keys == {"openalex": "of-variable", "crossref": "of-file"}
-    assert found.base_urls == {"openalex": "http://variable", "crossref": "http://file"}
+def test_the_file_counts_if_nothing_else_is_said(place: Path) -> None:
+    settings = config(place)
+    assert settings.email == "file@example.org"
+    assert settings.keys == {"openalex": "of-file", "crossref": "of-file"}
+    assert settings.base_urls == {"openalex": "http://file", "crossref": "http://file"}
 
 
-def test_an_option_counts_before_all() -> None:
-    found = read_settings(
+def test_a_variable_counts_before_the_file(place: Path) -> None:
+    settings = config(place, **VARIABLES)
+    assert settings.email == "variable@example.org"
+    assert settings.keys == {"openalex": "of-variable", "crossref": "of-file"}
+    assert settings.base_urls == {"openalex": "http://variable", "crossref": "http://file"}
+
+
+def test_an_option_counts_before_all(place: Path) -> None:
+    settings = read_settings(
+        place,
         VARIABLES,
         KNOWN,
-        config=FILE,
         email="option@example.org",
         base_urls=["openalex=http://option"],
     )
-    assert found.email == "option@example.org"
-    assert found.base_urls == {"openalex": "http://option", "crossref": "http://file"}
+    assert settings.email == "option@example.org"
+    assert settings.base_urls == {"openalex": "http://option", "crossref": "http://file"}
 
 
-def test_an_empty_variable_does_not_hide_the_file() -> None:
-    variables = dict.fromkeys(VARIABLES, "")
-    found = read_settings(variables, KNOWN, config=FILE)
-    assert (found.email, found.keys["openalex"]) == ("file@example.org", "of-file")
+@pytest.mark.parametrize("option", ["openalex", "openalex="])
+def test_an_address_without_its_source_is_refused(option: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is not of the form NAME=URL"):
+        read_settings(tmp_path, {}, KNOWN, base_urls=[option])
 
 
-def test_what_is_no_address_is_refused_wherever_it_stands() -> None:
+def test_an_address_of_an_unknown_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--base-url names an unknown source 'scopus'"):
+        read_settings(tmp_path, {}, KNOWN, base_urls=["scopus=http://x"])
+
+
+def test_an_empty_variable_does_not_hide_the_file(place: Path) -> None:
+    settings = config(place, **dict.fromkeys(VARIABLES, ""))
+    assert (settings.email, settings.keys["openalex"]) == ("file@example.org", "of-file")
+
+
+def test_what_is_no_address_is_refused_wherever_it_stands(tmp_path: Path) -> None:
     refused = pytest.raises(SettingsError, match="'me' is not an e-mail address")
     with refused:
-        read_settings({}, KNOWN, email="me")
+        read_settings(tmp_path, {}, KNOWN, email="me")
     with refused:
-        read_settings({"JOBRUNNER_EMAIL": "me"}, KNOWN)
+        config(tmp_path, JOBRUNNER_EMAIL="me")
     with refused:
-        read_settings({}, KNOWN, config=Config(email="me"))
+        config(written(tmp_path, jobrunner='email = "me"'))
 
 
 @pytest.mark.parametrize(
     "email", ["@", "a@b@c", "a b@c.org", "jörg@c.org", "a@bücher.org", "a@c.org\x7f", "a@c\r\nX: 1"]
 )
-def test_an_address_that_no_header_can_hold_is_refused(email: str) -> None:
+def test_an_address_that_no_header_can_hold_is_refused(email: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not an e-mail address that a request can carry"):
-        read_settings({}, KNOWN, email=email)
+        read_settings(tmp_path, {}, KNOWN, email=email)
 
 
-def test_settings_do_not_show_keys() -> None:
-    found = read_settings({}, KNOWN, config=FILE)
-    assert "of-file" not in repr(found) + repr(found.of("openalex"))
+def test_settings_do_not_show_keys(place: Path) -> None:
+    settings = config(place)
+    assert "of-file" not in repr(settings) + repr(settings.of("openalex"))
 
 
-def test_one_sources_settings_are_its_own() -> None:
-    found = read_settings(VARIABLES, KNOWN, config=FILE).of("crossref")
-    assert (found.api_key, found.base_url) == ("of-file", "http://file")
-    assert found.email == "variable@example.org"
+def test_one_sources_settings_are_its_own(place: Path) -> None:
+    crossref = config(place, **VARIABLES).of("crossref")
+    assert (crossref.api_key, crossref.base_url) == ("of-file", "http://file")
+    assert crossref.email == "variable@example.org"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from jobrunner.cli.console import fact
-from jobrunner.cli.options import Db, show_commands
+from jobrunner.cli.command_group import show_commands
+from jobrunner.cli.console import print_result
+from jobrunner.cli.options import Db
+from jobrunner.cli.state_database import database_path
+from jobrunner.store.schema import HEAD
+from jobrunner.store.schema_version import read_revision, upgrade_database
 
 db_app = typer.Typer(
     invoke_without_command=True, callback=show_commands, help="The schema of the database."
@@ -20,12 +24,8 @@ def register(app: typer.Typer) -> None:
 @db_app.command(epilog="Example: jobrunner db current --db state.db")
 def current(db: Db = None) -> None:
     """Print the schema revision of the database, and the one that this jobrunner works with."""
-    from jobrunner.store.database import default_path
-    from jobrunner.store.schema import HEAD
-    from jobrunner.store.schema_version import read_revision
-
-    path = db or default_path()
-    fact(f"{path}: {read_revision(path) or 'empty'} (this jobrunner works with {HEAD})")
+    path = database_path(db)
+    print_result(f"{path}: {read_revision(path) or 'empty'} (this jobrunner works with {HEAD})")
 
 
 @db_app.command(epilog="Example: jobrunner db upgrade --db state.db")
@@ -34,11 +34,9 @@ def upgrade(db: Db = None) -> None:
 
     Every command does this by itself when it opens an older database.
     """
-    from jobrunner.store.database import default_path
-    from jobrunner.store.schema_version import upgrade_database
-
-    path = db or default_path()
+    path = database_path(db)
     before, after, backup = upgrade_database(path)
-    fact(f"{path}: {after}" + (f", was {before}" if before != after else ", nothing to do"))
+    change = f", was {before}" if before != after else ", nothing to do"
+    print_result(f"{path}: {after}{change}")
     if backup:
-        fact(f"backup {backup}")
+        print_result(f"backup {backup}")

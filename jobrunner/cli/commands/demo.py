@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,17 +10,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from jobrunner.cli.console import fact
+from jobrunner.cli.console import print_result
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.record_files import PAPERS, WORKS, load_records
+from jobrunner.demo.server import LocalServer
 from jobrunner.errors import JobrunnerError, StoreError
 from jobrunner.files.path_queries import exists
-
-if TYPE_CHECKING:
-    from jobrunner.demo.server import LocalServer
-    from jobrunner.store.database import Database
+from jobrunner.identifiers.extract import identifiers_of
+from jobrunner.store.database import Database, open_database
+from jobrunner.store.progress import read_progress
+from jobrunner.store.session_export import iter_papers
+from jobrunner.store.sessions import list_sessions
 
 BATCH_SIZE = 10
 KILLED_AFTER = 5
@@ -27,6 +32,7 @@ KILLED_AFTER = 5
 
 LATENCY_S = 0.15
 PATIENCE_S = 60.0
+POLL_S = 0.02
 
 
 def register(app: typer.Typer) -> None:
@@ -50,10 +56,6 @@ def demo(
     A small list of real papers is enriched by a server on this machine that speaks OpenAlex's
     protocol. The run is killed in the middle, resumed and verified. No network, no key.
     """
-    from jobrunner.demo.openalex import OpenAlex
-    from jobrunner.demo.record_files import PAPERS, WORKS, load_records
-    from jobrunner.demo.server import LocalServer
-
     place = directory or Path(tempfile.mkdtemp(prefix="jobrunner-demo-"))
     place.mkdir(parents=True, exist_ok=True)
     if exists(place / "state.db"):
@@ -62,7 +64,7 @@ def demo(
     api = OpenAlex(load_records(WORKS))
     with LocalServer(api, log=place / "server.log", latency=LATENCY_S) as server:
         stage = Stage(place, server)
-        fact(f"A server on this machine speaks OpenAlex's protocol: {server.base_url}")
+        print_result(f"A server on this machine speaks OpenAlex's protocol: {server.base_url}")
         stage.kill_a_run()
         stage.command("status")
         stage.command("resume")
@@ -82,7 +84,6 @@ class Stage:
             "JOBRUNNER_DB": "state.db",
             "JOBRUNNER_OPENALEX_BASE_URL": server.base_url,
         }
-        self._database: Database | None = None
         self._before: set[str] = set()
         self._asked_before = 0
 
@@ -91,13 +92,13 @@ class Stage:
         arguments = ["run", "papers.json", "-o", "enriched.json", "--batch-size", str(BATCH_SIZE)]
         child = self._start(arguments)
         try:
-            self._wait_for_batches(child)
+            database = self._wait_for_batches(child)
         finally:
             child.kill()
             child.wait()
-        self._before = self._committed()
+        self._before = _committed(database)
         self._asked_before = len(self._server.requests)
-        fact(f"--- kill -9 {child.pid}: the run is dead, in the middle of its work")
+        print_result(f"--- kill -9 {child.pid}: the run is dead, in the middle of its work")
 
     def command(self, *arguments: str) -> None:
         """Run a command and show it."""
@@ -109,65 +110,67 @@ class Stage:
         """Show by the server's own log that nothing committed was asked for again."""
         asked = self._server.requests[self._asked_before :]
         again = self._before & {name for request in asked for name in request.ids}
-        fact("")
-        fact(
+        print_result("")
+        print_result(
             f"The server answered {len(self._server.requests)} requests,"
             f" {len(asked)} of them after the kill."
         )
-        fact(f"Papers that were committed before the kill and asked for again: {len(again)}")
-        fact("The enriched papers, with their checksum beside them (sha256sum -c):")
-        fact(str(self._place / "enriched.json"))
+        print_result(
+            f"Papers that were committed before the kill and asked for again: {len(again)}"
+        )
+        print_result("The enriched papers, with their checksum beside them (sha256sum -c):")
+        print_result(str(self._place / "enriched.json"))
         if again:
             raise JobrunnerError("committed papers were asked for again")
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        fact("")
-        fact(f"$ jobrunner {' '.join(arguments)}")
+        print_result("")
+        print_result(f"$ jobrunner {' '.join(arguments)}")
         command = [sys.executable, "-m", "jobrunner", *arguments]
         # One stream, so that the order of what is shown is the order in which it happened.
         return subprocess.Popen(
             command, cwd=self._place, env=self._environment, stderr=subprocess.STDOUT
         )
 
-    def _wait_for_batches(self, child: subprocess.Popen[bytes]) -> None:
+    def _wait_for_batches(self, child: subprocess.Popen[bytes]) -> Database:
+        """Wait until the run has committed some batches; return its database."""
         deadline = time.monotonic() + PATIENCE_S
-        while self._batches() < KILLED_AFTER:
-            if child.poll() is not None:
-                raise JobrunnerError(f"the run ended too early, with exit code {child.returncode}")
-            if time.monotonic() > deadline:
-                raise JobrunnerError(f"no {KILLED_AFTER} batches within {PATIENCE_S:.0f} s")
-            time.sleep(0.02)
+        database: Database | None = None
+        while database is None or _batches(database) < KILLED_AFTER:
+            _check_under_way(child, deadline)
+            time.sleep(POLL_S)
+            database = database or _opened(self._place / "state.db")
+        return database
 
-    def _batches(self) -> int:
-        """Return the number of committed batches, 0 while there is no session yet."""
-        from jobrunner.store.database import open_database
-        from jobrunner.store.progress import read_progress
-        from jobrunner.store.sessions import list_sessions
 
-        if self._database is None:
-            try:
-                self._database = open_database(self._place / "state.db")
-            except StoreError:  # the run is about to make it
-                return 0
-        sessions = list_sessions(self._database)
-        sources = read_progress(self._database, sessions[0].id).sources if sessions else ()
-        return sum(source.batches for source in sources)
+def _check_under_way(child: subprocess.Popen[bytes], deadline: float) -> None:
+    if child.poll() is not None:
+        raise JobrunnerError(f"the run ended too early, with exit code {child.returncode}")
+    if time.monotonic() > deadline:
+        raise JobrunnerError(f"no {KILLED_AFTER} batches within {PATIENCE_S:.0f} s")
 
-    def _committed(self) -> set[str]:
-        """Return, as the server's log names them, the papers of committed batches."""
-        import json
 
-        from jobrunner.identifiers.extract import identifiers_of
-        from jobrunner.store.session_export import iter_papers
-        from jobrunner.store.sessions import list_sessions
+def _opened(path: Path) -> Database | None:
+    try:
+        return open_database(path)
+    except StoreError:  # the run is about to make it
+        return None
 
-        assert self._database is not None  # noqa: S101 - batches were seen in it
-        session = list_sessions(self._database)[0]
-        with self._database.read() as connection:
-            dois = [
-                doi
-                for paper in iter_papers(connection, session.id)
-                if paper.records or paper.missed
-                for doi in identifiers_of(json.loads(paper.given)).get("doi", ())
-            ]
-        return {f"doi:{doi}" for doi in dois}
+
+def _batches(database: Database) -> int:
+    """Return the number of committed batches, 0 while there is no session yet."""
+    sessions = list_sessions(database)
+    sources = read_progress(database, sessions[0].id).sources if sessions else ()
+    return sum(source.batches for source in sources)
+
+
+def _committed(database: Database) -> set[str]:
+    """Return, as the server's log names them, the papers of committed batches."""
+    session = list_sessions(database)[0]
+    with database.read() as connection:
+        return {
+            f"doi:{doi}"
+            for paper in iter_papers(connection, session.id)
+            if paper.records or paper.missed
+            for doi in identifiers_of(json.loads(paper.given)).get("doi", ())
+        }

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from jobrunner.cli.console import fact, print_json
+from jobrunner.cli.console import counted
+from jobrunner.cli.json_output import print_json_or_lines
+from jobrunner.cli.option_values import settings_of
 from jobrunner.cli.options import AsJson, Db
+from jobrunner.cli.state_database import database_path
 from jobrunner.errors import GET_BACK, DamageFound, JobrunnerError
+from jobrunner.operations.doctor import examine
+from jobrunner.sources.registry import available
 
 
 def register(app: typer.Typer) -> None:
@@ -19,21 +24,12 @@ def doctor(as_json: AsJson = False, db: Db = None) -> None:
 
     SQLite, file system, locks, disk space, the database, which keys are set.
     """
-    from jobrunner.cli.session_run import configured
-    from jobrunner.operations.doctor import examine
-    from jobrunner.sources.registry import available
-    from jobrunner.store.database import default_path
-
-    _, settings = configured(None, ())
-    checks = examine(db or default_path(), available(), settings)
-    if as_json:
-        print_json(checks)
-    else:
-        for check in checks:
-            fact(f"{check.verdict:<8} {check.name:<16} {check.message}")
-    if any(check.verdict == "damage" for check in checks):
+    checks = examine(database_path(db), available(), settings_of())
+    lines = (f"{check.verdict:<8} {check.name:<16} {check.message}" for check in checks)
+    print_json_or_lines(checks, lines, as_json=as_json)
+    verdicts = [check.verdict for check in checks]
+    if "damage" in verdicts:
         raise DamageFound("the database is damaged", hint=GET_BACK)
-    count = sum(check.verdict == "problem" for check in checks)
-    if count:
-        said = "1 problem" if count == 1 else f"{count} problems"
-        raise JobrunnerError(f"{said} found", hint="see the lines above")
+    problems = verdicts.count("problem")
+    if problems:
+        raise JobrunnerError(f"{counted(problems, 'problem')} found", hint="see the lines above")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import typer
 
-from jobrunner.cli.console import fact, print_json, say
-from jobrunner.cli.options import (
-    AsJson,
-    Db,
-    SessionArgument,
-    open_db,
-)
+from jobrunner.cli.console import print_message, print_result
+from jobrunner.cli.json_output import print_json
+from jobrunner.cli.options import AsJson, Db, SessionArgument
+from jobrunner.cli.state_database import open_db
+from jobrunner.operations.duplicates import find_duplicates
+from jobrunner.operations.select import latest_session
 
 
 def register(app: typer.Typer) -> None:
@@ -18,22 +19,25 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: jobrunner duplicates --json")(duplicates)
 
 
-def duplicates(session: SessionArgument = None, as_json: AsJson = False, db: Db = None) -> None:
+def duplicates(
+    context: typer.Context, session: SessionArgument = None, as_json: AsJson = False, db: Db = None
+) -> None:
     """List papers that are the same work.
 
     They share an identifier, as given or as found. Nothing is dropped: this only reports.
     """
-    from jobrunner.operations.duplicates import find_duplicates
-    from jobrunner.operations.select import latest_session
-
-    database = open_db(db)
-    found = find_duplicates(database, latest_session(database, session).id)
+    database = open_db(context.obj, db)
+    groups = find_duplicates(database, latest_session(database, session).id)
     if as_json:
-        print_json(found)
+        print_json(groups)
         return
-    for group in found:
-        fact(f"papers {', '.join(map(str, group.positions))}:")
-        for one in group.evidence:
-            places = ", ".join(map(str, one.positions))
-            fact(f"  {one.scheme} {one.value} in {places} (from {', '.join(one.origins)})")
-    say(f"works that stand in the list more than once: {len(found)}")
+    for group in groups:
+        print_result(f"papers {_listed(group.positions)}:")
+        for shared in group.evidence:
+            places, origins = _listed(shared.positions), _listed(shared.origins)
+            print_result(f"  {shared.scheme} {shared.value} in {places} (from {origins})")
+    print_message(f"works that stand in the list more than once: {len(groups)}")
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import msgspec
 import typer
 
-from jobrunner.cli.console import fact, print_json
-from jobrunner.cli.options import (
-    AsJson,
-    Db,
-    PolicyFile,
-    SessionOption,
-    open_db,
-    policy_in,
-)
+from jobrunner.cli.console import print_result
+from jobrunner.cli.json_output import print_json
+from jobrunner.cli.option_values import policy_in
+from jobrunner.cli.options import AsJson, Db, PolicyFile, SessionOption
+from jobrunner.cli.state_database import open_db
+from jobrunner.operations.explain import Explained, FieldExplained, explain_paper
+from jobrunner.operations.select import latest_session
 
-if TYPE_CHECKING:
-    from jobrunner.operations.explain import FieldExplained
+LONGEST_VALUE = 160
+"""Characters of a value that is shown; an abstract would hide the other values."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
+    context: typer.Context,
     paper: Annotated[
         str, typer.Argument(metavar="PAPER", help="A position (from 0), a key or an identifier.")
     ],
@@ -42,40 +42,40 @@ def explain(
     Every value that there is, where it came from, and why one was chosen; under another --policy
     too, without asking any source again.
     """
-    from jobrunner.operations.explain import explain_paper
-    from jobrunner.operations.select import latest_session
-
-    database = open_db(db)
+    database = open_db(context.obj, db)
     chosen = latest_session(database, session)
     rules = policy_in(policy, chosen.options.sources) or chosen.options.policy
-    found = explain_paper(database, chosen.id, paper, rules, field)
+    explained = explain_paper(database, chosen.id, paper, rules, field)
     if as_json:
-        print_json(found)
-        return
-    fact(f"paper {found.position} {found.key}".rstrip())
-    if found.unusable:
-        fact(f"  cannot be used: {found.unusable}")
-    for source, outcome in found.outcomes.items():
-        fact(f"  {source}: {outcome}")
-    for one in found.fields:
-        _show_field(one)
-    for conflict in found.conflicts:
+        print_json(explained)
+    else:
+        _print_paper(explained)
+
+
+def _print_paper(paper: Explained) -> None:
+    print_result(f"paper {paper.position} {paper.key}".rstrip())
+    if paper.unusable:
+        print_result(f"  cannot be used: {paper.unusable}")
+    for source, outcome in paper.outcomes.items():
+        print_result(f"  {source}: {outcome}")
+    for field in paper.fields:
+        _print_field(field)
+    for conflict in paper.conflicts:
         others = ", ".join(f"{other.value} ({other.source})" for other in conflict.others)
-        fact(f"conflict: {conflict.field} {conflict.value} ({conflict.source}), not {others}")
+        winner = f"{conflict.value} ({conflict.source})"
+        print_result(f"conflict: {conflict.field} {winner}, not {others}")
 
 
-def _show_field(one: FieldExplained) -> None:
-    by = f" ({one.source})" if one.source else ""
-    fact(f"{one.field}: {_short(one.value)}{by}")
-    fact(f"  rule: {one.rule}")
-    for said in one.said:
+def _print_field(field: FieldExplained) -> None:
+    by = f" ({field.source})" if field.source else ""
+    print_result(f"{field.field}: {_short(field.value)}{by}")
+    print_result(f"  rule: {field.rule}")
+    for said in field.said:
         match = f", by {said.match.by} {said.match.score:.2f}" if said.match else ""
         at = f", {said.retrieved_at}" if said.retrieved_at else ""
-        fact(f"  {said.source}{match}{at}: {_short(said.value)}")
+        print_result(f"  {said.source}{match}{at}: {_short(said.value)}")
 
 
 def _short(value: object) -> str:
-    import msgspec
-
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= 160 else text[:159] + "…"
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

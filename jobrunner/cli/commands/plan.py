@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from msgspec import structs
 
-from jobrunner.cli.console import Table, counted, fact, print_json, show_fact
-from jobrunner.cli.options import (
-    AsJson,
-    BaseUrls,
-    Email,
-    InOrder,
-    Sources,
-)
-from jobrunner.cli.progress import duration, money
-
-if TYPE_CHECKING:
-    from jobrunner.operations.plan import Advice, Plan, SourcePlan, Tally
-    from jobrunner.settings import Settings
-    from jobrunner.sources.contract import Source
+from jobrunner.cli.console import counted, print_result
+from jobrunner.cli.json_output import print_json
+from jobrunner.cli.option_values import settings_of
+from jobrunner.cli.options import AsJson, BaseUrls, Email, InOrder, Sources
+from jobrunner.cli.source_table import duration, money
+from jobrunner.cli.tables import Table, print_result_table
+from jobrunner.inputs.formats import open_input
+from jobrunner.operations.plan import Advice, Plan, SourcePlan, Tally, advise
+from jobrunner.settings import EMAIL, Settings, variable
+from jobrunner.sources.contract import Source, SourceSettings, sources_before
+from jobrunner.sources.registry import open_source
 
 DAY_S = 86400.0
+
+COLUMNS = [
+    ("source", "left"),
+    ("lookups", "right"),
+    ("searches", "right"),
+    ("requests", "right"),
+    ("cost", "right"),
+    ("time", "right"),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,67 +54,60 @@ def plan(
     every paper is found at once, to what it takes if every lookup is in vain. And what would help:
     a key, an e-mail address, another order of the sources.
     """
-    from msgspec import structs
-
-    from jobrunner.cli.session_run import chosen_sources, configured
-    from jobrunner.inputs.formats import open_input
-    from jobrunner.operations.plan import Tally
-    from jobrunner.sources.registry import open_source
-
-    config, settings = configured(email, base_url)
-    names = chosen_sources(source, config)
+    settings = settings_of(email, base_url)
+    names = settings.sources_to_ask(source)
     tally = Tally([open_source(name, settings.of(name)) for name in names])
     with open_input(None if input_ == "-" else Path(input_)) as papers:
         tally.count(papers.papers())
     before = _before(tally.sources, in_order=in_order)
-    found = tally.plan(before)
-    found = structs.replace(found, advice=_advice(found, tally, before, settings))
+    planned = tally.plan(before)
+    planned = structs.replace(planned, advice=_advice(planned, tally, before, settings))
     if as_json:
-        print_json(found)
+        print_json(planned)
     else:
-        _show_plan(found)
+        _print_plan(planned)
 
 
 def _before(sources: Sequence[Source], *, in_order: bool) -> dict[str, tuple[str, ...]]:
-    from jobrunner.sources.contract import sources_before
+    """Return which of the sources each one waits for."""
+    names = [source.name for source in sources]
+    before = {}
+    for source in sources:
+        wanted = sources_before(source, names, in_order=in_order)
+        before[source.name] = tuple(name for name in wanted if name in names)
+    return before
 
-    names = [one.name for one in sources]
-    before = {one.name: sources_before(one, names, in_order=in_order) for one in sources}
-    return {name: tuple(n for n in wanted if n in names) for name, wanted in before.items()}
+
+def _print_plan(plan: Plan) -> None:
+    unusable = f", {plan.unusable} cannot be used" if plan.unusable else ""
+    print_result(f"{counted(plan.papers, 'paper')}{unusable}")
+    for paper in plan.reasons:
+        print_result(f"  paper {paper.position}: {paper.reason}")
+    if plan.unusable > len(plan.reasons):
+        print_result(f"  ... and {plan.unusable - len(plan.reasons)} more")
+    schemes = ", ".join(f"{count} by {scheme}" for scheme, count in plan.schemes.items())
+    print_result(f"can be looked up: {schemes or 'none'}; only by title: {plan.titles_only}")
+    print_result_table(Table(COLUMNS, [_cells(source) for source in plan.sources]))
+    print_result(f"in all {_range(_time(plan.seconds_least), _time(plan.seconds_most))}")
+    if plan.advice is not None:
+        _print_advice(plan.advice)
 
 
-def _show_plan(found: Plan) -> None:
-    unusable = f", {found.unusable} cannot be used" if found.unusable else ""
-    fact(f"{counted(found.papers, 'paper')}{unusable}")
-    for one in found.reasons:
-        fact(f"  paper {one.position}: {one.reason}")
-    if found.unusable > len(found.reasons):
-        fact(f"  ... and {found.unusable - len(found.reasons)} more")
-    known = ", ".join(f"{count} by {scheme}" for scheme, count in found.schemes.items())
-    fact(f"can be looked up: {known or 'none'}; only by title: {found.titles_only}")
-    columns = [
-        ("source", "left"), ("lookups", "right"), ("searches", "right"), ("requests", "right"),
-        ("cost", "right"), ("time", "right"),
-    ]  # fmt: skip
-    show_fact(Table(columns, [_plan_cells(source) for source in found.sources]))
-    fact(f"in all {_range(_time(found.seconds_least), _time(found.seconds_most))}")
-    advice = found.advice
-    if advice is None:
-        return
+def _print_advice(advice: Advice) -> None:
     for name, seconds in advice.settings.items():
-        fact(f"{name}, if it were set, would save up to {_time(seconds)}")
+        print_result(f"{name}, if it were set, would save up to {_time(seconds)}")
     if len(advice.order) > 1:
         order, cost = ", ".join(advice.order), money(advice.order_cost_micros)
-        fact(f"cheapest with --in-order in the order {order}: from {cost}")
+        print_result(f"cheapest with --in-order in the order {order}: from {cost}")
 
 
-def _plan_cells(one: SourcePlan) -> list[object]:
-    least, most = one.least, one.most
-    searches = one.searches
+def _cells(source: SourcePlan) -> list[object]:
+    least, most = source.least, source.most
+    searches = source.searches
     return [
-        one.name,
-        one.lookups,
-        f"0-{searches}" if one.flowing and searches else searches,
+        source.name,
+        source.lookups,
+        f"0-{searches}" if source.flowing and searches else searches,
         _range(str(least.requests), str(most.requests)),
         _range(money(least.cost_micros), money(most.cost_micros)),
         _range(_time(least.seconds), _time(most.seconds)),
@@ -124,35 +124,36 @@ def _time(seconds: float) -> str:
 
 
 def _advice(
-    found: Plan, tally: Tally, before: Mapping[str, tuple[str, ...]], settings: Settings
+    planned: Plan, tally: Tally, before: Mapping[str, tuple[str, ...]], settings: Settings
 ) -> Advice:
     """Say which setting, and which order of the sources, would help most."""
-    from msgspec import structs
+    supposed = dict(_sources_if_set(tally.sources, settings))
+    with_setting = {name: tally.plan(before, sources) for name, sources in supposed.items()}
+    in_order = {}
+    for order in _orders(tally.sources):
+        names = tuple(source.name for source in order)
+        in_order[names] = tally.plan(_before(order, in_order=True))
+    return advise(planned, with_setting, in_order)
 
-    from jobrunner.operations.plan import advise
-    from jobrunner.settings import EMAIL, variable
-    from jobrunner.sources.contract import SourceSettings
-    from jobrunner.sources.registry import open_source
 
-    sources = tally.sources
-    supposed = SourceSettings(api_key="supposed", email=settings.email)
-    supposing = {
-        variable(one.name, "API_KEY"): [
-            open_source(one.name, supposed) if other is one else other for other in sources
-        ]
-        for one in sources
-        if one.name not in settings.keys
-    }
+def _sources_if_set(
+    sources: Sequence[Source], settings: Settings
+) -> Iterator[tuple[str, list[Source]]]:
+    """Yield each setting that is not set, with the sources as they would be with it."""
+    for keyless in [source for source in sources if source.name not in settings.keys]:
+        with_key = SourceSettings(api_key="supposed", email=settings.email)
+        changed = open_source(keyless.name, with_key)
+        others = [changed if source is keyless else source for source in sources]
+        yield variable(keyless.name, "API_KEY"), others
     if settings.email is None:
         reachable = structs.replace(settings, email="somebody@example.org")
-        supposing[EMAIL] = [open_source(one.name, reachable.of(one.name)) for one in sources]
-    # What it costs depends on the first source alone: the others are spared the same searches.
-    orders = [[first, *(one for one in sources if one is not first)] for first in sources]
-    return advise(
-        found,
-        {name: tally.plan(before, changed) for name, changed in supposing.items()},
-        {
-            tuple(one.name for one in order): tally.plan(_before(order, in_order=True))
-            for order in orders
-        },
-    )
+        yield EMAIL, [open_source(source.name, reachable.of(source.name)) for source in sources]
+
+
+def _orders(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+    """Yield one order for each source that may go first.
+
+    What it costs depends on the first source alone: the others are spared the same searches.
+    """
+    for first in sources:
+        yield [first, *(source for source in sources if source is not first)]

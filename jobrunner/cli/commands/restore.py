@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
-from jobrunner.cli.console import command, counted, fact, say
-from jobrunner.cli.options import Db, open_db
+from jobrunner.cli.console import counted, print_message, print_result
+from jobrunner.cli.options import Db
+from jobrunner.cli.state_database import open_db
 from jobrunner.errors import JobrunnerError
 from jobrunner.files.path_queries import is_directory, is_file
+from jobrunner.operations import restore as operation
+from jobrunner.store.progress import read_progress
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def restore(
+    context: typer.Context,
     snapshot_: Annotated[
         Path,
         typer.Argument(
@@ -34,24 +38,20 @@ def restore(
     The snapshot alone suffices. What was committed after the snapshot is pending again. Where a
     database holds the session, name one in another directory with --db.
     """
-    from jobrunner.operations.restore import examine, newest_whole
-    from jobrunner.operations.restore import restore as restore_session
-    from jobrunner.store.progress import read_progress
-
     if is_directory(snapshot_):
-        whole, problems = newest_whole(snapshot_)
+        snapshot, problems = operation.newest_whole(snapshot_)
         for problem in problems:
-            say(f"passed over: {problem}")
-        say(f"restoring {whole.path}")
+            print_message(f"passed over: {problem}")
+        print_message(f"restoring {snapshot.path}")
     elif is_file(snapshot_):
-        whole = examine(snapshot_)
+        snapshot = operation.examine(snapshot_)
     else:
         raise JobrunnerError(f"{snapshot_}: no such file", hint="name a snapshot's .json file")
-    database = open_db(db, create=True)
-    session, missing = restore_session(database, whole)
+    database = open_db(context.obj, db, create=True)
+    session, missing = operation.restore(database, snapshot)
     papers = read_progress(database, session.id).papers
-    say(f"session {session.id} is back, with {counted(papers, 'paper')}")
+    print_message(f"session {session.id} is back, with {counted(papers, 'paper')}")
     for sentence in missing:
-        say(f"  {sentence}")
-    say(f"next: {command(f'jobrunner resume {session.id}')}")
-    fact(session.id)
+        print_message(f"  {sentence}")
+    print_message(f"next: {context.obj.command(f'jobrunner resume {session.id}')}")
+    print_result(session.id)

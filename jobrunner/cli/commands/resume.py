@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from jobrunner.cli.console import fact, print_json
+from jobrunner.cli.json_output import print_json_or_lines
 from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
@@ -22,15 +21,11 @@ from jobrunner.cli.options import (
     PolicyFile,
     SessionArgument,
     Sources,
-    budgets_of,
-    max_requests_of,
-    open_db,
-    policy_in,
 )
-from jobrunner.cli.session_run import Start, go_on
-
-if TYPE_CHECKING:
-    from jobrunner.operations.resume import Changes
+from jobrunner.cli.session_run import Start, changes_of
+from jobrunner.cli.state_database import open_db
+from jobrunner.operations import resume as operation
+from jobrunner.operations.select import choose_session
 
 
 def register(app: typer.Typer) -> None:
@@ -38,32 +33,8 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: jobrunner resume --explain")(resume)
 
 
-def changes_of(
-    start: Start,
-    source: list[str],
-    output: Path | None,
-    batch_size: int | None,
-    checkpoint_interval: float | None,
-    budget: list[str],
-    max_requests: list[str],
-    policy: Path | None,
-) -> Changes:
-    """Return what the options of a command change of a session that exists."""
-    from jobrunner.operations.resume import Changes
-
-    return Changes(
-        sources=tuple(dict.fromkeys(source)) or None,
-        output=output,
-        batch_size=batch_size,
-        checkpoint_interval=checkpoint_interval,
-        base_urls=start.settings.base_urls,
-        budgets=budgets_of(budget),
-        max_requests=max_requests_of(max_requests),
-        policy=policy_in(policy),
-    )
-
-
 def resume(
+    context: typer.Context,
     session: SessionArgument = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what would be done and why; do nothing.")
@@ -93,23 +64,16 @@ def resume(
     the session's sources become those named: new ones are added, others dropped (what they found
     stays).
     """
-    from jobrunner.operations import resume as resuming
-    from jobrunner.operations.select import choose_session
-
-    start = Start(email, base_url, max_time, as_json=as_json)
-    database = open_db(db)
+    start = Start(context.obj, email, base_url, max_time, as_json=as_json)
+    database = open_db(context.obj, db)
     chosen = choose_session(database, session, unfinished=True)
     names = tuple(dict.fromkeys(source))
-    path = Path(chosen.input_path) if chosen.input_path else None
-    start.check(names or chosen.options.sources, output, database.path, path)
+    start.check(names or chosen.options.sources, output, database.path, chosen.input_path)
     if explain:
-        said = resuming.explain(database, chosen, names, update_input=update_input)
-        if as_json:
-            print_json(said)
-        for line in () if as_json else said:
-            fact(line)
+        steps = operation.explain(database, chosen, names, update_input=update_input)
+        print_json_or_lines(steps, steps, as_json=as_json)
         return
     changes = changes_of(
         start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
     )
-    go_on(database, chosen, start, changes, update_input=update_input, allow_changes=allow_changes)
+    start.go_on(database, chosen, changes, update_input=update_input, allow_changes=allow_changes)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jobrunner.cli.commands.resume import changes_of
-from jobrunner.cli.console import counted, fact, print_json
+from jobrunner.cli.console import counted
+from jobrunner.cli.json_output import print_json_or_lines
 from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
@@ -20,9 +19,12 @@ from jobrunner.cli.options import (
     MaxTime,
     Output,
     Sources,
-    open_db,
 )
-from jobrunner.cli.session_run import Start, go_on
+from jobrunner.cli.session_run import Start, changes_of
+from jobrunner.cli.state_database import open_db
+from jobrunner.models import Outcome
+from jobrunner.operations.retry import Retried, Retries, count_retried
+from jobrunner.operations.select import choose_session
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def retry(
+    context: typer.Context,
     session: Annotated[str, typer.Argument(metavar="SESSION", help="A session's id.")],
     failed: Annotated[
         bool, typer.Option("--failed", help="Ask again about failed papers.")
@@ -54,26 +57,23 @@ def retry(
     Or, with --not-found, about those that were not found. What the sources had said of them is
     kept in the database.
     """
-    from jobrunner.models import Outcome
-    from jobrunner.operations import retry as retrying
-    from jobrunner.operations.select import choose_session
-
-    start = Start(email, base_url, max_time, as_json=as_json)
-    database = open_db(db)
+    start = Start(context.obj, email, base_url, max_time, as_json=as_json)
+    database = open_db(context.obj, db)
     chosen = choose_session(database, session)
     outcomes = [Outcome.NOT_FOUND] if not_found else []
     if failed or not not_found:
         outcomes.append(Outcome.FAILED)
-    retries = retrying.Retries(outcomes=tuple(outcomes), sources=tuple(source))
+    retries = Retries(outcomes=tuple(outcomes), sources=tuple(source))
     if dry_run:
-        counts = retrying.count_retried(database, chosen, retries)
-        if as_json:
-            print_json(counts)
-        for one in () if as_json else counts:
-            what = f"{counted(one.papers, 'paper')} ({one.outcome.value.replace('_', ' ')})"
-            fact(f"{one.source}: {what} would be asked about again")
+        counts = count_retried(database, chosen, retries)
+        print_json_or_lines(counts, map(_line, counts), as_json=as_json)
         return
-    path = Path(chosen.input_path) if chosen.input_path else None
-    start.check(chosen.options.sources, output, database.path, path)
+    start.check(chosen.options.sources, output, database.path, chosen.input_path)
+    # --source chooses whose papers are retried: the session's sources stay as they are.
     changes = changes_of(start, [], output, None, None, budget, max_requests, None)
-    go_on(database, chosen, start, changes, retries=retries)
+    start.go_on(database, chosen, changes, retries=retries)
+
+
+def _line(count: Retried) -> str:
+    what = f"{counted(count.papers, 'paper')} ({count.outcome.value.replace('_', ' ')})"
+    return f"{count.source}: {what} would be asked about again"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobrunner.cli.commands.resume import changes_of
-from jobrunner.cli.console import say
+from jobrunner.cli.console import input_name, print_message
 from jobrunner.cli.options import (
     AsJson,
     BaseUrls,
@@ -18,24 +16,34 @@ from jobrunner.cli.options import (
     Db,
     Email,
     InOrder,
+    InputList,
     Interval,
     MaxRequests,
     MaxTime,
+    New,
     Output,
     PolicyFile,
+    ResumeIfAny,
     Sources,
-    budgets_of,
-    max_requests_of,
-    open_db,
-    policy_in,
+    Strict,
 )
-from jobrunner.cli.session_run import Start, check_loaded, chosen_sources, go_on, tell_loaded
+from jobrunner.cli.session_run import Start, changes_of
+from jobrunner.cli.state_database import database_path, open_db
+from jobrunner.consolidation.policy import DEFAULT
 from jobrunner.errors import Refused, SettingsError
+from jobrunner.files.checksums import sha256_of
 from jobrunner.files.path_queries import exists, is_file
+from jobrunner.inputs.formats import open_input
+from jobrunner.matching.decide import RULES
+from jobrunner.operations.load import check_unfinished, delete_abandoned, load_session
+from jobrunner.operations.resume import Changes
+from jobrunner.operations.select import unfinished_sessions
+from jobrunner.settings import Settings
+from jobrunner.store.database import Database
+from jobrunner.store.rows import Options, SessionRow
 
-if TYPE_CHECKING:
-    from jobrunner.store.database import Database
-    from jobrunner.store.rows import SessionRow
+DEFAULT_INTERVAL = 5.0
+"""Minutes between snapshots."""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,26 +52,14 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    input_: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT",
-            help="A paper list: JSON, an object with `papers`, or JSON Lines; - is standard input.",
-            show_default=False,
-        ),
-    ],
+    context: typer.Context,
+    input_: InputList,
     source: Sources = [],
     in_order: InOrder = False,
     output: Output = None,
-    resume_: Annotated[
-        bool, typer.Option("--resume", help="Go on with this input's unfinished session, if any.")
-    ] = False,
-    new: Annotated[
-        bool, typer.Option("--new", help="Start afresh, even if a session is unfinished.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at a paper that cannot be used.")
-    ] = False,
+    resume_: ResumeIfAny = False,
+    new: New = False,
+    strict: Strict = False,
     batch_size: BatchSize = None,
     checkpoint_interval: Interval = None,
     max_time: MaxTime = None,
@@ -80,67 +76,62 @@ def run(
     Every batch is committed at once: however the run ends, `jobrunner resume` goes on with the
     next one.
     """
-    from jobrunner.consolidation.policy import DEFAULT
-    from jobrunner.inputs.formats import open_input
-    from jobrunner.matching.decide import RULES
-    from jobrunner.operations.load import delete_abandoned, load_session
-    from jobrunner.store.database import default_path
-    from jobrunner.store.rows import Options
-
     if new and resume_:
         raise SettingsError("--new and --resume exclude each other", hint="give one of them")
     path = None if input_ == "-" else Path(input_)
-    start = Start(email, base_url, max_time, as_json=as_json)
-    names = chosen_sources(source, start.config)
-    budgets, requests = budgets_of(budget), max_requests_of(max_requests)
-    rules = policy_in(policy)
-    start.check(names, output, db or default_path(), path)
-    if path is not None and not exists(path):
-        open_input(path)  # raises, before a database is made
-    database = open_db(db, create=True)
+    start = Start(context.obj, email, base_url, max_time, as_json=as_json)
+    asked = changes_of(
+        start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
+    )
+    options = _options(asked, start.settings, in_order=in_order)
+    start.check(options.sources, output, database_path(db), path)
+    _check_input(path)
+    database = open_db(context.obj, db, create=True)
     delete_abandoned(database)
-    sessions = [] if new or path is None else _unfinished(database, path)
-    if sessions and path is not None and (resume_ or _goes_on(database, sessions, path)):
-        check_loaded(database, sessions[-1], in_order=in_order, strict=strict)
-        changes = changes_of(
-            start, source, output, batch_size, checkpoint_interval, budget, max_requests, policy
-        )
-        go_on(database, sessions[-1], start, changes)
-    options = Options(
-        sources=names,
+    if not new:
+        unfinished = _unfinished(database, path)
+        if unfinished and (resume_ or _goes_on(database, unfinished, path)):
+            start.go_on_as_loaded(database, unfinished[-1], asked, in_order=in_order, strict=strict)
+        new = bool(unfinished)  # the user wants another one
+    session, lease = load_session(database, path, options, output=output, strict=strict, new=new)
+    start.begin(database, lease, session, input_name(path))
+
+
+def _options(asked: Changes, settings: Settings, *, in_order: bool) -> Options:
+    """Return what a new session remembers of how it was asked for."""
+    interval = asked.checkpoint_interval
+    return Options(
+        sources=asked.sources or settings.default_sources,
         in_order=in_order,
         rules=RULES,
-        base_urls=start.settings.base_urls,
-        batch_size=batch_size,
-        checkpoint_interval=5.0 if checkpoint_interval is None else checkpoint_interval,
-        budgets=budgets,
-        max_requests=requests,
-        policy=rules or start.config.policy or DEFAULT,
+        base_urls=asked.base_urls,
+        batch_size=asked.batch_size,
+        checkpoint_interval=DEFAULT_INTERVAL if interval is None else interval,
+        budgets=asked.budgets,
+        max_requests=asked.max_requests,
+        policy=asked.policy or settings.policy or DEFAULT,
     )
-    session, lease = load_session(
-        database, path, options, output=output, strict=strict, new=new or bool(sessions)
-    )
-    with lease:
-        tell_loaded(database, session, str(path or "standard input"))
-        start.work(database, lease, session)
 
 
-def _unfinished(database: Database, path: Path) -> list[SessionRow]:
+def _check_input(path: Path | None) -> None:
+    """Raise InputError for a file that is not there, before a database is made."""
+    if path is not None and not exists(path):
+        open_input(path)
+
+
+def _unfinished(database: Database, path: Path | None) -> list[SessionRow]:
     """Return the unfinished sessions of an input."""
-    from jobrunner.files.checksums import sha256_of
-    from jobrunner.operations.select import unfinished_sessions
+    if path is None or not is_file(path):
+        return []
+    return unfinished_sessions(database, sha256_of(path))
 
-    return unfinished_sessions(database, sha256_of(path)) if is_file(path) else []
 
-
-def _goes_on(database: Database, sessions: list[SessionRow], path: Path) -> bool:
+def _goes_on(database: Database, sessions: list[SessionRow], path: Path | None) -> bool:
     """Ask whether to go on with the last session rather than start afresh."""
-    from jobrunner.operations.load import check_unfinished
-
     try:
         check_unfinished(database, path, sessions)
     except Refused as refused:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
-        say(str(refused))
+        print_message(str(refused))
     return typer.confirm("Go on with it? (no starts afresh)", default=True, err=True)

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from jobrunner.cli.console import Table, counted, fact, print_json, say, show_fact
-from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes, open_db, show_commands
+from jobrunner import clock
+from jobrunner.cli.command_group import show_commands
+from jobrunner.cli.console import counted, input_name, print_message, print_result
+from jobrunner.cli.json_output import print_json, print_json_or_lines
+from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes
+from jobrunner.cli.state_database import open_db
+from jobrunner.cli.tables import Table, print_result_table
 from jobrunner.errors import ExitCode, SettingsError
+from jobrunner.models import SessionStatus
+from jobrunner.operations.delete import delete_whole
+from jobrunner.operations.load import abandoned_sessions, delete_abandoned
+from jobrunner.operations.select import latest_session
+from jobrunner.operations.status import Status, read_status
+from jobrunner.store.database import Database
+from jobrunner.store.events import list_events
+from jobrunner.store.paths import session_directory
+from jobrunner.store.rows import SessionRow
+from jobrunner.store.runs import list_runs
+from jobrunner.store.session_export import list_unusable
+from jobrunner.store.sessions import get_session, list_sessions
+from jobrunner.store.snapshots import list_snapshots
 
-if TYPE_CHECKING:
-    from jobrunner.store.database import Database
-    from jobrunner.store.rows import SessionRow
+COLUMNS = [
+    ("session", "left"),
+    ("state", "left"),
+    ("papers", "right"),
+    ("done", "right"),
+    ("input", "left"),
+]
 
 sessions = typer.Typer(
     invoke_without_command=True,
@@ -29,35 +52,31 @@ def register(app: typer.Typer) -> None:
 
 
 @sessions.command("list", epilog="Example: jobrunner sessions list --json")
-def list_(as_json: AsJson = False, db: Db = None) -> None:
+def list_(context: typer.Context, as_json: AsJson = False, db: Db = None) -> None:
     """List all sessions, the oldest first."""
-    from jobrunner.operations.status import read_status
-    from jobrunner.store.sessions import list_sessions
-
-    database = open_db(db)
-    found = [read_status(database, one, fields=as_json) for one in list_sessions(database)]
+    database = open_db(context.obj, db)
+    statuses = [read_status(database, row, fields=as_json) for row in list_sessions(database)]
     if as_json:
-        print_json(found)
-        return
-    if not found:
-        say("there are no sessions yet: start one with `jobrunner run INPUT`")
-        return
-    columns = [("session", "left"), ("state", "left"), ("papers", "right"), ("done", "right")]
-    rows = [
-        [
-            status.session,
-            status.state,
-            status.papers,
-            " ".join(f"{s.name} {s.done}/{s.papers}" for s in status.sources),
-            status.input_path or "standard input",
-        ]
-        for status in found
+        print_json(statuses)
+    elif statuses:
+        print_result_table(Table(COLUMNS, [_cells(status) for status in statuses]))
+    else:
+        print_message("there are no sessions yet: start one with `jobrunner run INPUT`")
+
+
+def _cells(status: Status) -> list[object]:
+    return [
+        status.session,
+        status.state,
+        status.papers,
+        " ".join(f"{source.name} {source.done}/{source.papers}" for source in status.sources),
+        input_name(status.input_path),
     ]
-    show_fact(Table([*columns, ("input", "left")], rows))
 
 
 @sessions.command(epilog="Example: jobrunner sessions show 20261124-013000-3f9a")
 def show(
+    context: typer.Context,
     session: SessionArgument = None,
     unusable: Annotated[
         bool, typer.Option("--unusable", help="List the papers that cannot be used instead.")
@@ -66,20 +85,10 @@ def show(
     db: Db = None,
 ) -> None:
     """Show a session's history: runs, sources, snapshots, warnings, in the order they came."""
-    from jobrunner.operations.select import latest_session
-    from jobrunner.store.events import list_events
-    from jobrunner.store.runs import list_runs
-    from jobrunner.store.session_export import list_unusable
-    from jobrunner.store.snapshots import list_snapshots
-
-    database = open_db(db)
+    database = open_db(context.obj, db)
     chosen = latest_session(database, session)
     if unusable:
-        papers = list_unusable(database, chosen.id)
-        if as_json:
-            print_json([{"position": position, "reason": why} for position, why in papers])
-        for position, why in () if as_json else papers:
-            fact(f"paper {position}: {why}")
+        _print_unusable(database, chosen.id, as_json=as_json)
         return
     events = list_events(database, chosen.id)
     if as_json:
@@ -91,30 +100,37 @@ def show(
         }
         print_json(parts)
         return
-    fact(f"session {chosen.id}, made by jobrunner {chosen.version}, {chosen.created_at}")
-    fact(f"input   {chosen.input_path or 'standard input'} ({chosen.input_format})")
-    fact(f"sha256  {chosen.input_sha256}")
-    fact(f"sources {', '.join(chosen.options.sources)}")
+    print_result(f"session {chosen.id}, made by jobrunner {chosen.version}, {chosen.created_at}")
+    print_result(f"input   {input_name(chosen.input_path)} ({chosen.input_format})")
+    print_result(f"sha256  {chosen.input_sha256}")
+    print_result(f"sources {', '.join(chosen.options.sources)}")
     for event in events:
-        fact(f"{event.at}  {event.kind:<11} {event.message}")
+        print_result(f"{event.at}  {event.kind:<11} {event.message}")
+
+
+def _print_unusable(database: Database, session_id: str, *, as_json: bool) -> None:
+    papers = list_unusable(database, session_id)
+    described = [{"position": position, "reason": reason} for position, reason in papers]
+    lines = (f"paper {position}: {reason}" for position, reason in papers)
+    print_json_or_lines(described, lines, as_json=as_json)
 
 
 @sessions.command(epilog="Example: jobrunner sessions delete 20261124-013000-3f9a --dry-run")
 def delete(
+    context: typer.Context,
     session: Annotated[str, typer.Argument(metavar="SESSION", help="A session's id.")],
     dry_run: DryRun = False,
     yes: Yes = False,
     db: Db = None,
 ) -> None:
     """Delete a session with everything that it found, and its directory with the snapshots."""
-    from jobrunner.store.sessions import get_session
-
-    database = open_db(db)
+    database = open_db(context.obj, db)
     _delete(database, [get_session(database, session)], dry_run=dry_run, yes=yes)
 
 
 @sessions.command(epilog="Example: jobrunner sessions clean --older-than 30 --dry-run")
 def clean(
+    context: typer.Context,
     older_than: Annotated[
         float, typer.Option("--older-than", metavar="DAYS", min=0, help="Days since the last run.")
     ] = 30.0,
@@ -123,12 +139,7 @@ def clean(
     db: Db = None,
 ) -> None:
     """Delete completed sessions of long ago, and what interrupted loads have left."""
-    from jobrunner import clock
-    from jobrunner.models import SessionStatus
-    from jobrunner.operations.load import abandoned_sessions, delete_abandoned
-    from jobrunner.store.sessions import list_sessions
-
-    database = open_db(db)
+    database = open_db(context.obj, db)
     limit = clock.to_text(datetime.now(UTC) - timedelta(days=older_than))
 
     def is_old(session: SessionRow) -> bool:
@@ -140,11 +151,11 @@ def clean(
     else:
         abandoned, done = delete_abandoned(database), "deleted"
     if abandoned:
-        say(f"{counted(abandoned, 'session')} never loaded whole {done}")
+        print_message(f"{counted(abandoned, 'session')} never loaded whole {done}")
     if old:
         _delete(database, old, dry_run=dry_run, yes=yes, wanted=is_old)
     else:
-        say(f"no session was completed more than {older_than:g} days ago")
+        print_message(f"no session was completed more than {older_than:g} days ago")
 
 
 def _delete(
@@ -156,27 +167,22 @@ def _delete(
     wanted: Callable[[SessionRow], bool] = lambda _: True,
 ) -> None:
     """Delete sessions if the user confirms it: those that are ``wanted`` still when he does."""
-    from jobrunner.operations.delete import delete_whole
-    from jobrunner.store.paths import session_directory
-
     for session in chosen:
         directory = session_directory(database.path, session.id)
-        say(f"{session.id} ({session.status}), with {directory}")
+        print_message(f"{session.id} ({session.status}), with {directory}")
     if dry_run:
-        say("nothing is deleted (--dry-run)")
+        print_message("nothing is deleted (--dry-run)")
         return
     if not yes and not _confirmed(len(chosen)):
         raise typer.Exit(ExitCode.ERROR)
     for session in chosen:
         if delete_whole(database, session.id, wanted=wanted):
-            fact(f"deleted {session.id}")
+            print_result(f"deleted {session.id}")
         else:
-            say(f"{session.id} is left: it has been worked on meanwhile")
+            print_message(f"{session.id} is left: it has been worked on meanwhile")
 
 
 def _confirmed(count: int) -> bool:
-    import sys
-
     if not sys.stdin.isatty():
         raise SettingsError("nobody to ask whether to delete", hint="confirm with --yes")
     what = "it" if count == 1 else f"these {count} sessions"

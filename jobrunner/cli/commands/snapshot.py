@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from jobrunner.cli.console import counted, fact, say
-from jobrunner.cli.options import Db, PolicyFile, SessionArgument, open_db, policy_in
+from jobrunner.cli.console import counted, print_message, print_result
+from jobrunner.cli.option_values import policy_in
+from jobrunner.cli.options import Db, PolicyFile, SessionArgument
+from jobrunner.cli.output_file import check_output
+from jobrunner.cli.state_database import open_db
+from jobrunner.operations.resume import Changes, apply_changes
+from jobrunner.operations.select import choose_session
+from jobrunner.snapshots import publish, write
+from jobrunner.store.lease import take_lease
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def snapshot(
+    context: typer.Context,
     session: SessionArgument = None,
     output: Annotated[
         Path | None,
@@ -31,24 +39,19 @@ def snapshot(
     With --policy the view is made again under another policy, without asking any source: for this
     file only with --output, else from now on.
     """
-    from jobrunner.cli.session_run import check_output
-    from jobrunner.operations import resume
-    from jobrunner.operations.select import choose_session
-    from jobrunner.snapshots import publish, write
-    from jobrunner.store.lease import take_lease
-
-    database = open_db(db)
+    database = open_db(context.obj, db)
     chosen = choose_session(database, session)
     rules = policy_in(policy, chosen.options.sources)
     if output is not None:
         check_output(output, database.path, chosen.input_path)
-        count = write.write_copy(database, chosen.id, output, rules)
-        say(f"{counted(count, 'paper')} written")
-        fact(str(output))
-        return
-    with take_lease(database, chosen.id) as lease:
-        resume.apply_changes(database, lease, chosen, resume.Changes(policy=rules))
-        place = Path(chosen.output) if chosen.output else None
-        row = publish.take_snapshot(database, lease, "asked for", place)
-    say(f"{counted(row.papers, 'paper')} written")
-    fact(str(database.path.parent / row.path))
+        papers = write.write_copy(database, chosen.id, output, rules)
+        path = output
+    else:
+        with take_lease(database, chosen.id) as lease:
+            apply_changes(database, lease, chosen, Changes(policy=rules))
+            place = Path(chosen.output) if chosen.output else None
+            row = publish.take_snapshot(database, lease, "asked for", place)
+        papers = row.papers
+        path = database.path.parent / row.path
+    print_message(f"{counted(papers, 'paper')} written")
+    print_result(str(path))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
-from jobrunner.cli.console import Table, print_json, say, show_fact
+from jobrunner.cli.console import print_message
+from jobrunner.cli.json_output import print_json
+from jobrunner.cli.option_values import settings_of
 from jobrunner.cli.options import AsJson, BaseUrls, Email
+from jobrunner.cli.tables import Table, print_result_table
 from jobrunner.errors import SettingsError
+from jobrunner.settings import Settings, variable
+from jobrunner.sources.contract import Source
+from jobrunner.sources.registry import available, open_source
 
-if TYPE_CHECKING:
-    from jobrunner.settings import Settings
-    from jobrunner.sources.contract import Source
+COLUMNS = [
+    ("source", "left"),
+    ("limits", "left"),
+    ("lookup by", "left"),
+    ("key", "left"),
+    ("address", "left"),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -20,56 +28,44 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: jobrunner sources --json")(sources)
 
 
-def sources(
-    email: Email = None,
-    base_url: BaseUrls = [],
-    as_json: AsJson = False,
-) -> None:
+def sources(email: Email = None, base_url: BaseUrls = [], as_json: AsJson = False) -> None:
     """List sources, limits and keys."""
-    from jobrunner.cli.session_run import configured
-    from jobrunner.settings import variable
-
-    _, settings = configured(email, base_url)
-    opened, broken = _opened(settings)
+    settings = settings_of(email, base_url)
+    usable, broken = _opened(settings)
     if as_json:
-        good = [_described(source, key_set=source.name in settings.keys) for source in opened]
-        print_json([*good, *({"name": name, "error": why} for name, why in broken.items())])
+        described = [_described(source, key_set=source.name in settings.keys) for source in usable]
+        print_json([*described, *({"name": name, "error": why} for name, why in broken.items())])
         return
-    columns = [("source", "left"), ("limits", "left"), ("lookup by", "left"), ("key", "left")]
-    rows = []
-    for source in opened:
-        limits = source.service.limits
-        key = "is set" if source.name in settings.keys else "is not set"
-        rows.append(
-            [
-                source.name,
-                f"{limits.requests_per_second:g}/s, {limits.concurrency} at once",
-                f"{', '.join(source.schemes)}; {source.lookup_size} a request",
-                f"{variable(source.name, 'API_KEY')} {key}",
-                source.service.base_url,
-            ]
-        )
-    show_fact(Table([*columns, ("address", "left")], rows))
+    rows = [_cells(source, key_set=source.name in settings.keys) for source in usable]
+    print_result_table(Table(COLUMNS, rows))
     for why in broken.values():
-        say(f"cannot be used: {why}")
+        print_message(f"cannot be used: {why}")
 
 
 def _opened(settings: Settings) -> tuple[list[Source], dict[str, str]]:
     """Return the sources that can be used, and why others cannot, by name."""
-    from jobrunner.sources.registry import available, open_source
-
-    opened, broken = [], {}
+    usable, broken = [], {}
     for name in available():
         try:
-            opened.append(open_source(name, settings.of(name)))
+            usable.append(open_source(name, settings.of(name)))
         except SettingsError as error:
             broken[name] = str(error)
-    return opened, broken
+    return usable, broken
+
+
+def _cells(source: Source, *, key_set: bool) -> list[str]:
+    limits = source.service.limits
+    key = "is set" if key_set else "is not set"
+    return [
+        source.name,
+        f"{limits.requests_per_second:g}/s, {limits.concurrency} at once",
+        f"{', '.join(source.schemes)}; {source.lookup_size} a request",
+        f"{variable(source.name, 'API_KEY')} {key}",
+        source.service.base_url,
+    ]
 
 
 def _described(source: Source, *, key_set: bool) -> dict[str, object]:
-    from jobrunner.settings import variable
-
     return {
         "name": source.name,
         "base_url": source.service.base_url,

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from jobrunner.cli.console import command, counted, fact, picture, print_json, say, show_fact
-from jobrunner.cli.options import AsJson, Db, SessionArgument, open_db
-from jobrunner.cli.progress import source_table
-
-if TYPE_CHECKING:
-    from jobrunner.operations.status import Status
-    from jobrunner.store.database import Database
-    from jobrunner.store.rows import SessionRow
+from jobrunner.cli.command_context import CommandContext
+from jobrunner.cli.console import counted, input_name, print_message, print_result
+from jobrunner.cli.json_output import print_json
+from jobrunner.cli.options import AsJson, Db, SessionArgument
+from jobrunner.cli.source_table import source_table
+from jobrunner.cli.state_database import open_db
+from jobrunner.cli.tables import print_result_table
+from jobrunner.models import SessionState
+from jobrunner.operations.select import latest_session
+from jobrunner.operations.status import Status, may_be_alive, read_status, resumable_at
+from jobrunner.store.database import Database
+from jobrunner.store.rows import SessionRow
 
 EVERY_S = 1.0
+"""Seconds between two pictures of ``--watch``."""
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
+    context: typer.Context,
     session: SessionArgument = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it again and again until the run ends.")
@@ -37,93 +43,86 @@ def status(
     Also whether a run is at work on it, and what to do next. Everything shown is counted from
     committed rows. Without SESSION it is the latest one.
     """
-    from jobrunner.operations.select import latest_session
-    from jobrunner.operations.status import read_status
-
-    database = open_db(db)
+    database = open_db(context.obj, db)
     chosen = latest_session(database, session)
     if watch and not as_json:
-        _watch(database, chosen)
-    found = read_status(database, chosen, fields=as_json)
+        _watch(context.obj, database, chosen)
+    current = read_status(database, chosen, fields=as_json)
     if as_json:
-        print_json(found)
+        print_json(current)
     else:
-        _show(found)
+        _print_status(context.obj, current)
 
 
-def _show(found: Status) -> None:
-    for line in headline(found):
-        fact(line)
-    show_fact(source_table(found.sources))
-    for line in details(found):
-        fact(line)
+def _print_status(context: CommandContext, status: Status) -> None:
+    for line in _first_lines(status):
+        print_result(line)
+    print_result_table(source_table(status.sources))
+    for line in _last_lines(context, status):
+        print_result(line)
 
 
-def headline(found: Status) -> list[str]:
+def _first_lines(status: Status) -> list[str]:
     """Return who works on what."""
-    origin = found.input_path or "standard input"
-    unusable = f" ({found.unusable} unusable)" if found.unusable else ""
+    origin = input_name(status.input_path)
+    unusable = f" ({status.unusable} unusable)" if status.unusable else ""
     return [
-        f"session {found.session}: {_state(found)}",
-        f"input   {origin}, {counted(found.papers, 'paper')}{unusable}",
+        f"session {status.session}: {_state(status)}",
+        f"input   {origin}, {counted(status.papers, 'paper')}{unusable}",
     ]
 
 
-def _state(found: Status) -> str:
-    from jobrunner.models import SessionState
-    from jobrunner.operations.status import may_be_alive
-
-    last = found.last_run
+def _state(status: Status) -> str:
+    last = status.last_run
     if last is None:
-        return found.state
-    if found.state is SessionState.RUNNING:
-        return f"running (host {last.host}, pid {last.pid}, since {last.started_at})"
-    if found.state is SessionState.CRASHED:
-        runner = f"host {last.host}, pid {last.pid}"
-        if may_be_alive(last):
-            return f"crashed, or a copy: its runner ({runner}) is not at work on this database"
-        return f"crashed: its runner ({runner}) is dead"
-    return f"{found.state} at {last.ended_at}"
+        return status.state
+    runner = f"host {last.host}, pid {last.pid}"
+    if status.state is SessionState.RUNNING:
+        return f"running ({runner}, since {last.started_at})"
+    if status.state is not SessionState.CRASHED:
+        return f"{status.state} at {last.ended_at}"
+    if may_be_alive(last):
+        return f"crashed, or a copy: its runner ({runner}) is not at work on this database"
+    return f"crashed: its runner ({runner}) is dead"
 
 
-def details(found: Status) -> list[str]:
+def _last_lines(context: CommandContext, status: Status) -> list[str]:
     """Return what else is to be known, and what to type next."""
     lines = []
-    if found.last_error:
-        lines.append(f"reason  {found.last_error}")
-    if found.snapshot:
-        owed = ", more is committed since" if found.snapshot_owed else ""
+    if status.last_error:
+        lines.append(f"reason  {status.last_error}")
+    if status.snapshot:
+        owed = ", more is committed since" if status.snapshot_owed else ""
         lines.append(
-            f"newest  snapshot {found.snapshot.number}, {found.snapshot.created_at},"
-            f" {counted(found.snapshot.papers, 'paper')}{owed}"
+            f"newest  snapshot {status.snapshot.number}, {status.snapshot.created_at},"
+            f" {counted(status.snapshot.papers, 'paper')}{owed}"
         )
-    if found.output:
-        lines.append(f"output  {found.output}")
-    if found.next:
-        lines.append(f"next    {next_step(found)}")
+    if status.output:
+        lines.append(f"output  {status.output}")
+    if status.next:
+        lines.append(f"next    {_next_step(context, status.next, status)}")
     return lines
 
 
-def next_step(found: Status) -> str:
+def _next_step(context: CommandContext, command: str, status: Status) -> str:
     """Return the command to type, and from when on it helps."""
-    from jobrunner.operations.status import resumable_at
-
-    moment = resumable_at(found)
-    return command(found.next or "") + (f"   (from {moment} on)" if moment else "")
+    moment = resumable_at(status)
+    return context.command(command) + (f"   (from {moment} on)" if moment else "")
 
 
-def tell_next(found: Status) -> None:
+def print_next_step(context: CommandContext, status: Status) -> None:
     """Say what to type next, if anything."""
-    if found.next:
-        say(f"next: {next_step(found)}")
+    if status.next:
+        print_message(f"next: {_next_step(context, status.next, status)}")
 
 
-def _watch(database: Database, session: SessionRow) -> None:
+def _watch(context: CommandContext, database: Database, session: SessionRow) -> None:
     """Draw how far a session is until its run ends."""
-    from jobrunner.models import SessionState
-    from jobrunner.operations.status import read_status
+    # Rich takes longer to import than all else that this command does.
+    from jobrunner.cli.live_view import LiveView  # noqa: PLC0415
 
-    with picture(err=False) as draw:
-        while (found := read_status(database, session)).state is SessionState.RUNNING:
-            draw([*headline(found), source_table(found.sources), *details(found)])
+    with LiveView(err=False) as view:
+        while (status := read_status(database, session)).state is SessionState.RUNNING:
+            table = source_table(status.sources)
+            view.draw([*_first_lines(status), table, *_last_lines(context, status)])
             time.sleep(EVERY_S)

@@ -7,7 +7,6 @@ searches titles.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from urllib.parse import unquote
 
 import msgspec
 
@@ -22,9 +21,10 @@ from jobrunner.demo.openalex.request_parameters import (
     conditions_of,
     key_of,
     price_of,
-    searches_of,
     select_of,
     single_key,
+    single_name,
+    wants_xpac,
 )
 from jobrunner.demo.openalex.works import Works, with_score
 from jobrunner.demo.record_files import Fields
@@ -116,20 +116,21 @@ class OpenAlex(Api):
             return text_reply("Method Not Allowed", 405)
         if request.path.rstrip("/") == "/works":
             return self._list(request, cost_usd)
-        if request.path.startswith(SINGLE):
-            return self._single(request, unquote(request.path.removeprefix(SINGLE)))
+        name = single_name(request)
+        if name is not None:
+            return self._single(request, name)
         return text_reply(NOT_FOUND, 404)
 
     def _list(self, request: Request, cost_usd: float) -> Reply:
         check_parameters(request)
         select, page = select_of(request), Page(request)
-        conditions, searches = conditions_of(request), searches_of(request)
-        hits = find(self.works, conditions, searches)
+        conditions = conditions_of(request)
+        hits = find(self.works, conditions, with_xpac=wants_xpac(request))
         shown = hits[page.first : page.first + page.size]
-        searched = bool(searches) or any(c.field in SEARCHES for c in conditions)
+        searched = any(condition.field in SEARCHES for condition in conditions)
         scored = searched and (not select or "relevance_score" in select)
         results = b",".join(self._listed(hit, select, scored=scored) for hit in shown)
-        meta = msgspec.json.encode(page.meta(len(hits), len(shown), cost_usd))
+        meta = msgspec.json.encode(page.meta(len(hits), cost_usd))
         body = b'{"meta":%b,"results":[%b],"group_by":[]}' % (meta, results)
         return Reply(headers={"Content-Type": JSON}, body=body)
 

@@ -1,17 +1,19 @@
 """The filter language of OpenAlex: parsed strictly, then applied to works.
 
 Rules: https://developers.openalex.org/api-reference/works and the source of the server,
-ourresearch/openalex-elastic-api.
+ourresearch/openalex-elastic-api. The real server knows many more fields; this one knows those that
+jobrunner asks for, and refuses the others, as a negation.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
-from jobrunner.demo.openalex.works import Facts, Works, full_doi, work_id
+from jobrunner.demo.openalex.works import Works, full_doi, work_id
 from jobrunner.demo.title_index import Hit
 
 MOST_VALUES = 100
@@ -34,24 +36,15 @@ IDENTIFIERS = {
 """Filters by identifier, and the index that answers them."""
 
 SEARCHES = ("title.search", "display_name.search")
-RANGES: dict[str, Callable[[Facts], float | None]] = {
-    "publication_year": lambda facts: facts.year,
-    "cited_by_count": lambda facts: facts.cited_by_count,
-}
-TERMS: dict[str, Callable[[Facts], str]] = {
-    "type": lambda facts: facts.kind,
-    "language": lambda facts: facts.language,
-    "publication_date": lambda facts: facts.date,
-}
-PREFIXES: dict[str, Callable[[Facts], str]] = {"doi_starts_with": lambda facts: facts.doi}
-BOOLEANS = (
-    "has_abstract", "has_doi", "has_fulltext", "has_pmcid", "has_pmid", "has_references", "is_oa",
-    "is_paratext", "is_retracted", "is_xpac",
-)  # fmt: skip
+YEAR = "publication_year"
+FIELDS = sorted((*IDENTIFIERS, *SEARCHES, YEAR))
+EXACT = 1.0
+"""The score of a work that an identifier names."""
 
-FIELDS = sorted((*IDENTIFIERS, *SEARCHES, *RANGES, *TERMS, *PREFIXES, *BOOLEANS))
 _FIELD_INSIDE = re.compile("|".join(re.escape(f"{name}:") for name in FIELDS))
 _SEGMENT = re.compile(r'(?:[^,"]|"[^"]*"?)+')
+_NEGATED_WORD = re.compile(r"(?<!\S)!")
+_WILDCARD = re.compile(r"[*?~]")
 _BASES = {
     "pmid": "https://pubmed.ncbi.nlm.nih.gov/",
     "pmcid": "https://www.ncbi.nlm.nih.gov/pmc/articles/",
@@ -71,11 +64,10 @@ class BadQueryError(Exception):
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """One part of a filter: any of the values, or with ``negated`` none of them."""
+    """One part of a filter: a field, and the values of which it must have one."""
 
     field: str
     values: tuple[str, ...]
-    negated: bool = False
 
 
 def split(text: str) -> list[tuple[str, str]]:
@@ -101,14 +93,17 @@ def _condition(field: str, value: str) -> Condition:
             + ", ".join(FIELDS)
         )
     if field in SEARCHES:
-        check_search(value)
-    negated = value.startswith("!")
-    values = tuple(value.removeprefix("!").split("|"))
+        _check_search(value)
+    values = tuple(value.split("|"))
     if len(values) > 1:
         _check_values(field, value, values)
-    if NO_VALUES.intersection(entry.strip().lower() for entry in values):
+    if value.startswith("!") or NO_VALUES.intersection(map(_folded, values)):
         raise BadQueryError(f"Invalid value for filter {field}: {value[:100]!r}")
-    return Condition(field=field, values=values, negated=negated)
+    return Condition(field=field, values=values)
+
+
+def _folded(value: str) -> str:
+    return value.strip().lower()
 
 
 def _check_values(field: str, value: str, values: Sequence[str]) -> None:
@@ -124,53 +119,48 @@ def _check_values(field: str, value: str, values: Sequence[str]) -> None:
         )
 
 
-def check_search(text: str) -> None:
+def _check_search(text: str) -> None:
     """Raise :class:`BadQueryError` for a text that the search engine does not take."""
     if len(text) > LONGEST_SEARCH:
         raise BadQueryError(
             f"The search is {len(text)} characters long.", error="Search query too long"
         )
-    words = text.split()
-    if any(word.startswith("!") for word in words):
+    if _NEGATED_WORD.search(text):
         raise BadQueryError(
             f"Search filters do not support the ! operator. Problem value: {text[:100]}"
         )
-    if any(c in word for word in words for c in "*?~"):
+    if _WILDCARD.search(text):
         raise BadQueryError(f"This form of wildcard is not supported. Problem value: {text[:100]}")
 
 
-def find(works: Works, conditions: Sequence[Condition], searches: Sequence[str]) -> list[Hit]:
-    """Return the works that meet all conditions and hold all words of the searches.
+def find(works: Works, conditions: Sequence[Condition], *, with_xpac: bool) -> list[Hit]:
+    """Return the works that meet all conditions, the best first, then the most cited.
 
-    With a search the best comes first, otherwise the most cited. Raises :class:`BadQueryError`.
+    The works called "xpac" are left out unless they are wanted. Raises :class:`BadQueryError`.
     """
-    found: dict[int, float] | None = None
-    for text in searches:
-        found = _both(found, {hit.place: hit.score for hit in works.titles.holding_all(text)})
-    for condition in conditions:
-        if condition.field in SEARCHES:
-            found = _both(found, _searched(works, condition))
-    for condition in conditions:
-        if condition.field in IDENTIFIERS:
-            found = _identified(works, condition, found)
-    ranked = found is not None and (searches or any(c.field in SEARCHES for c in conditions))
-    places: Iterable[int] = range(len(works)) if found is None else found
-    tests = [_test(c) for c in conditions if c.field not in IDENTIFIERS and c.field not in SEARCHES]
-    hits = [
-        Hit(place, (found or {}).get(place, 0.0))
-        for place in places
-        if all(test(works.facts[place]) for test in tests)
-    ]
-    return sorted(hits, key=lambda hit: (-hit.score if ranked else 0, hit.place))
+    of_years = [condition for condition in conditions if condition.field == YEAR]
+    matches = [_matches(works, condition) for condition in conditions if condition.field != YEAR]
+    if not matches:
+        matches = [dict.fromkeys(range(len(works)), EXACT)]
+    places = set(matches[0]).intersection(*matches[1:])
+    for condition in of_years:
+        places &= _of_years(works, condition, places)
+    if not with_xpac:
+        places -= works.xpac
+    hits = [Hit(place, min(match[place] for match in matches)) for place in places]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.place))
 
 
-def _both(first: dict[int, float] | None, second: dict[int, float]) -> dict[int, float]:
-    if first is None:
-        return second
-    return {place: min(score, second[place]) for place, score in first.items() if place in second}
+def _matches(works: Works, condition: Condition) -> dict[int, float]:
+    """Return the places of the works that meet a condition, with their scores."""
+    if condition.field in SEARCHES:
+        return _title_matches(works, condition)
+    index = IDENTIFIERS[condition.field]
+    places = [works.at(index, _indexed(index, value)) for value in condition.values]
+    return dict.fromkeys(chain.from_iterable(places), EXACT)
 
 
-def _searched(works: Works, condition: Condition) -> dict[int, float]:
+def _title_matches(works: Works, condition: Condition) -> dict[int, float]:
     scores: dict[int, float] = {}
     for text in condition.values:
         for place, score in works.titles.holding_all(text):
@@ -178,18 +168,19 @@ def _searched(works: Works, condition: Condition) -> dict[int, float]:
     return scores
 
 
-def _identified(
-    works: Works, condition: Condition, found: dict[int, float] | None
-) -> dict[int, float]:
-    index = IDENTIFIERS[condition.field]
-    places = {
-        place for value in condition.values for place in works.at(index, _indexed(index, value))
-    }
-    if condition.negated:
-        places = set(range(len(works))) - places
-    if found is None:
-        return dict.fromkeys(places, 0.0)
-    return {place: score for place, score in found.items() if place in places}
+def _of_years(works: Works, condition: Condition, places: Iterable[int]) -> set[int]:
+    """Return those of the places whose works are of the years that a condition names."""
+    spans = [_span(value) for value in condition.values]
+    return {place for place in places if any(works.years[place] in span for span in spans)}
+
+
+def _span(value: str) -> range:
+    """Return the years of '2020' or '2018-2022'."""
+    first, _, last = value.partition("-")
+    try:
+        return range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise BadQueryError(f"Value for param {YEAR} must be a number.") from None
 
 
 def _indexed(index: str, value: str) -> str:
@@ -204,50 +195,3 @@ def _indexed(index: str, value: str) -> str:
         return full_doi(value)
     base = _BASES.get(index, "")
     return value if value.startswith(base) else base + value
-
-
-def _test(condition: Condition) -> Callable[[Facts], bool]:
-    """Return the test that a condition without an index puts to a work."""
-    field = condition.field
-    if field in RANGES:
-        tests = [_range_test(field, value) for value in condition.values]
-    elif field in BOOLEANS:
-        tests = [_boolean_test(field, value) for value in condition.values]
-    else:
-        tests = [_text_test(field, value.lower()) for value in condition.values]
-    return lambda facts: any(test(facts) for test in tests) is not condition.negated
-
-
-def _range_test(field: str, value: str) -> Callable[[Facts], bool]:
-    lowest, highest = _bounds(field, value)
-    of = RANGES[field]
-    return lambda facts: (found := of(facts)) is not None and lowest <= found <= highest
-
-
-def _bounds(field: str, value: str) -> tuple[float, float]:
-    """Return the bounds of '2020', '2018-2022', '2018-', '-2022', '>2018' or '<2022'."""
-    first, dash, last = value.partition("-")
-    try:
-        if value.startswith(">"):
-            return float(value[1:]) + 1, float("inf")
-        if value.startswith("<"):
-            return float("-inf"), float(value[1:]) - 1
-        lowest = float(first) if first else float("-inf")
-        if not dash:
-            return lowest, lowest
-        return lowest, float(last) if last else float("inf")
-    except ValueError:
-        raise BadQueryError(f"Value for param {field} must be a number.") from None
-
-
-def _boolean_test(field: str, value: str) -> Callable[[Facts], bool]:
-    if value.lower() not in ("true", "false"):
-        raise BadQueryError(f"Value for {field} must be true or false, not {value.lower()}.")
-    wanted = value.lower() == "true"
-    return lambda facts: (field in facts.true) is wanted
-
-
-def _text_test(field: str, value: str) -> Callable[[Facts], bool]:
-    if field in PREFIXES:
-        return lambda facts: PREFIXES[field](facts).startswith(value)
-    return lambda facts: TERMS[field](facts).lower() == value

@@ -37,22 +37,14 @@ _ARRAY = msgspec.json.Decoder(list[Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
-class Facts(Struct, frozen=True, kw_only=True):
-    """What filters ask of a work. ``true``: the names of the yes-or-no filters that hold."""
+class _Entry(Struct, frozen=True, kw_only=True):
+    """A work as it is kept. ``keys``: index and value of every identifier that finds it."""
 
+    id: str
     title: str
     year: int | None
-    date: str
     cited_by_count: int
-    kind: str
-    language: str
-    doi: str
-    true: frozenset[str]
-
-
-class _Entry(Struct, frozen=True):
-    id: str
-    facts: Facts
+    is_xpac: bool
     keys: set[tuple[str, str]]
     body: bytes
 
@@ -60,29 +52,39 @@ class _Entry(Struct, frozen=True):
 class Works:
     """All works, in the order in which lists give them: the most cited first.
 
-    ``merged`` maps ids that were given up to those that took their place.
+    ``merged`` maps ids that were given up to those that took their place. ``xpac`` are the places
+    of the works that lists leave out unless they are asked for.
     """
 
     def __init__(self, works: Iterable[Fields], merged: Mapping[str, str] | None = None) -> None:
         self.merged = {old.upper(): new.upper() for old, new in (merged or {}).items()}
-        found: dict[str, _Entry] = {}
-        for work in works:
-            identifier = work_id(str(work.get("id")))
-            if identifier and identifier not in self.merged:
-                found[identifier] = _entry(identifier, work)
         self.ids: list[str] = []
-        self.facts: list[Facts] = []
+        self.xpac: set[int] = set()
+        self.years: list[int | None] = []
+        self._all_titles: list[str] = []
         self._bodies: list[bytes] = []
         self._by: dict[str, dict[str, list[int]]] = {}
         self._cut: dict[tuple[tuple[str, ...], bool], dict[int, bytes]] = {}
         self._guard = threading.Lock()
-        for entry in sorted(found.values(), key=lambda e: (-e.facts.cited_by_count, e.id)):
+        for entry in sorted(self._entries(works), key=lambda e: (-e.cited_by_count, e.id)):
             self._add(entry)
+
+    def _entries(self, works: Iterable[Fields]) -> Iterable[_Entry]:
+        """Return the works that can be found, the last one of each id."""
+        entries: dict[str, _Entry] = {}
+        for work in works:
+            identifier = work_id(str(work.get("id")))
+            if identifier and identifier not in self.merged:
+                entries[identifier] = _entry(identifier, work)
+        return entries.values()
 
     def _add(self, entry: _Entry) -> None:
         place = len(self.ids)
         self.ids.append(entry.id)
-        self.facts.append(entry.facts)
+        self.years.append(entry.year)
+        self._all_titles.append(entry.title)
+        if entry.is_xpac:
+            self.xpac.add(place)
         self._bodies.append(entry.body)
         for field, value in entry.keys:
             self._by.setdefault(field, {}).setdefault(value, []).append(place)
@@ -102,7 +104,7 @@ class Works:
 
     @cached_property
     def _titles(self) -> TitleIndex:
-        return TitleIndex(facts.title for facts in self.facts)
+        return TitleIndex(self._all_titles)
 
     def encoded(self, place: int, select: tuple[str, ...], *, listed: bool) -> bytes:
         """Return the selected fields of a work (all for none) as JSON, as in a list or alone."""
@@ -140,60 +142,39 @@ def _cut(body: bytes, select: tuple[str, ...], *, listed: bool) -> bytes:
 def _entry(identifier: str, work: Fields) -> _Entry:
     known = {name: work[name] for name in SELECTABLE if name in work}
     known.pop("relevance_score", None)
-    keys = {("openalex", identifier), *_keys(work)}
-    return _Entry(identifier, _facts(work), keys, msgspec.json.encode(known))
+    return _Entry(
+        id=identifier,
+        title=_title_of(work),
+        year=_number(work, "publication_year"),
+        cited_by_count=_number(work, "cited_by_count") or 0,
+        is_xpac=bool(work.get("is_xpac")),
+        keys={("openalex", identifier), *_keys(work)},
+        body=msgspec.json.encode(known),
+    )
+
+
+def _number(work: Fields, name: str) -> int | None:
+    value = work.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _title_of(work: Fields) -> str:
+    title = work.get("title")
+    return title if isinstance(title, str) else ""
 
 
 def _keys(work: Fields) -> Iterator[tuple[str, str]]:
     """Yield every identifier by which a list can find a work, as the index spells it."""
     ids = work.get("ids") or {}
-    for doi in (work.get("doi"), ids.get("doi")):
-        if doi:
-            yield "doi", full_doi(str(doi))
-    for field in ("pmid", "pmcid", "mag"):
-        if ids.get(field):
-            yield field, str(ids[field]).lower()
-    for location in (work.get("primary_location"), *(work.get("locations") or [])):
-        if location and location.get("landing_page_url"):
-            yield "location", location["landing_page_url"].lower()
+    for doi in filter(None, (work.get("doi"), ids.get("doi"))):
+        yield "doi", full_doi(str(doi))
+    for field in ids.keys() & {"pmid", "pmcid", "mag"}:
+        yield field, str(ids[field]).lower()
+    for location in filter(None, (work.get("primary_location"), *(work.get("locations") or []))):
+        yield "location", (location.get("landing_page_url") or "").lower()
 
 
 def full_doi(value: str) -> str:
     """Return a DOI as works hold it: a URL in lower case."""
     value = value.lower()
     return value if "doi.org" in value else f"https://doi.org/{value}"
-
-
-def _facts(work: Fields) -> Facts:
-    ids = work.get("ids") or {}
-    holds = {
-        "has_doi": work.get("doi") or ids.get("doi"),
-        "has_pmid": ids.get("pmid"),
-        "has_pmcid": ids.get("pmcid"),
-        "has_abstract": work.get("abstract_inverted_index"),
-        "has_references": work.get("referenced_works"),
-        "has_fulltext": work.get("has_fulltext"),
-        "is_oa": (work.get("open_access") or {}).get("is_oa"),
-        "is_paratext": work.get("is_paratext"),
-        "is_retracted": work.get("is_retracted"),
-        "is_xpac": work.get("is_xpac"),
-    }
-    year = work.get("publication_year")
-    return Facts(
-        title=_text(work.get("title") or work.get("display_name")),
-        year=year if isinstance(year, int) else None,
-        date=_text(work.get("publication_date")),
-        cited_by_count=_count(work.get("cited_by_count")),
-        kind=_text(work.get("type")),
-        language=_text(work.get("language")),
-        doi=_text(work.get("doi")).lower().removeprefix("https://doi.org/"),
-        true=frozenset(name for name, value in holds.items() if value),
-    )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0

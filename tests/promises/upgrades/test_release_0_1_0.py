@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from jobrunner.demo.openalex import OpenAlex
-from jobrunner.demo.records import WORKS, load_records
+from jobrunner.demo.record_files import WORKS, load_records
 from jobrunner.demo.server import LocalServer
 from tests.support.program import Program, committed, papers_of
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from jobrunner.demo import wire
+from jobrunner.demo import connections
 from jobrunner.demo.messages import Allowed, Api, Plan, Reply, Request, json_reply
 from jobrunner.demo.record_files import load_records
 from jobrunner.demo.server import LocalServer, read_log
@@ -183,7 +183,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(wire, "time", clock)
+    monkeypatch.setattr(connections, "time", clock)
     return clock
 
 

@@ -8,8 +8,8 @@ from itertools import permutations
 import httpx2
 import pytest
 
-from jobrunner.demo.openalex import NOT_FOUND
 from jobrunner.demo.openalex import OpenAlex as LocalOpenAlex
+from jobrunner.demo.openalex.api import NOT_FOUND
 from jobrunner.errors import (
     AnswerMalformed,
     KeyRefused,

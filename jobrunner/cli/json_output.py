@@ -1,0 +1,39 @@
+"""Results for programs: JSON on standard output, or else lines for people."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+
+import msgspec
+
+from jobrunner.cli.console import print_result, write_result
+
+_UNUSUAL = re.compile("[^\n -~]")
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON on standard output."""
+    encoded = msgspec.json.encode(value)
+    write_result(_UNUSUAL.sub(_escaped, msgspec.json.format(encoded, indent=2).decode()))
+
+
+def print_json_or_lines(value: object, lines: Iterable[str], *, as_json: bool) -> None:
+    """Print a value as JSON, or what people read of it."""
+    if as_json:
+        print_json(value)
+        return
+    for line in lines:
+        print_result(line)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Return a character of a JSON text as a terminal may be given it, the value as it was."""
+    character = match[0]
+    try:
+        character.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(character)[1:-1]
+    return character if character.isprintable() else json.dumps(character)[1:-1]
