@@ -26,7 +26,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from jobrunner.consolidation.policy import Policy, policy_of
-from jobrunner.decoding import toml_table
+from jobrunner.decode_errors import toml_table
 from jobrunner.errors import SettingsError
 from jobrunner.files.path_queries import is_file
 from jobrunner.sources.contract import SourceSettings

@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from jobrunner.errors import FileError
-from jobrunner.system_errors import remedy
+from jobrunner.files.system_errors import remedy
 
 
 def print_message(text: str) -> None:

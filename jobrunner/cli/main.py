@@ -15,7 +15,7 @@ from jobrunner.cli.command_context import CommandContext
 from jobrunner.cli.command_group import CommandGroup, show_commands
 from jobrunner.cli.console import forgive_encodings, print_error
 from jobrunner.errors import GET_BACK, DamageFound, ExitCode, JobrunnerError
-from jobrunner.system_errors import unexpected, user_error_of
+from jobrunner.files.system_errors import unexpected, user_error_of
 
 app = typer.Typer(
     name="jobrunner",

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from jobrunner.decoding import misfit, toml_table
+from jobrunner.decode_errors import misfit, toml_table
 from jobrunner.errors import SettingsError
 from jobrunner.models import Record
 

@@ -9,8 +9,8 @@ from jobrunner import crash_points
 from jobrunner.engine.run_context import RunContext
 from jobrunner.engine.source_calls import Answers
 from jobrunner.errors import TooManyFailures
+from jobrunner.files.run_log import ranges
 from jobrunner.models import Answer, BatchKind, Outcome, Paper, Usage
-from jobrunner.run_log import ranges
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.rows import SourceRow
 

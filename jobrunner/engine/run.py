@@ -19,9 +19,10 @@ from jobrunner.engine.shutdown import Stop, stop_signals
 from jobrunner.engine.snapshot_timer import SnapshotTimer
 from jobrunner.engine.worker import Worker
 from jobrunner.errors import ExitCode, JobrunnerError, SettingsError, SourceStopped, worst
+from jobrunner.files.run_log import run_log
+from jobrunner.files.system_errors import unexpected, user_error_of
 from jobrunner.http.budget import Budget
 from jobrunner.models import RunEnding
-from jobrunner.run_log import run_log
 from jobrunner.sources.contract import Source, sources_before
 from jobrunner.store.database import Database
 from jobrunner.store.lease import Lease
@@ -31,7 +32,6 @@ from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.run_lifecycle import end_run, start_run
 from jobrunner.store.source_states import list_sources
-from jobrunner.system_errors import unexpected, user_error_of
 
 log = logging.getLogger(__name__)
 

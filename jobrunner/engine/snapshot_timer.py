@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from jobrunner.engine.shutdown import Stop
 from jobrunner.errors import Cancelled, FileError
+from jobrunner.files.system_errors import user_error_of
 from jobrunner.models import EventKind
 from jobrunner.snapshots.publish import publish_newest
 from jobrunner.snapshots.retention import finish_snapshot
@@ -21,7 +22,6 @@ from jobrunner.snapshots.write import is_owed, write_snapshot
 from jobrunner.store.database import Database
 from jobrunner.store.events import add_event
 from jobrunner.store.lease import Lease
-from jobrunner.system_errors import user_error_of
 
 log = logging.getLogger(__name__)
 

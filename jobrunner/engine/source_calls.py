@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from jobrunner.decoding import json_fault
+from jobrunner.decode_errors import json_fault
 from jobrunner.errors import (
     AnswerMalformed,
     JobrunnerError,
@@ -19,10 +19,10 @@ from jobrunner.errors import (
     SourceStopped,
     SourceUnavailable,
 )
+from jobrunner.files.system_errors import unexpected, user_error_of
 from jobrunner.http.batch_requests import Requests
 from jobrunner.models import Answer, Outcome, Paper
 from jobrunner.sources.contract import LookupResult, Source
-from jobrunner.system_errors import unexpected, user_error_of
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from jobrunner.files.checksums import sidecar_line, sidecar_of
 from jobrunner.files.directories import is_at, make_directory, sync_directory
 from jobrunner.files.locks import directory_lock, try_lock
 from jobrunner.files.path_queries import named_like
-from jobrunner.system_errors import remedy
+from jobrunner.files.system_errors import remedy
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobrunner.errors import FileError
 from jobrunner.files.path_queries import exists
-from jobrunner.system_errors import remedy
+from jobrunner.files.system_errors import remedy
 
 
 def sidecar_of(path: Path) -> Path:

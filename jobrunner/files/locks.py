@@ -18,7 +18,7 @@ from typing import Self
 from jobrunner.errors import StoreError
 from jobrunner.files.directories import is_at, make_directory
 from jobrunner.files.path_queries import exists, is_directory
-from jobrunner.system_errors import remedy
+from jobrunner.files.system_errors import remedy
 
 PATIENCE_S = 0.5
 """A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""

@@ -14,12 +14,12 @@ from msgspec import Struct
 from jobrunner.errors import DamageFound, JobrunnerError
 from jobrunner.files.filesystem import NETWORK, fault_of, kind_of
 from jobrunner.files.path_queries import exists, real_path
+from jobrunner.files.system_errors import user_error_of
 from jobrunner.settings import EMAIL, Settings, variable
 from jobrunner.store.audit import check_database
 from jobrunner.store.database import OLDEST_SQLITE, open_database
 from jobrunner.store.schema import HEAD
 from jobrunner.store.schema_version import read_revision
-from jobrunner.system_errors import user_error_of
 
 WAL_RESET_FIXED = (3, 51, 3)
 """SQLite before it can corrupt a database when two connections write and checkpoint at the same

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
-from jobrunner.decoding import json_fault
+from jobrunner.decode_errors import json_fault
 from jobrunner.errors import RESTORE, DamageFound, Refused
 from jobrunner.files.path_queries import named_like
+from jobrunner.files.run_log import committed_batches, ranges, run_log
 from jobrunner.inputs.paper_fields import paper_of_text
 from jobrunner.models import EventKind, Identifiers, Record, RunEnding, SessionStatus, SourceStatus
 from jobrunner.operations.load import delete_abandoned
 from jobrunner.operations.verify import verify_file
-from jobrunner.run_log import committed_batches, ranges, run_log
 from jobrunner.snapshots.compare import stored_record
 from jobrunner.snapshots.document import (
     Document,

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from jobrunner import clock
-from jobrunner.decoding import json_fault
+from jobrunner.decode_errors import json_fault
 from jobrunner.errors import InputError, Refused
 from jobrunner.files.atomic import write_whole
 from jobrunner.files.path_queries import exists

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from jobrunner.consolidation.view import ConsolidatedPaper
-from jobrunner.decoding import json_fault
+from jobrunner.decode_errors import json_fault
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.store.rows import CommittedBatch
 

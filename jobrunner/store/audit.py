@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from jobrunner.decoding import json_fault
+from jobrunner.decode_errors import json_fault
 from jobrunner.errors import DamageFound
 from jobrunner.models import Candidate, Match, Outcome, Record
 from jobrunner.store.batches import field_counts

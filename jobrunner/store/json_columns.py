@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from jobrunner.decoding import json_fault
+from jobrunner.decode_errors import json_fault
 from jobrunner.errors import GET_BACK, DamageFound
 
 T = TypeVar("T")

@@ -23,8 +23,8 @@ from jobrunner.errors import GET_BACK, DamageFound, LeaseHeld, Refused, StoreErr
 from jobrunner.files.directories import sync_directory
 from jobrunner.files.locks import FileLock
 from jobrunner.files.path_queries import is_directory, real_path
+from jobrunner.files.system_errors import remedy
 from jobrunner.store.schema import HEAD, metadata
-from jobrunner.system_errors import remedy
 
 if TYPE_CHECKING:
     from alembic.config import Config

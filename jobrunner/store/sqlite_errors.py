@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from jobrunner.errors import GET_BACK, DamageFound, DatabaseBusy, JobrunnerError, StoreError
-from jobrunner.system_errors import lack_of_files, remedy
+from jobrunner.files.system_errors import lack_of_files, remedy
 
 INDEX_SIZE = 1 << 15
 """Bytes by which SQLite's index of the write-ahead log grows."""

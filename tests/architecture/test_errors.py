@@ -11,8 +11,8 @@ import jobrunner
 from jobrunner import errors
 
 EXCUSED = {
-    "jobrunner.demo.openalex_filters.BadQueryError": "an answer of the demo's own server",
-    "jobrunner.demo.wire.BadRequestError": "an answer of the demo's own server",
+    "jobrunner.demo.openalex.filters.BadQueryError": "an answer of the demo's own server",
+    "jobrunner.demo.connections.BadRequestError": "an answer of the demo's own server",
 }
 """Exceptions that stand elsewhere, with the reason."""
 

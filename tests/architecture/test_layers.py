@@ -17,9 +17,9 @@ LAYERS = (
     {"snapshots", "settings", "plugins"},  # beside them "exports" and "report"
     {"sources", "store", "demo"},
     {"http", "inputs", "consolidation"},
-    {"matching", "files", "run_log"},
-    {"identifiers", "system_errors"},
-    {"models", "errors", "decoding", "clock", "crash_points", "jobrunner"},
+    {"matching", "files"},
+    {"identifiers"},
+    {"models", "errors", "decode_errors", "clock", "crash_points", "jobrunner"},
 )
 """From the top down. A room uses the layers below its own; rooms of one layer are strangers."""
 

@@ -16,7 +16,7 @@ import pytest
 
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from jobrunner.run_log import ranges
+from jobrunner.files.run_log import ranges
 from tests.support import made_up_papers
 from tests.support.program import Program, adopt, damage_a_page, papers_of, rows_of, was_killed
 

@@ -12,7 +12,7 @@ import msgspec
 
 from jobrunner import clock
 from jobrunner.errors import FileError
-from jobrunner.system_errors import remedy
+from jobrunner.files.system_errors import remedy
 
 ROOT = logging.getLogger("jobrunner")
 OTHERS = logging.getLogger("asyncio")

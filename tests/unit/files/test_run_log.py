@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner.run_log import committed_batches, ranges, run_log
+from jobrunner.files.run_log import committed_batches, ranges, run_log
 
 log = logging.getLogger("jobrunner.test")
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Raw, Struct
 
-from jobrunner.decoding import json_fault, toml_table
+from jobrunner.decode_errors import json_fault, toml_table
 
 KEY = "sesame-1234"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from jobrunner.system_errors import user_error_of
+from jobrunner.files.system_errors import user_error_of
 
 LITTLE_MEMORY = """
 import resource
-from jobrunner.system_errors import user_error_of
+from jobrunner.files.system_errors import user_error_of
 error = RuntimeError("whatever Python says of a lock")
 print(user_error_of(error))
 pages = int(open("/proc/self/statm").read().split()[0])
