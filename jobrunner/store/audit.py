@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from jobrunner.decode_errors import json_fault
 from jobrunner.errors import DamageFound
@@ -99,23 +100,31 @@ def _check_given(connection: Connection, session_id: str) -> Iterator[str]:
 def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:
     for row in connection.execute(_BATCHES, {"session": session_id}):
         name = f"batch {row.number} of {row.name}"
-        for outcome in _COUNTED:
-            counted, there = getattr(row, outcome), getattr(row, f"has_{outcome}")
-            if counted != there:
-                kind = "" if outcome == "papers" else f"{outcome.replace('_', ' ')} "
-                yield f"{name} counted {counted} {kind}papers, but {there} are there"
+        yield from _check_papers(row, name)
         if row.strangers:
             yield f"{name} holds {row.strangers} records of another source"
         try:
-            counted_fields = from_json(row.fields, dict[str, int], f"what {name} counted")
-            fields = field_counts(_read_records(connection, row.id))
+            counted = from_json(row.fields, dict[str, int], f"what {name} counted")
+            there = field_counts(_read_records(connection, row.id))
         except DamageFound as error:
             yield str(error)
-            continue
-        for field in sorted({*counted_fields, *fields}):
-            counted, there = counted_fields.get(field, 0), fields.get(field, 0)
-            if counted != there:
-                yield f"{name} counted {counted} records with {field}, but {there} have it"
+        else:
+            yield from _check_fields(name, counted, there)
+
+
+def _check_papers(row: Row[Any], name: str) -> Iterator[str]:
+    for outcome in _COUNTED:
+        counted, there = getattr(row, outcome), getattr(row, f"has_{outcome}")
+        if counted != there:
+            kind = "" if outcome == "papers" else f"{outcome.replace('_', ' ')} "
+            yield f"{name} counted {counted} {kind}papers, but {there} are there"
+
+
+def _check_fields(name: str, counted: Mapping[str, int], there: Mapping[str, int]) -> Iterator[str]:
+    for field in sorted({*counted, *there}):
+        count, records = counted.get(field, 0), there.get(field, 0)
+        if count != records:
+            yield f"{name} counted {count} records with {field}, but {records} have it"
 
 
 def _read_records(connection: Connection, batch_id: int) -> Iterator[Record]:
