@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobrunner.consolidation.policy import DEFAULT, Policy
+from jobrunner.consolidation.policy import DEFAULT, Order, Policy
 from jobrunner.consolidation.rules import (
     AnyRetraction,
     Citations,
@@ -52,16 +52,29 @@ RULES = {rule.field: rule for rule in _RULES}
 say more of the identifiers."""
 
 
-def consolidate(
-    given: Given, records: Mapping[str, Record], policy: Policy = DEFAULT
-) -> ConsolidatedPaper:
-    """Return the view of a paper: a pure function of the paper as given, the records and a policy.
+class Consolidator:
+    """Makes the views of papers under one policy."""
 
-    ``records``, or :class:`~jobrunner.consolidation.statements.RawRecord`, are by the name of
-    their source. Their order makes no difference, and none of them is altered. Where some are of a
-    preprint and some of what was published of it, fields of a version are those of the published
-    one, and ``relations`` names the preprint.
-    """
-    paper = Statements(given, records, policy)
-    fields: dict[str, Any] = {field: rule.choose(paper) for field, rule in RULES.items()}
-    return ConsolidatedPaper(**fields, conflicts=conflicts_of(paper))
+    def __init__(self, policy: Policy = DEFAULT) -> None:
+        self._policy = policy
+        self._identifiers = RULES["identifiers"].order(policy)
+        # Most fields share their order with others: a paper's records are sorted once for each.
+        self._rules: dict[Order, list[Rule]] = {}
+        for rule in RULES.values():
+            self._rules.setdefault(rule.order(policy), []).append(rule)
+
+    def consolidate(self, given: Given, records: Mapping[str, Record]) -> ConsolidatedPaper:
+        """Return the view of a paper: it depends on the paper as given, its records, the policy.
+
+        ``records``, or :class:`~jobrunner.consolidation.statements.RawRecord`, are by the name of
+        their source. Their order makes no difference, and none of them is altered. Where some are
+        of a preprint and some of what was published of it, fields of a version are those of the
+        published one, and ``relations`` names the preprint.
+        """
+        paper = Statements(given, records, self._policy, self._identifiers)
+        fields: dict[str, Any] = {"conflicts": conflicts_of(paper)}
+        for order, rules in self._rules.items():
+            ranked = paper.order(order)
+            for rule in rules:
+                fields[rule.field] = rule.choose(ranked, paper)
+        return ConsolidatedPaper(**fields)

@@ -28,6 +28,20 @@ MAXIMUM = "maximum"
 T = TypeVar("T")
 
 
+class Order(Struct, frozen=True, kw_only=True):
+    """Who is heard for a field, in turn. Many fields have the same order.
+
+    ``names``: the sources of an order of its own, the most trusted first; None for the general
+    one. ``of_version``: what is said of a preprint does not count beside what is said of the
+    published version. ``given_first``: whether the paper as given comes before all sources; None
+    if it can say nothing of the field.
+    """
+
+    names: tuple[str, ...] | None = None
+    of_version: bool = False
+    given_first: bool | None = None
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """Whose value is taken. A known value never gives way to a blank one, or a zero.
 
@@ -52,13 +66,25 @@ class Policy(Struct, frozen=True, kw_only=True):
         names = (*self.fields.get(field, ()), *self.priority, *sorted(sources))
         return list(dict.fromkeys(names))
 
-    def place_given(self, field: str, own: T, others: list[T]) -> list[T]:
-        """Return the sources' part of a field with the paper's ``own`` before or after it."""
-        if field not in GIVEN:
-            return others
-        if field in self.given_first:
-            return [own, *others]
-        return [*others, own]
+    def order_of(self, field: str, *, of_version: bool = False) -> Order:
+        """Return the order for one field.
+
+        ``of_version``: preprints and what was published of them are not blended in this field,
+        unless the policy has another order for it.
+        """
+        given_first = field in self.given_first if field in GIVEN else None
+        if field in self.fields:
+            return Order(names=tuple(self.order((), field)), given_first=given_first)
+        return Order(of_version=of_version, given_first=given_first)
+
+
+def place_given(given_first: bool | None, own: T, others: list[T]) -> list[T]:
+    """Return what the sources state with the paper's ``own`` before or after it, or without."""
+    if given_first is None:
+        return others
+    if given_first:
+        return [own, *others]
+    return [*others, own]
 
 
 DEFAULT = Policy()

@@ -9,7 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from jobrunner.consolidation.policy import GIVEN, MAXIMUM, Policy
+from msgspec import structs
+
+from jobrunner.consolidation.policy import MAXIMUM, Order, Policy, place_given
 from jobrunner.consolidation.statements import Ranked, Statements
 from jobrunner.consolidation.view import (
     INPUT,
@@ -19,7 +21,7 @@ from jobrunner.consolidation.view import (
     SourcedAuthors,
     SourcedCount,
 )
-from jobrunner.models import Author
+from jobrunner.models import Author, Record
 
 _MOST_AUTHORS = 10_000
 
@@ -37,28 +39,28 @@ class Rule(ABC):
     def __init__(self, field: str, *, of_version: bool = False) -> None:
         self.field = field
         self._of_version = of_version
-        self._can_be_given = field in GIVEN
+
+    def order(self, policy: Policy) -> Order:
+        """Return in which order sources are heard."""
+        return policy.order_of(self.field, of_version=self._of_version)
 
     @abstractmethod
-    def choose(self, paper: Statements) -> object:
-        """Return the field of the view; nothing (None, or empty) if nobody states it."""
+    def choose(self, order: Ranked, paper: Statements) -> object:
+        """Return the field of the view; nothing (None, or empty) if nobody states it.
+
+        ``order`` is who can state it, and what they state, in the :meth:`order` of the policy.
+        """
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
         """Say how the value is chosen among ``sources``."""
         versions = ""
-        if self._of_version and self.field not in policy.fields:
+        if self.order(policy).of_version:
             versions = " (of the published version before a preprint)"
         return f"{self.choice}{versions} of {self._names(policy, sources)}"
 
-    def order(self, paper: Statements) -> Ranked:
-        """Return who can state the field, and what they state, in the order that holds for it."""
-        if self._can_be_given or self.field in paper.policy.fields:
-            return paper.order(self.field, of_version=self._of_version)
-        return paper.published if self._of_version else paper.ranked
-
     def _names(self, policy: Policy, sources: Iterable[str]) -> str:
         names = policy.order(sources, self.field)
-        return ", ".join(policy.place_given(self.field, INPUT, names))
+        return ", ".join(place_given(policy.order_of(self.field).given_first, INPUT, names))
 
 
 class FirstValue(Rule):
@@ -66,13 +68,9 @@ class FirstValue(Rule):
 
     choice = "the first that says anything"
 
-    def choose(self, paper: Statements) -> Sourced[object] | None:
+    def choose(self, order: Ranked, paper: Statements) -> Sourced[object] | None:
         """Return the first value that is not blank."""
         field = self.field
-        # Most fields of most papers take this way: it spares a call for each.
-        order = paper.published if self._of_version else paper.ranked
-        if self._can_be_given or field in paper.policy.fields:
-            order = self.order(paper)
         for source, record in order:
             value = getattr(record, field)
             if value:
@@ -83,15 +81,9 @@ class FirstValue(Rule):
 class FirstCount(FirstValue):
     """The first count above zero; zero holds where no source counts more."""
 
-    def choose(self, paper: Statements) -> Sourced[object] | None:
+    def choose(self, order: Ranked, paper: Statements) -> Sourced[object] | None:
         """Return the first count above zero, else the first zero."""
-        return super().choose(paper) or self._zero(paper)
-
-    def _zero(self, paper: Statements) -> Sourced[object] | None:
-        for source, record in self.order(paper):
-            if getattr(record, self.field) is not None:
-                return Sourced(0, source)
-        return None
+        return super().choose(order, paper) or _first_zero(order, self.field)
 
 
 class Citations(Rule):
@@ -99,7 +91,7 @@ class Citations(Rule):
 
     choice = "the first that counts any"
 
-    def choose(self, paper: Statements) -> SourcedCount | None:
+    def choose(self, order: Ranked, paper: Statements) -> SourcedCount | None:
         """Return the count that wins, and all others."""
         counts = {s: r.citations for s, r in paper.ranked if r.citations is not None}
         if not counts:
@@ -107,13 +99,8 @@ class Citations(Rule):
         if paper.policy.citations == MAXIMUM:
             source = max(counts, key=counts.__getitem__)
         else:
-            source = self._first(paper, counts)
+            source = _first_count(order, counts)
         return SourcedCount(counts[source], source, counts)
-
-    def _first(self, paper: Statements, counts: dict[str, int]) -> str:
-        order = [source for source, _ in self.order(paper) if source in counts]
-        above_zero = (source for source in order if counts[source])
-        return next(above_zero, order[0])
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
         """Say how the count is chosen."""
@@ -127,19 +114,15 @@ class CompleteAuthors(Rule):
 
     choice = "the first complete list"
 
-    def choose(self, paper: Statements) -> SourcedAuthors | None:
+    def order(self, policy: Policy) -> Order:
+        """Return the order of the sources alone: names as given are no record among theirs."""
+        return structs.replace(super().order(policy), given_first=None)
+
+    def choose(self, order: Ranked, paper: Statements) -> SourcedAuthors | None:
         """Return the list of one source, or that of the paper as given."""
         if self.field in paper.policy.given_first:
-            return _given_authors(paper) or self._of_sources(paper)
-        return self._of_sources(paper) or _given_authors(paper)
-
-    def _of_sources(self, paper: Statements) -> SourcedAuthors | None:
-        lists = [(source, record) for source, record in self.order(paper) if record.authors]
-        if not lists:
-            return None
-        complete = (entry for entry in lists if not entry[1].authors_truncated)
-        source, record = next(complete, lists[0])
-        return SourcedAuthors(record.authors, source, record.authors_truncated)
+            return _given_authors(paper) or _authors_of_sources(order)
+        return _authors_of_sources(order) or _given_authors(paper)
 
 
 class FirstAccess(Rule):
@@ -147,13 +130,12 @@ class FirstAccess(Rule):
 
     choice = "the first link"
 
-    def choose(self, paper: Statements) -> SourcedAccess | None:
+    def choose(self, order: Ranked, paper: Statements) -> SourcedAccess | None:
         """Return the link with the status that the same source states."""
-        order = self.order(paper)
-        stated = _stating(order, "open_access_url") or _stating(order, "open_access")
-        if not stated:
+        stated = _first_stating(order, "open_access_url") or _first_stating(order, "open_access")
+        if stated is None:
             return None
-        source, record = stated[0]
+        source, record = stated
         return SourcedAccess(record.open_access_url or None, source, record.open_access or None)
 
 
@@ -162,7 +144,7 @@ class AnyRetraction(Rule):
 
     choice = "what any source says"
 
-    def choose(self, paper: Statements) -> Retraction | None:
+    def choose(self, order: Ranked, paper: Statements) -> Retraction | None:
         """Return all sources that say so."""
         sources = [source for source, record in paper.ranked if record.is_retracted]
         return Retraction(True, sources[0], tuple(sources)) if sources else None
@@ -172,9 +154,35 @@ class AnyRetraction(Rule):
         return self.choice
 
 
-def _stating(order: Ranked, field: str) -> Ranked:
-    """Return the records that state a field."""
-    return [entry for entry in order if getattr(entry[1], field)]
+def _first_zero(order: Ranked, field: str) -> Sourced[object] | None:
+    for source, record in order:
+        if getattr(record, field) is not None:
+            return Sourced(0, source)
+    return None
+
+
+def _first_count(order: Ranked, counts: dict[str, int]) -> str:
+    sources = [source for source, _ in order if source in counts]
+    above_zero = filter(counts.__getitem__, sources)
+    return next(above_zero, sources[0])
+
+
+def _authors_of_sources(order: Ranked) -> SourcedAuthors | None:
+    cut = None
+    for source, record in order:
+        authors = record.authors
+        if authors and not record.authors_truncated:
+            return SourcedAuthors(authors, source)
+        if authors and cut is None:
+            cut = SourcedAuthors(authors, source, True)
+    return cut
+
+
+def _first_stating(order: Ranked, field: str) -> tuple[str, Record] | None:
+    for entry in order:
+        if getattr(entry[1], field):
+            return entry
+    return None
 
 
 def _given_authors(paper: Statements) -> SourcedAuthors | None:

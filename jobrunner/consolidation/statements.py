@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 from msgspec import Raw
 
-from jobrunner.consolidation.policy import Policy
+from jobrunner.consolidation.policy import Order, Policy, place_given
 from jobrunner.consolidation.urls import urls_of
 from jobrunner.consolidation.view import INPUT
 from jobrunner.identifiers.extract import identifiers_of
-from jobrunner.matching.preprints import is_preprint, is_preprint_venue
+from jobrunner.matching.preprints import is_preprint, is_preprint_doi, is_preprint_venue
 from jobrunner.models import SCHEMES, Given, Link, Record
 
 _ABSTRACTS = ("abstract", "Abstract", "summary")
 """Names under which papers hold their abstract; nothing is matched by it."""
 
-_PLACES = {scheme: place for place, scheme in enumerate(SCHEMES)}
+T = TypeVar("T")
 
 Ranked = list[tuple[str, Record]]
 """Sources and their records, the most trusted first."""
@@ -40,14 +41,18 @@ class Statements:
     ``ranked``: the records in the general order of the policy; ``published``: those of them that
     count in fields of a version; ``preprints``: the sources whose record is of the preprint of
     what the others describe; ``own``: what the paper as given states, in the form of a record;
-    ``identifiers``: by scheme, all values, each with the first source that states it.
+    ``identifiers``: the schemes, and for each its values with the first source that states them,
+    the value that counts first; what differs from it is a conflict.
     """
 
-    def __init__(self, given: Given, records: Mapping[str, Record], policy: Policy) -> None:
+    def __init__(
+        self, given: Given, records: Mapping[str, Record], policy: Policy, identifiers: Order
+    ) -> None:
+        """``identifiers``: the order that the policy has for them."""
         self.given = given
         self.policy = policy
         self._records = records
-        self.ranked = self._in_order(policy.order(records))
+        self.ranked = in_order(dict.fromkeys(policy.priority), records)
         self.preprints = _preprints(self.ranked)
         self.published = _of_published(self.ranked, self.preprints)
         self.own = Record(
@@ -56,43 +61,54 @@ class Statements:
             abstract=_abstract(given.fields),
             venue=given.venue,
             year=given.year,
-            links=tuple(Link(url=url) for url in urls_of(given.fields)),
+            links=tuple([Link(url=url) for url in urls_of(given.fields)]),
         )
-        self.identifiers = self._identifiers()
+        self.identifiers = self._identifiers(self.order(identifiers))
 
-    def order(self, field: str, *, of_version: bool) -> Ranked:
-        """Return who can state a field, and what they state, in the order that holds for it.
+    def order(self, order: Order) -> Ranked:
+        """Return who can state a field, and what they state, in its order."""
+        ranked = self.published if order.of_version else self.ranked
+        if order.names is not None:
+            ranked = in_order(order.names, self._records)
+        return place_given(order.given_first, (INPUT, self.own), ranked)
 
-        ``of_version``: preprints and what was published of them are not blended in this field.
-        """
-        ranked = self.published if of_version else self.ranked
-        if field in self.policy.fields:
-            ranked = self._in_order(self.policy.order(self._records, field))
-        return self.policy.place_given(field, (INPUT, self.own), ranked)
-
-    def _identifiers(self) -> dict[str, dict[str, str]]:
+    def _identifiers(self, order: Ranked) -> list[tuple[str, dict[str, str]]]:
         given = identifiers_of(self.given.fields)
         own = [(scheme, value) for scheme, values in given.items() for value in values]
         stated: dict[str, dict[str, str]] = {}
-        for source, record in self.order("identifiers", of_version=False):
+        for source, record in order:
             pairs = own if source == INPUT else record.identifiers.items()
             for scheme, value in pairs:
                 stated.setdefault(scheme, {}).setdefault(value, source)
-        return {scheme: stated[scheme] for scheme in sorted(stated, key=_place)}
+        if len(stated.get("doi", ())) > 1:
+            stated["doi"] = _dois_of_one_version(stated["doi"])
+        return in_order(SCHEMES, stated)
 
-    def _in_order(self, sources: list[str]) -> Ranked:
-        return [(source, self._records[source]) for source in sources if source in self._records]
+
+def in_order(names: Collection[str], values: Mapping[str, T]) -> list[tuple[str, T]]:
+    """Return values with their names: first those of ``names``, then all others by name."""
+    ordered = [(name, values[name]) for name in names if name in values]
+    if len(ordered) < len(values):
+        others = sorted(values.keys() - names)
+        ordered += [(name, values[name]) for name in others]
+    return ordered
 
 
-def _place(scheme: str) -> tuple[int, str]:
-    return _PLACES.get(scheme, len(_PLACES)), scheme
+def _dois_of_one_version(dois: dict[str, str]) -> dict[str, str]:
+    """Return the DOIs but those of preprints: a preprint's beside the publisher's is no conflict.
+
+    Nor are several preprints' one; then the first counts.
+    """
+    published = {doi: source for doi, source in dois.items() if not is_preprint_doi(doi)}
+    first = next(iter(dois))
+    return published or {first: dois[first]}
 
 
 def _preprints(ranked: Ranked) -> frozenset[str]:
     """Return the sources whose record is of a preprint, if others have what was published of it."""
     if len(ranked) < 2:
         return frozenset()
-    preprints = frozenset(source for source, record in ranked if is_preprint(record))
+    preprints = frozenset([source for source, record in ranked if is_preprint(record)])
     return preprints if len(preprints) < len(ranked) else frozenset()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from jobrunner.consolidation.policy import Policy
 from jobrunner.consolidation.rules import Rule
-from jobrunner.consolidation.statements import Statements
+from jobrunner.consolidation.statements import Ranked, Statements
 from jobrunner.consolidation.view import INPUT, Conflict, Sourced, SourcedLink, SourcedRelation
 from jobrunner.matching.preprints import is_preprint_doi
 from jobrunner.models import Link, Record, Relation
@@ -28,10 +28,10 @@ class Union(Rule):
 class Links(Union):
     """Every URL once, under the first source that has it."""
 
-    def choose(self, paper: Statements) -> tuple[SourcedLink, ...]:
+    def choose(self, order: Ranked, paper: Statements) -> tuple[SourcedLink, ...]:
         """Return the links of all."""
         links: dict[str, SourcedLink] = {}
-        for source, record in self.order(paper):
+        for source, record in order:
             for link in record.links:
                 if link.url not in links:
                     links[link.url] = _sourced_link(link, source)
@@ -54,12 +54,13 @@ def _sourced_link(link: Link, source: str) -> SourcedLink:
 class Relations(Union):
     """Every stated link to another work once, under the first source that states it."""
 
-    def choose(self, paper: Statements) -> tuple[SourcedRelation, ...]:
+    def choose(self, order: Ranked, paper: Statements) -> tuple[SourcedRelation, ...]:
         """Return the relations of all, and the preprint of what the others describe."""
+        preprints = paper.preprints
         relations: dict[Relation, SourcedRelation] = {}
         for source, record in paper.ranked:
             stated = record.relations
-            if source in paper.preprints:
+            if source in preprints:
                 stated = (*stated, *_preprint_of(record))
             for relation in stated:
                 sourced = SourcedRelation(relation.kind, relation.scheme, relation.value, source)
@@ -80,35 +81,19 @@ def _preprint_of(record: Record) -> Iterator[Relation]:
 class Identifiers(Union):
     """The first value of each scheme; only the DOI of a preprint gives way to another."""
 
-    def choose(self, paper: Statements) -> dict[str, Sourced[str]]:
+    def choose(self, order: Ranked, paper: Statements) -> dict[str, Sourced[str]]:
         """Return one identifier of each scheme."""
         return {
-            scheme: _chosen_identifier(scheme, values)
-            for scheme, values in paper.identifiers.items()
+            scheme: Sourced(*next(iter(values.items()))) for scheme, values in paper.identifiers
         }
 
 
 def conflicts_of(paper: Statements) -> tuple[Conflict, ...]:
     """Return the identifiers in which the sources differ."""
-    differing = [scheme for scheme, values in paper.identifiers.items() if len(values) > 1]
-    if not differing:
-        return ()
-    conflicts = [_conflict(scheme, paper.identifiers[scheme]) for scheme in differing]
-    return tuple([conflict for conflict in conflicts if conflict.others])
-
-
-def _chosen_identifier(scheme: str, values: dict[str, str]) -> Sourced[str]:
-    """Return one of several values, which stand with their sources, the first source first."""
-    chosen = next(iter(values))
-    if scheme == "doi" and len(values) > 1:
-        chosen = next((value for value in values if not is_preprint_doi(value)), chosen)
-    return Sourced(chosen, values[chosen])
+    differing = [entry for entry in paper.identifiers if len(entry[1]) > 1]
+    return tuple([_conflict(scheme, values) for scheme, values in differing])
 
 
 def _conflict(scheme: str, values: dict[str, str]) -> Conflict:
-    """Return the values that were not chosen; a preprint's DOI beside the publisher's is none."""
-    chosen = _chosen_identifier(scheme, values)
-    others = (Sourced(value, source) for value, source in values.items() if value != chosen.value)
-    if scheme == "doi":
-        others = (other for other in others if not is_preprint_doi(other.value))
+    chosen, *others = [Sourced(value, source) for value, source in values.items()]
     return Conflict(scheme, chosen.value, chosen.source, tuple(others))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _URL_NAMES = ("url", "urls", "link", "links", "pdf", "pdf_url", "open_access_pdf", "openAccessPdf")
+_URL_NAME_SET = frozenset(_URL_NAMES)
 _LIST_LIMIT = 100
 _LONGEST_URL = 2000
 _DEEPEST = 4
@@ -13,6 +14,9 @@ _DEEPEST = 4
 
 def urls_of(fields: Mapping[str, object]) -> list[str]:
     """Return the URLs of a paper, each once, in the order in which they stand."""
+    # Most papers have none, and this is asked of each of them for each snapshot.
+    if _URL_NAME_SET.isdisjoint(fields):
+        return []
     return list(dict.fromkeys(_urls_in_object(fields, 0)))[:_LIST_LIMIT]
 
 

@@ -18,14 +18,14 @@ INPUT = "input"
 T = TypeVar("T")
 
 
-class Sourced(Struct, Generic[T], frozen=True):
+class Sourced(Struct, Generic[T], frozen=True, gc=False):
     """A value and the source that it is from."""
 
     value: T
     source: str
 
 
-class SourcedAuthors(Struct, frozen=True, omit_defaults=True):
+class SourcedAuthors(Struct, frozen=True, omit_defaults=True, gc=False):
     """The list of one source; ``truncated`` if the source has cut it."""
 
     value: tuple[Author, ...]
@@ -33,7 +33,7 @@ class SourcedAuthors(Struct, frozen=True, omit_defaults=True):
     truncated: bool = False
 
 
-class SourcedCount(Struct, frozen=True):
+class SourcedCount(Struct, frozen=True, gc=False):
     """A count, with ``all``: what each source counts, by its name."""
 
     value: int
@@ -41,7 +41,7 @@ class SourcedCount(Struct, frozen=True):
     all: dict[str, int]
 
 
-class SourcedAccess(Struct, frozen=True, omit_defaults=True):
+class SourcedAccess(Struct, frozen=True, omit_defaults=True, gc=False):
     """The URL at which a paper can be read, if one is known, and the status, such as 'gold'."""
 
     value: str | None
@@ -49,7 +49,7 @@ class SourcedAccess(Struct, frozen=True, omit_defaults=True):
     status: str | None = None
 
 
-class SourcedLink(Struct, frozen=True, omit_defaults=True):
+class SourcedLink(Struct, frozen=True, omit_defaults=True, gc=False):
     """A URL; ``kind`` is 'landing' or 'pdf', and None for a URL of the paper as given."""
 
     value: str
@@ -60,7 +60,7 @@ class SourcedLink(Struct, frozen=True, omit_defaults=True):
     version: str | None = None
 
 
-class SourcedRelation(Struct, frozen=True):
+class SourcedRelation(Struct, frozen=True, gc=False):
     """A stated link to another work: ``kind`` such as 'has-preprint', 'retraction'."""
 
     kind: str
@@ -69,7 +69,7 @@ class SourcedRelation(Struct, frozen=True):
     source: str
 
 
-class Retraction(Struct, frozen=True):
+class Retraction(Struct, frozen=True, gc=False):
     """That a paper is retracted: the first source that says so, and all ``sources`` that do."""
 
     value: Literal[True]
@@ -77,7 +77,7 @@ class Retraction(Struct, frozen=True):
     sources: tuple[str, ...]
 
 
-class Conflict(Struct, frozen=True):
+class Conflict(Struct, frozen=True, gc=False):
     """An identifier in which the sources differ: the value taken, and those that were not.
 
     ``field`` is the scheme of the identifier.

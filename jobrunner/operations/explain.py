@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct, structs
 
-from jobrunner.consolidation.merge import RULES, consolidate
+from jobrunner.consolidation.merge import RULES, Consolidator
 from jobrunner.consolidation.policy import Policy
 from jobrunner.consolidation.view import INPUT, Conflict, ConsolidatedPaper
 from jobrunner.errors import SessionError, SettingsError
-from jobrunner.models import Given, Match, Outcome, Record
+from jobrunner.models import Given, Match, Record
 from jobrunner.store.database import Database
 from jobrunner.store.session_export import StoredPaper, StoredRecord, find_papers
 
@@ -49,6 +49,10 @@ class Explained(Struct, frozen=True, kw_only=True):
     conflicts: tuple[Conflict, ...] = ()
 
 
+JsonFields = dict[str, object]
+"""The fields of a view as JSON data."""
+
+
 def explain_paper(
     database: Database, session_id: str, name: str, policy: Policy, field: str | None = None
 ) -> Explained:
@@ -57,46 +61,40 @@ def explain_paper(
     Raises SessionError if there is no such paper, or several; SettingsError for no such field.
     """
     paper = _find(database, session_id, name)
-    given = paper.as_given()
-    stored = {record.source: record for record in paper.records}
-    records = _records_of(paper)
-    view = consolidate(given, records, policy)
+    texts = paper.record_texts()
+    records = {source: _RECORDS.decode(text) for source, text in texts.items()}
+    consolidator = Consolidator(policy)
+    view = consolidator.consolidate(paper.as_given(), records)
     values = _values(view)
+    conflicts = view.conflicts
     if field is not None:
-        _check_field(field, values, paper)
-    statements = list(_statements(given, records, stored, policy))
+        values = {field: _value_of(field, values, paper)}
+        conflicts = conflicts if field == "identifiers" else ()
+    statements = _statements(paper, records, consolidator)
+    rules = {name: RULES[name].sentence(policy, records) for name in values}
     return Explained(
         position=paper.position,
         key=paper.key,
         unusable=paper.unusable,
-        outcomes={source: _outcome(record) for source, record in stored.items()},
-        fields=tuple(
-            _field(name, value, statements, RULES[name].sentence(policy, records))
-            for name, value in values.items()
-            if field in (None, name)
-        ),
-        conflicts=view.conflicts if field in (None, "identifiers") else (),
+        outcomes={answer.source: _outcome(answer) for answer in paper.records},
+        fields=tuple([_field(name, values[name], statements, rules[name]) for name in values]),
+        conflicts=conflicts,
     )
 
 
-def _records_of(paper: StoredPaper) -> dict[str, Record]:
-    return {
-        record.source: msgspec.json.decode(record.data, type=Record)
-        for record in paper.records
-        if record.outcome == Outcome.ENRICHED and record.data
-    }
+_RECORDS = msgspec.json.Decoder(Record)
 
 
-def _values(view: ConsolidatedPaper) -> dict[str, object]:
-    """Return what is known of each field, as JSON data."""
-    values: dict[str, object] = msgspec.json.decode(msgspec.json.encode(view))
+def _values(view: ConsolidatedPaper) -> JsonFields:
+    """Return what is known of each field."""
+    values: JsonFields = msgspec.json.decode(msgspec.json.encode(view))
     del values["conflicts"]  # they are no field of their own
     return values
 
 
-def _check_field(field: str, values: dict[str, object], paper: StoredPaper) -> None:
+def _value_of(field: str, values: JsonFields, paper: StoredPaper) -> object:
     if field in values:
-        return
+        return values[field]
     hint = f"known: {', '.join(sorted(values))}"
     if paper.unusable:
         hint = f"the paper cannot be used: {paper.unusable}"
@@ -104,62 +102,71 @@ def _check_field(field: str, values: dict[str, object], paper: StoredPaper) -> N
 
 
 def _find(database: Database, session_id: str, name: str) -> StoredPaper:
-    with database.read() as connection:
-        found = find_papers(connection, session_id, name) if name else []
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    papers: Sequence[StoredPaper] = ()
+    if name:
+        with database.read() as connection:
+            papers = find_papers(connection, session_id, name)
+    if len(papers) == 1:
+        return papers[0]
+    if not papers:
         raise SessionError(
             f"no paper {name!r} in session {session_id}",
             hint="name it by its position (from 0), its key or an identifier",
         )
-    places = ", ".join(str(paper.position) for paper in found)
-    raise SessionError(f"{len(found)} papers are {name!r}", hint=f"by position: {places}")
+    places = ", ".join(str(paper.position) for paper in papers)
+    raise SessionError(f"{len(papers)} papers are {name!r}", hint=f"by position: {places}")
 
 
-def _outcome(record: StoredRecord) -> str:
-    return f"{record.outcome}: {record.error}" if record.error else record.outcome
+def _outcome(answer: StoredRecord) -> str:
+    if answer.error:
+        return f"{answer.outcome}: {answer.error}"
+    return answer.outcome
 
 
 def _statements(
-    given: Given,
-    records: dict[str, Record],
-    stored: dict[str, StoredRecord],
-    policy: Policy,
-) -> Iterator[tuple[Said, dict[str, object]]]:
-    """Yield each source, the paper as given first, with the values of a view of it alone."""
-    yield Said(source=INPUT, value=None), _values(consolidate(given, {}, policy))
+    paper: StoredPaper, records: Mapping[str, Record], consolidator: Consolidator
+) -> list[tuple[Said, JsonFields]]:
+    """Return each source, the paper as given first, with the fields of a view of it alone."""
+    view = consolidator.consolidate(paper.as_given(), {})
+    statements = [(Said(source=INPUT, value=None), _values(view))]
+    answers = {answer.source: answer for answer in paper.records}
     for source, record in records.items():
-        row = stored[source]
-        match = msgspec.json.decode(row.match, type=Match) if row.match else None
-        said = Said(source=source, value=None, retrieved_at=row.retrieved_at, match=match)
-        yield said, _values(consolidate(Given(), {source: record}, policy))
+        view = consolidator.consolidate(Given(), {source: record})
+        statements.append((_said(answers[source]), _values(view)))
+    return statements
+
+
+def _said(answer: StoredRecord) -> Said:
+    """Return where a statement is from; its value is not known yet."""
+    match = msgspec.json.decode(answer.match or "null", type=Match | None)
+    return Said(source=answer.source, value=None, retrieved_at=answer.retrieved_at, match=match)
 
 
 def _field(
-    name: str, chosen: object, statements: list[tuple[Said, dict[str, object]]], rule: str
+    name: str, chosen: object, statements: Sequence[tuple[Said, JsonFields]], rule: str
 ) -> FieldExplained:
-    source = chosen.get("source") if isinstance(chosen, dict) else None
-    stated = ((said, _value(values.get(name))) for said, values in statements)
-    return FieldExplained(
-        field=name,
-        value=_value(chosen) if source else chosen,
-        source=source,
-        rule=rule,
-        said=tuple(
-            structs.replace(said, value=value)
-            for said, value in stated
-            if value not in (None, {}, [])
-        ),
-    )
+    said = []
+    for origin, fields in statements:
+        value = _without_source(fields.get(name))
+        if value not in _NOTHING:
+            said.append(structs.replace(origin, value=value))
+    value, source = chosen, None
+    # Unions have no source as a whole, but one beside each of their parts, which are shown with it.
+    if isinstance(chosen, dict) and "source" in chosen:
+        value, source = _without_source(chosen), chosen["source"]
+    return FieldExplained(field=name, value=value, source=source, rule=rule, said=tuple(said))
 
 
-def _value(chosen: object) -> object:
+_NOTHING: tuple[object, ...] = (None, {}, [])
+
+
+def _without_source(chosen: object) -> object:
     """Return what a field of a view holds, without where that is from."""
     if isinstance(chosen, list):
-        return [_value(part) for part in chosen]
+        return [_without_source(part) for part in chosen]
     if not isinstance(chosen, dict):
         return chosen
     if "source" not in chosen:
-        return {name: _value(part) for name, part in chosen.items()}
+        return {name: _without_source(part) for name, part in chosen.items()}
+    # Without a link to read a paper at, there is its status.
     return chosen.get("status") if chosen["value"] is None else chosen["value"]

@@ -15,7 +15,6 @@ from typing import Self, TypeVar
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from jobrunner.consolidation.view import ConsolidatedPaper
 from jobrunner.decode_errors import json_fault
 from jobrunner.errors import DamageFound, Refused
 from jobrunner.store.rows import CommittedBatch
@@ -44,13 +43,17 @@ class RecordEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PaperEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One enriched paper. ``records`` are by source; ``missed`` names the batch of a lookup."""
+    """One enriched paper. ``records`` are by source; ``missed`` names the batch of a lookup.
+
+    ``consolidated`` is a :class:`~jobrunner.consolidation.view.ConsolidatedPaper` as JSON text.
+    Nothing is restored from it, so nothing of it is checked when a snapshot is read.
+    """
 
     position: int
     key: str
     given: Raw
     unusable: str | None = None
-    consolidated: ConsolidatedPaper | None = None
+    consolidated: Raw = ABSENT
     records: dict[str, RecordEntry] = {}
     retired: list[RecordEntry] = []
     missed: dict[str, int] = {}

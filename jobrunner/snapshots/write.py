@@ -11,14 +11,13 @@ import msgspec
 from msgspec import Raw
 
 from jobrunner import __version__, clock, crash_points
-from jobrunner.consolidation.merge import consolidate
+from jobrunner.consolidation.merge import Consolidator
 from jobrunner.consolidation.policy import Policy
 from jobrunner.consolidation.statements import RawRecord
-from jobrunner.consolidation.view import ConsolidatedPaper
 from jobrunner.errors import GET_BACK, Cancelled, DamageFound
 from jobrunner.files.atomic import READ_ONLY, write_sidecar, write_whole
 from jobrunner.files.path_queries import exists, named_like
-from jobrunner.models import Outcome, Record, SourceStatus
+from jobrunner.models import Outcome, SourceStatus
 from jobrunner.snapshots import document
 from jobrunner.store.database import Database, ReadTransaction
 from jobrunner.store.events import find_events
@@ -133,8 +132,8 @@ def _pieces(
         session = find_sessions(connection, session_id)[0]
         head = _head(connection, session, runs)
         counted.revision = session.revision
-        rules = policy or session.options.policy
-        papers = (_read(paper, rules) for paper in iter_papers(connection, session_id))
+        consolidator = Consolidator(policy or session.options.policy)
+        papers = (_read(paper, consolidator) for paper in iter_papers(connection, session_id))
         batches = iter_batches(connection, session_id, [run.id for run in runs])
         yield from document.write_document(head, counted.see(papers), batches)
 
@@ -174,9 +173,9 @@ def _run_entry(run: RunRow) -> document.RunEntry:
     return document.RunEntry(**{name: getattr(run, name) for name in names})
 
 
-def _read(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
+def _read(paper: StoredPaper, consolidator: Consolidator) -> document.PaperEntry:
     try:
-        return _paper_entry(paper, policy)
+        return _paper_entry(paper, consolidator)
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
         raise DamageFound(
             f"paper {paper.position} cannot be read from the database",
@@ -184,13 +183,13 @@ def _read(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
         ) from error
 
 
-def _paper_entry(paper: StoredPaper, policy: Policy) -> document.PaperEntry:
+def _paper_entry(paper: StoredPaper, consolidator: Consolidator) -> document.PaperEntry:
     return document.PaperEntry(
         position=paper.position,
         key=paper.key,
         given=Raw(paper.given.encode()),
         unusable=paper.unusable,
-        consolidated=None if paper.unusable else _consolidated(paper, policy),
+        consolidated=document.ABSENT if paper.unusable else _consolidated(paper, consolidator),
         records={record.source: _record_entry(record) for record in paper.records},
         retired=[_record_entry(record, named=True) for record in paper.retired],
         missed=paper.missed,
@@ -217,15 +216,13 @@ def _raw(text: str | None) -> Raw:
 
 
 _RECORDS = msgspec.json.Decoder(RawRecord)
+_VIEWS = msgspec.json.Encoder()
 
 
-def _consolidated(paper: StoredPaper, policy: Policy) -> ConsolidatedPaper:
-    records: dict[str, Record] = {
-        record.source: _RECORDS.decode(record.data)
-        for record in paper.records
-        if record.outcome == Outcome.ENRICHED and record.data
-    }
-    return consolidate(paper.as_given(), records, policy)
+def _consolidated(paper: StoredPaper, consolidator: Consolidator) -> Raw:
+    records = {source: _RECORDS.decode(text) for source, text in paper.record_texts().items()}
+    view = consolidator.consolidate(paper.as_given(), records)
+    return Raw(_VIEWS.encode(view))
 
 
 def _next_number(database: Database, session_id: str, directory: Path) -> int:

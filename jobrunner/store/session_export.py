@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.identifiers.extract import detect
-from jobrunner.models import Given
+from jobrunner.models import Given, Outcome
 from jobrunner.store.batches import FIGURES
 from jobrunner.store.database import Database
 from jobrunner.store.rows import CommittedBatch
@@ -61,6 +61,14 @@ class StoredPaper(Struct, frozen=True):
             year=self.year,
             venue=self.venue,
         )
+
+    def record_texts(self) -> dict[str, str]:
+        """Return the JSON texts of the records that count, by the name of their source."""
+        return {
+            answer.source: answer.data
+            for answer in self.records
+            if answer.outcome == Outcome.ENRICHED and answer.data
+        }
 
 
 _NAMES = msgspec.json.Decoder(tuple[str, ...])

@@ -323,6 +323,14 @@ def test_a_file_that_does_not_hold_what_it_should_leaves_nothing_behind(
     assert session_rows(program) == []
 
 
+def test_a_view_that_was_changed_by_hand_is_no_hindrance(program: Program, snapshot: Path) -> None:
+    forge(snapshot, b'"consolidated":{', b'"consolidated":{"year":"MMXX",')
+    program.database.parent.mkdir()
+    with closing(open_database(program.database, create=True)) as database:
+        restore(database, examine(snapshot))
+    assert session_rows(program)
+
+
 def test_a_file_of_a_newer_jobrunner_is_refused_as_such(program: Program, snapshot: Path) -> None:
     forge(snapshot, b'"version":1,', b'"version":2,"more":1,')
     for command in ("restore", "verify"):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobrunner.consolidation import merge
+from jobrunner.consolidation.merge import Consolidator
 from jobrunner.consolidation.policy import DEFAULT, Policy
 from jobrunner.inputs.paper_fields import paper_of_text
 from jobrunner.models import Affiliation, Author, Given, Link, Record, Relation
@@ -80,7 +80,7 @@ def consolidate(
         fields=paper, title=read.title, authors=read.authors, year=read.year, venue=read.venue
     )
     view: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode(merge.consolidate(given, records, policy))
+        msgspec.json.encode(Consolidator(policy).consolidate(given, records))
     )
     return view
 
@@ -281,6 +281,13 @@ def test_a_field_can_have_its_own_order_of_sources() -> None:
     view = consolidate({}, FULL, Policy(fields={"year": ("semantic_scholar",)}))
     assert view["year"] == {"value": 2019, "source": "semantic_scholar"}
     assert view["title"] == {"value": "Deep nets", "source": "openalex"}
+
+
+def test_of_a_source_that_is_named_twice_the_first_place_counts() -> None:
+    order = ("semantic_scholar", "openalex", "semantic_scholar")
+    policy = Policy(fields={"year": order}, priority=("crossref", *order))
+    assert consolidate({}, FULL, policy)["year"] == {"value": 2019, "source": "semantic_scholar"}
+    assert list(consolidate({}, FULL, policy)["citations"]["all"]) == ["crossref", *order[:2]]
 
 
 def test_sources_that_no_policy_names_come_last_by_name() -> None:
