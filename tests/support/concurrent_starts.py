@@ -20,7 +20,7 @@ from typing import NamedTuple, NoReturn
 
 from jobrunner.store import database
 from tests.support.events import LIMIT_S
-from tests.support.forking import be_program, fork, import_program, redirect
+from tests.support.forked_program import be_program, fork, import_program, redirect
 
 
 class End(NamedTuple):

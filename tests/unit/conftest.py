@@ -14,9 +14,9 @@ import pytest
 
 from jobrunner.demo.messages import Api
 from jobrunner.demo.server import LocalServer
-from tests.support.asking import Asking
+from tests.support.server_client import ServerClient
 
-Serve = Callable[..., Asking]
+Serve = Callable[..., ServerClient]
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def serve() -> Iterator[Serve]:
     """Start a server for an API and return what asks it."""
     with ExitStack() as stack:
 
-        def start(api: Api, **options: Any) -> Asking:
-            asking = Asking(stack.enter_context(LocalServer(api, **options)))
-            stack.enter_context(asking.client)
-            return asking
+        def start(api: Api, **options: Any) -> ServerClient:
+            service = ServerClient(stack.enter_context(LocalServer(api, **options)))
+            stack.enter_context(service.client)
+            return service
 
         yield start
 

@@ -17,12 +17,12 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from jobrunner.demo.server import LocalServer
-from tests.support.checking import (
+from tests.support.program import Program, papers_of
+from tests.support.session_checks import (
     assert_all_is_well,
     assert_counters_are_the_rows,
     committed_questions,
 )
-from tests.support.program import Program, papers_of
 
 RUN = ("run", "papers.json", "-o", "out.json", "--batch-size", 10, "--checkpoint-interval", 0.002)
 KILLED = -signal.SIGKILL

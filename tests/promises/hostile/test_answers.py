@@ -39,8 +39,8 @@ from jobrunner.store.database import Database
 from jobrunner.store.rows import Options
 from jobrunner.store.run_lifecycle import start_run
 from jobrunner.store.source_states import list_sources
-from tests.promises.hostile.nasty import each, spoilt, tried
-from tests.promises.hostile.places import in_memory
+from tests.promises.hostile.hostile_json import each, spoilt, tried
+from tests.promises.hostile.memory_databases import in_memory
 from tests.support import made_up_papers, three_sources
 from tests.support.servers.crossref import Crossref
 from tests.support.servers.semantic_scholar import SemanticScholar

@@ -23,8 +23,8 @@ from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.openalex.source import OpenAlex
 from jobrunner.store.database import Database
 from jobrunner.store.rows import Options
-from tests.promises.hostile.nasty import each, spoilt, tried
-from tests.promises.hostile.places import in_memory
+from tests.promises.hostile.hostile_json import each, spoilt, tried
+from tests.promises.hostile.memory_databases import in_memory
 
 LISTED: list[dict[str, Any]] = [
     {

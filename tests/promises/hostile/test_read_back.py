@@ -19,8 +19,8 @@ from jobrunner.operations.review import commit_answers
 from jobrunner.store.database import Database
 from jobrunner.store.lease import take_lease
 from jobrunner.store.sessions import delete_session, list_sessions, loading_sessions
-from tests.promises.hostile.nasty import each, spoilt, tried
-from tests.promises.hostile.places import in_memory
+from tests.promises.hostile.hostile_json import each, spoilt, tried
+from tests.promises.hostile.memory_databases import in_memory
 from tests.support import made_up_papers
 from tests.support.program import Program
 

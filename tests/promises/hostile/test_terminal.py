@@ -14,7 +14,7 @@ import pytest
 from jobrunner.demo.messages import Fault, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from tests.promises.hostile.nasty import ESCAPES
+from tests.promises.hostile.hostile_json import ESCAPES
 from tests.support import made_up_papers, three_sources
 from tests.support.program import Program
 from tests.support.servers.crossref import Crossref

@@ -14,7 +14,7 @@ import msgspec
 
 from jobrunner import crash_points
 from tests.promises.kills import mutations
-from tests.promises.kills.campaign import Campaign, Totals, run_campaign
+from tests.promises.kills.kill_series import KillSeries, Totals, run_series
 from tests.promises.kills.plan import plan_of
 from tests.promises.kills.session import Report
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for step in plan_of(options.seed, options.session or 0).steps:
             _say(str(step))
         return 0
-    campaign = Campaign(
+    series = KillSeries(
         seed=options.seed,
         kills=options.kills,
         session=options.session,
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mutation=options.mutation,
     )
     place = Path(tempfile.mkdtemp(prefix="torture-", dir=options.directory or _fast_place()))
-    totals = run_campaign(campaign, place, lambda report: _tell(campaign, place, report))
+    totals = run_series(series, place, lambda report: _tell(series, place, report))
     if not totals.failed:
         shutil.rmtree(place)
     if options.json:
@@ -69,7 +69,7 @@ def _fast_place() -> str | None:
     return str(memory) if memory.is_dir() and os.access(memory, os.W_OK) else None
 
 
-def _tell(campaign: Campaign, place: Path, report: Report) -> None:
+def _tell(series: KillSeries, place: Path, report: Report) -> None:
     for line in report.problems[:8]:
         _say(f"session {report.number}: {line}", error=True)
     if report.problems:
@@ -77,8 +77,8 @@ def _tell(campaign: Campaign, place: Path, report: Report) -> None:
         for step in report.steps:
             _say(f"  {step}", error=True)
         _say(f"left in {place}/session-{report.number}", error=True)
-        mutation = f" --mutation {campaign.mutation}" if campaign.mutation else ""
-        again = f"--seed {campaign.seed} --session {report.number}{mutation}"
+        mutation = f" --mutation {series.mutation}" if series.mutation else ""
+        again = f"--seed {series.seed} --session {report.number}{mutation}"
         _say(f"again with: scripts/torture {again}", error=True)
 
 

@@ -26,9 +26,9 @@ from tests.promises.kills.checks import (
     not_restored,
     rows_left,
 )
-from tests.promises.kills.children import Child, Ended
+from tests.promises.kills.killable_runs import Child, Ended
 from tests.promises.kills.plan import NO_KILL, Kill, Plan, Step
-from tests.promises.kills.services import Services
+from tests.promises.kills.service_process import Services
 from tests.support import made_up_papers, three_sources
 from tests.support.program import CHANGING, KEY, NOT_INHERITED, connect_ro
 

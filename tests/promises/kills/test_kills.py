@@ -11,12 +11,12 @@ from jobrunner import crash_points
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from tests.support import made_up_papers
-from tests.support.checking import (
+from tests.support.program import Program, papers_of, was_killed
+from tests.support.session_checks import (
     assert_all_is_well,
     assert_counters_are_the_rows,
     committed_questions,
 )
-from tests.support.program import Program, papers_of, was_killed
 
 RUN = ("--batch-size", 10, "--checkpoint-interval", 0.002)
 MOMENTS = [

@@ -14,7 +14,7 @@ import pytest
 
 from jobrunner import crash_points
 from tests.promises.kills import mutations
-from tests.promises.kills.campaign import Totals
+from tests.promises.kills.kill_series import Totals
 from tests.promises.kills.plan import POINTS, plan_of
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.promises.model.warm import COMMIT_AFTER, COMMIT_BEFORE, Done, Warm
+from tests.promises.model.fork_server import COMMIT_AFTER, COMMIT_BEFORE, Done, ForkServer
 from tests.promises.model.world import ALPHA, BETA, World, install
 from tests.support import made_up_papers
 from tests.support.program import Program, papers_of
@@ -52,27 +52,34 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def warm(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    place = tmp_path_factory.mktemp("warm")
+def fork_server(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    place = tmp_path_factory.mktemp("fork_server")
     install(place / "packages")
-    with closing(Warm(place, world.environment(place / "packages"))) as warm:
-        yield warm
+    with closing(ForkServer(place, world.environment(place / "packages"))) as fork_server:
+        yield fork_server
 
 
 @pytest.fixture(scope="module")
-def template(world: World, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(
+    world: World, fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A completed session, with a paper that failed and one that was not found."""
     program = Program(tmp_path_factory.mktemp("template") / "work")
     program.input([made_up_papers.by_doi(number) for number in range(MORE)])
     world.refused[ALPHA] = {FAILS}
     world.serve(ALPHA)
     run = ("run", "papers.json", "--source", ALPHA, "--batch-size", 3)
-    assert warm.run(program.directory, *run).code == 3
+    assert fork_server.run(program.directory, *run).code == 3
     return program.directory
 
 
 def cut_off(
-    case: Case, template: Path, place: Path, world: World, warm: Warm, kill: tuple[str, int] | None
+    case: Case,
+    template: Path,
+    place: Path,
+    world: World,
+    fork_server: ForkServer,
+    kill: tuple[str, int] | None,
 ) -> tuple[Program, str, Done]:
     """Do a command on a session as the template has it, killed at a moment."""
     shutil.copytree(template, place)
@@ -88,22 +95,22 @@ def cut_off(
     case.prepare(program, world)
     [(session,)] = program.query("SELECT id FROM session")
     arguments = [part.format(session) for part in case.arguments]
-    return program, session, warm.run(place, *arguments, kill=kill)
+    return program, session, fork_server.run(place, *arguments, kill=kill)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("moment", [COMMIT_AFTER, COMMIT_BEFORE])
 @pytest.mark.parametrize("name", CASES)
 def test_a_command_cut_off_at_any_transaction_is_finished_by_a_resume(
-    name: str, moment: str, template: Path, world: World, warm: Warm, tmp_path: Path
+    name: str, moment: str, template: Path, world: World, fork_server: ForkServer, tmp_path: Path
 ) -> None:
     case = CASES[name]
-    program, session, done = cut_off(case, template, tmp_path / "whole", world, warm, None)
+    program, session, done = cut_off(case, template, tmp_path / "whole", world, fork_server, None)
     code, whole = done.code, outcomes(program, session)
     assert code in (0, 3), done.said
     for count in range(1, 100):
         place = tmp_path / str(count)
-        program, session, done = cut_off(case, template, place, world, warm, (moment, count))
+        program, session, done = cut_off(case, template, place, world, fork_server, (moment, count))
         if not done.killed:
             assert count > 3, "it writes in more transactions than that"
             return
@@ -111,7 +118,7 @@ def test_a_command_cut_off_at_any_transaction_is_finished_by_a_resume(
         if any(source["pending"] for source in status["sources"]):
             assert status["state"] != "completed", count
         program.call("verify")
-        again = warm.run(place, *[part.format(session) for part in case.arguments])
+        again = fork_server.run(place, *[part.format(session) for part in case.arguments])
         assert again.code == code, again.said
         assert outcomes(program, session) == whole, count
     pytest.fail("it never ends")

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from jobrunner import crash_points
 from jobrunner.files.checksums import read_sidecar, sha256_of
-from tests.promises.model.warm import COMMIT_AFTER, COMMIT_BEFORE, Done, Warm
+from tests.promises.model.fork_server import COMMIT_AFTER, COMMIT_BEFORE, Done, ForkServer
 from tests.promises.model.world import ALPHA, BETA, NAMES, World, install
 from tests.support import made_up_papers
 from tests.support.program import Program
@@ -70,7 +70,7 @@ class Machine(RuleBasedStateMachine):
     """One directory, its database, and a model of its sessions."""
 
     world: World
-    warm: Warm
+    fork_server: ForkServer
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Machine(RuleBasedStateMachine):
     # ---- the program
 
     def _do(self, *arguments: object, kill: tuple[str, int] | None = None) -> Done:
-        done = self.warm.run(self.directory, *arguments, kill=kill)
+        done = self.fork_server.run(self.directory, *arguments, kill=kill)
         note(f"  jobrunner {' '.join(map(str, arguments))}  {kill or ''} -> {done.code}")
         assert "Traceback" not in done.said, done.said
         assert "unexpected" not in done.said, done.said
@@ -343,8 +343,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Machine]]
     install(place / "packages")
     with ExitStack() as stack:
         world = World(stack)
-        warm = stack.enter_context(closing(Warm(place, world.environment(place / "packages"))))
-        yield type("TheMachine", (Machine,), {"world": world, "warm": warm})
+        fork_server = stack.enter_context(
+            closing(ForkServer(place, world.environment(place / "packages")))
+        )
+        yield type("TheMachine", (Machine,), {"world": world, "fork_server": fork_server})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.promises.power.recording import compile_recorder
+from tests.promises.power.recorder import compile_recorder
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system, not a name for a file
 

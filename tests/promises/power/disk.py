@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.promises.power.recording import Kind, Op
+from tests.promises.power.recorder import Kind, Op
 
 MAPPED = "-shm"
 """SQLite writes to files with this ending through mapped memory, which nothing records."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.promises.power.disk import Disk, Fate, Lost, Random
-from tests.promises.power.recording import Kind, read_log, variables
-from tests.promises.power.trying import files_of
+from tests.promises.power.recorded_run import files_of
+from tests.promises.power.recorder import Kind, read_log, variables
 
 EVERYTHING = """
 import os, shutil, sys, threading

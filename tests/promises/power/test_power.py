@@ -11,11 +11,11 @@ import pytest
 
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
-from tests.promises.power.checking import OUT
 from tests.promises.power.disk import Fate, Last, Lost, Random
-from tests.promises.power.recording import Kind, Op
-from tests.promises.power.resuming import Resumer
-from tests.promises.power.trying import Recording, files_of, record_commands, try_all
+from tests.promises.power.losses import OUT
+from tests.promises.power.recorded_run import Recording, files_of, record_commands, try_all
+from tests.promises.power.recorder import Kind, Op
+from tests.promises.power.resumer import Resumer
 from tests.support import made_up_papers
 from tests.support.program import Program
 

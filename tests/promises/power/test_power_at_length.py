@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.promises.power.disk import Fate, Last, Lost, Random
-from tests.promises.power.recording import Op
-from tests.promises.power.resuming import Resumer
-from tests.promises.power.trying import NAMING, Recording, record_commands, try_all
+from tests.promises.power.recorded_run import NAMING, Recording, record_commands, try_all
+from tests.promises.power.recorder import Op
+from tests.promises.power.resumer import Resumer
 from tests.support import made_up_papers
 from tests.support.program import Program
 from tests.support.three_sources import RUN, Trio, serving_library

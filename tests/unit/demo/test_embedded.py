@@ -13,7 +13,7 @@ from jobrunner.inputs.formats import open_input
 from jobrunner.models import Outcome, Paper
 from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.openalex.source import OpenAlex as Source
-from tests.support.asking import look_up, search, unhurried
+from tests.support.server_client import look_up, search, unhurried
 from tests.unit.conftest import Serve
 
 
@@ -72,8 +72,8 @@ def test_the_papers_are_given_in_many_ways() -> None:
 
 
 def test_all_but_two_papers_are_found(serve: Serve) -> None:
-    asking = serve(OpenAlex(load_records(WORKS)))
-    source = unhurried(Source(SourceSettings(base_url=asking.server.base_url)))
+    service = serve(OpenAlex(load_records(WORKS)))
+    source = unhurried(Source(SourceSettings(base_url=service.server.base_url)))
     papers, _ = sample_papers()
     answers = asyncio.run(look_up(source, [paper for paper in papers if paper.identifiers]))
     left = [paper for paper in papers if paper.id not in answers]

@@ -15,9 +15,9 @@ from jobrunner.errors import KeyRefused, QuotaSpent
 from jobrunner.models import Outcome
 from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.openalex.source import OpenAlex as Source
-from tests.support.asking import (
-    Asking,
+from tests.support.server_client import (
     Json,
+    ServerClient,
     found_id,
     look_up,
     paper,
@@ -32,7 +32,7 @@ AUTHORS = [{"author": {"display_name": f"Author {n}"}} for n in range(120)]
 
 
 @pytest.fixture
-def asking(serve: Serve) -> Asking:
+def service(serve: Serve) -> ServerClient:
     """Serve a dozen works with their oddities."""
     return serve(
         OpenAlex(
@@ -66,8 +66,8 @@ def found(answer: Json) -> list[str]:
     return [result["id"].removeprefix("https://openalex.org/") for result in answer["results"]]
 
 
-def filtered(asking: Asking, condition: str, **params: object) -> list[str]:
-    return found(asking.json("/works", filter=condition, **params))
+def filtered(service: ServerClient, condition: str, **params: object) -> list[str]:
+    return found(service.json("/works", filter=condition, **params))
 
 
 # Filters -------------------------------------------------------------------------------------
@@ -98,8 +98,8 @@ def filtered(asking: Asking, condition: str, **params: object) -> list[str]:
         ("doi:10.1000/11|10.1000/12,publication_year:2019", ["W12"]),
     ],
 )
-def test_a_filter_finds(asking: Asking, condition: str, expected: list[str]) -> None:
-    assert filtered(asking, condition) == expected
+def test_a_filter_finds(service: ServerClient, condition: str, expected: list[str]) -> None:
+    assert filtered(service, condition) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,58 +119,60 @@ def test_a_filter_finds(asking: Asking, condition: str, expected: list[str]) -> 
         "title.search:none",
     ],
 )
-def test_a_filter_that_the_real_server_refuses_is_refused(asking: Asking, condition: str) -> None:
-    body = asking.refused("/works", filter=condition)
+def test_a_filter_that_the_real_server_refuses_is_refused(
+    service: ServerClient, condition: str
+) -> None:
+    body = service.refused("/works", filter=condition)
     assert body["error"] == "Invalid query parameters error."
 
 
-def test_a_hundred_values_are_allowed(asking: Asking) -> None:
-    assert filtered(asking, "doi:" + "|".join(f"10.1000/{n}" for n in range(1, 101)))
+def test_a_hundred_values_are_allowed(service: ServerClient) -> None:
+    assert filtered(service, "doi:" + "|".join(f"10.1000/{n}" for n in range(1, 101)))
 
 
-def test_a_comma_separates_conditions_even_if_it_was_encoded(asking: Asking) -> None:
-    response = asking.get("/works", filter="doi:10.1000/a,b")
+def test_a_comma_separates_conditions_even_if_it_was_encoded(service: ServerClient) -> None:
+    response = service.get("/works", filter="doi:10.1000/a,b")
     assert response.status_code == 400
     assert response.headers["x-openalex-edge-reject"]
     assert response.json()["error"] == "Invalid request rejected at the API edge"
 
 
-def test_works_called_xpac_are_listed_only_on_request(asking: Asking) -> None:
-    assert filtered(asking, "doi:10.1000/15") == []
-    assert filtered(asking, "doi:10.1000/15", include_xpac="true") == ["W15"]
-    assert asking.json("/works/doi:10.1000/15")["title"] == "Hidden by default"
+def test_works_called_xpac_are_listed_only_on_request(service: ServerClient) -> None:
+    assert filtered(service, "doi:10.1000/15") == []
+    assert filtered(service, "doi:10.1000/15", include_xpac="true") == ["W15"]
+    assert service.json("/works/doi:10.1000/15")["title"] == "Hidden by default"
 
 
 # Searches ------------------------------------------------------------------------------------
 
 
-def test_a_title_search_wants_all_words_and_ranks_the_closest_first(asking: Asking) -> None:
-    answer = asking.json("/works", filter="title.search:DEEP learning")
+def test_a_title_search_wants_all_words_and_ranks_the_closest_first(service: ServerClient) -> None:
+    answer = service.json("/works", filter="title.search:DEEP learning")
     assert found(answer) == ["W11", "W12"]
     scores = [result["relevance_score"] for result in answer["results"]]
     assert scores[0] > scores[1] > 0
-    assert filtered(asking, "title.search:deep sleep") == []
+    assert filtered(service, "title.search:deep sleep") == []
 
 
-def test_a_search_folds_accents_and_markup(asking: Asking) -> None:
-    assert filtered(asking, "display_name.search:GRÖSSE und gewicht") == ["W13"]
+def test_a_search_folds_accents_and_markup(service: ServerClient) -> None:
+    assert filtered(service, "display_name.search:GRÖSSE und gewicht") == ["W13"]
 
 
-def test_a_search_goes_together_with_years_and_identifiers(asking: Asking) -> None:
+def test_a_search_goes_together_with_years_and_identifiers(service: ServerClient) -> None:
     search = "title.search:deep learning"
-    assert filtered(asking, f"{search},publication_year:2018-2022") == ["W12"]
-    assert filtered(asking, f"{search},doi:10.1000/12|10.1000/13") == ["W12"]
+    assert filtered(service, f"{search},publication_year:2018-2022") == ["W12"]
+    assert filtered(service, f"{search},doi:10.1000/12|10.1000/13") == ["W12"]
 
 
-def test_a_relevance_is_selected_like_other_fields(asking: Asking) -> None:
-    answer = asking.json("/works", filter="title.search:molecules", select="id")
+def test_a_relevance_is_selected_like_other_fields(service: ServerClient) -> None:
+    answer = service.json("/works", filter="title.search:molecules", select="id")
     assert list(answer["results"][0]) == ["id"]
-    answer = asking.json("/works", filter="title.search:molecules", select="relevance_score")
+    answer = service.json("/works", filter="title.search:molecules", select="relevance_score")
     assert list(answer["results"][0]) == ["relevance_score"]
 
 
-def test_a_very_long_search_is_refused(asking: Asking) -> None:
-    body = asking.refused("/works", filter="title.search:" + "word " * 301)
+def test_a_very_long_search_is_refused(service: ServerClient) -> None:
+    body = service.refused("/works", filter="title.search:" + "word " * 301)
     assert body["error"] == "Search query too long"
 
 
@@ -192,44 +194,44 @@ def test_a_very_long_search_is_refused(asking: Asking) -> None:
         {"search": "deep learning"},
     ],
 )
-def test_parameters_are_checked(asking: Asking, params: dict[str, object]) -> None:
-    assert asking.get("/works", **params).status_code == 400
+def test_parameters_are_checked(service: ServerClient, params: dict[str, object]) -> None:
+    assert service.get("/works", **params).status_code == 400
 
 
-def test_two_filters_are_refused(asking: Asking) -> None:
-    asking.refused("/works?filter=doi:10.1000/11&filter=mag:14")
+def test_two_filters_are_refused(service: ServerClient) -> None:
+    service.refused("/works?filter=doi:10.1000/11&filter=mag:14")
 
 
-def test_limit_is_refused_at_the_edge_at_no_price(asking: Asking) -> None:
-    response = asking.get("/works", limit=5)
+def test_limit_is_refused_at_the_edge_at_no_price(service: ServerClient) -> None:
+    response = service.get("/works", limit=5)
     assert response.status_code == 400
     assert "x-ratelimit-credits-used" not in response.headers
 
 
-def test_a_long_url_is_refused(asking: Asking) -> None:
-    body = asking.refused("/works", filter="doi:" + "x" * 8200)
+def test_a_long_url_is_refused(service: ServerClient) -> None:
+    body = service.refused("/works", filter="doi:" + "x" * 8200)
     assert body["error"] == "Request URL too long"
 
 
 def test_pages_hold_25_works_unless_asked_otherwise(serve: Serve) -> None:
-    asking = serve(OpenAlex(work(n) for n in range(100, 160)))
-    first = asking.json("/works")
+    service = serve(OpenAlex(work(n) for n in range(100, 160)))
+    first = service.json("/works")
     assert (len(first["results"]), first["meta"]["count"]) == (25, 60)
     assert (first["meta"]["page"], first["meta"]["per_page"]) == (1, 25)
-    last = asking.json("/works", per_page=50, page=2)
+    last = service.json("/works", per_page=50, page=2)
     assert found(last) == [f"W{n}" for n in range(150, 160)]
 
 
-def test_selected_fields_alone_are_given(asking: Asking) -> None:
-    (result,) = asking.json("/works", filter="doi:10.1000/11", select="id,title")["results"]
+def test_selected_fields_alone_are_given(service: ServerClient) -> None:
+    (result,) = service.json("/works", filter="doi:10.1000/11", select="id,title")["results"]
     assert list(result) == ["id", "title"]
-    assert list(asking.json("/works/W11", select="doi")) == ["doi"]
+    assert list(service.json("/works/W11", select="doi")) == ["doi"]
 
 
-def test_author_lists_are_cut_in_lists_only(asking: Asking) -> None:
-    (listed,) = asking.json("/works", filter="openalex:W16")["results"]
+def test_author_lists_are_cut_in_lists_only(service: ServerClient) -> None:
+    (listed,) = service.json("/works", filter="openalex:W16")["results"]
     assert (len(listed["authorships"]), listed["is_authors_truncated"]) == (100, True)
-    alone = asking.json("/works/W16")
+    alone = service.json("/works/W16")
     assert len(alone["authorships"]) == 120
     assert "is_authors_truncated" not in alone
 
@@ -250,8 +252,8 @@ def test_author_lists_are_cut_in_lists_only(asking: Asking) -> None:
         ("doi:" + quote("10.1000/a,b|c(1999)<1::d>2.0.co;2-x", safe=""), "Odd"),
     ],
 )
-def test_a_single_work_is_found(asking: Asking, name: str, title: str) -> None:
-    assert asking.json(f"/works/{name}")["title"] == title
+def test_a_single_work_is_found(service: ServerClient, name: str, title: str) -> None:
+    assert service.json(f"/works/{name}")["title"] == title
 
 
 @pytest.mark.parametrize(
@@ -265,15 +267,15 @@ def test_a_single_work_is_found(asking: Asking, name: str, title: str) -> None:
     ],
 )
 def test_other_spellings_and_merged_works_redirect(
-    asking: Asking, name: str, status: int, target: str
+    service: ServerClient, name: str, status: int, target: str
 ) -> None:
-    response = asking.get(f"/works/{name}")
+    response = service.get(f"/works/{name}")
     assert (response.status_code, response.headers["location"]) == (status, target)
 
 
 @pytest.mark.parametrize("path", ["/works/W4711", "/works/doi:10.1000/none", "/works/x", "/else"])
-def test_what_does_not_exist_is_a_web_page(asking: Asking, path: str) -> None:
-    response = asking.get(path)
+def test_what_does_not_exist_is_a_web_page(service: ServerClient, path: str) -> None:
+    response = service.get(path)
     assert response.status_code == 404
     assert response.headers["content-type"].startswith("text/html")
     assert "404 Not Found" in response.text
@@ -293,71 +295,73 @@ def test_what_does_not_exist_is_a_web_page(asking: Asking, path: str) -> None:
         ("/works?filter=title.search:deep", 10),
     ],
 )
-def test_each_kind_of_call_has_its_price(asking: Asking, path: str, credits_used: int) -> None:
-    response = asking.get(path)
+def test_each_kind_of_call_has_its_price(
+    service: ServerClient, path: str, credits_used: int
+) -> None:
+    response = service.get(path)
     assert response.headers["x-ratelimit-credits-used"] == str(credits_used)
     assert float(response.headers["x-ratelimit-cost-usd"]) == credits_used / 10_000
-    api = asking.server.api
+    api = service.server.api
     assert isinstance(api, OpenAlex)
     assert api.cost_usd == credits_used / 10_000
 
 
-def test_a_list_says_its_price(asking: Asking) -> None:
-    assert asking.json("/works", filter="doi:10.1000/11")["meta"]["cost_usd"] == 0.0001
+def test_a_list_says_its_price(service: ServerClient) -> None:
+    assert service.json("/works", filter="doi:10.1000/11")["meta"]["cost_usd"] == 0.0001
 
 
 def test_a_spent_budget_refuses_all_but_what_is_free(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)], budget_usd=0.001, reset_after=3600))
-    assert asking.get("/works?filter=title.search:title").status_code == 200
-    response = asking.get("/works")
+    service = serve(OpenAlex([work(11)], budget_usd=0.001, reset_after=3600))
+    assert service.get("/works?filter=title.search:title").status_code == 200
+    response = service.get("/works")
     body = response.json()
     assert response.status_code == 429
     assert body["message"].startswith("Insufficient budget.")
     assert 3590 <= body["retryAfter"] <= 3600
     assert float(response.headers["retry-after"]) == body["retryAfter"]
     assert response.headers["x-ratelimit-remaining"] == "0"
-    assert asking.get("/works/W11").status_code == 200
+    assert service.get("/works/W11").status_code == 200
 
 
 def test_a_budget_is_new_after_its_reset(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)], budget_usd=0.0001, reset_after=0.2))
-    codes = [asking.get("/works").status_code for _ in range(2)]
-    asking.get("/works/W11")
-    while asking.get("/works").status_code == 429:
+    service = serve(OpenAlex([work(11)], budget_usd=0.0001, reset_after=0.2))
+    codes = [service.get("/works").status_code for _ in range(2)]
+    service.get("/works/W11")
+    while service.get("/works").status_code == 429:
         pass
     assert codes == [200, 429]
 
 
 def test_keys_have_budgets_of_their_own(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)], budget_usd=0.0001))
-    assert [asking.get("/works", api_key=key).status_code for key in "aab"] == [200, 429, 200]
+    service = serve(OpenAlex([work(11)], budget_usd=0.0001))
+    assert [service.get("/works", api_key=key).status_code for key in "aab"] == [200, 429, 200]
 
 
 def test_a_wrong_key_is_refused(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)], keys=["right"]))
-    assert asking.get("/works").status_code == 200
-    assert asking.get("/works", api_key="right").status_code == 200
-    body = asking.refused("/works/W11", 401, api_key="wrong")
+    service = serve(OpenAlex([work(11)], keys=["right"]))
+    assert service.get("/works").status_code == 200
+    assert service.get("/works", api_key="right").status_code == 200
+    body = service.refused("/works/W11", 401, api_key="wrong")
     assert body == {"error": "Invalid or missing API key", "message": "API key not found"}
     bearer = {"Authorization": "Bearer wrong"}
-    assert asking.client.get("/works", params={"api_key": "right"}, headers=bearer).is_error
+    assert service.client.get("/works", params={"api_key": "right"}, headers=bearer).is_error
 
 
 def test_the_rate_limit_is_told_to_those_with_a_key(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)], budget_usd=1.0))
-    asking.get("/works", api_key="k")
-    told = asking.json("/rate-limit", api_key="k")["rate_limit"]
+    service = serve(OpenAlex([work(11)], budget_usd=1.0))
+    service.get("/works", api_key="k")
+    told = service.json("/rate-limit", api_key="k")["rate_limit"]
     assert (told["credits_used"], told["credits_remaining"]) == (1, 9999)
-    asking.refused("/rate-limit", 401)
+    service.refused("/rate-limit", 401)
 
 
 def test_the_rate_with_a_key_is_thrice_that_without(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)]), enforce=True)
-    anonymous = Counter(asking.get("/works/W11").status_code for _ in range(12))
-    keyed = Counter(asking.get("/works/W11", api_key="k").status_code for _ in range(32))
+    service = serve(OpenAlex([work(11)]), enforce=True)
+    anonymous = Counter(service.get("/works/W11").status_code for _ in range(12))
+    keyed = Counter(service.get("/works/W11", api_key="k").status_code for _ in range(32))
     assert anonymous == {200: 10, 429: 2}
     assert keyed == {200: 30, 429: 2}
-    body = asking.get("/works/W11").json()
+    body = service.get("/works/W11").json()
     assert body["error"] == "Rate limit exceeded"
     assert body["retryAfter"] == 0.1
 
@@ -376,21 +380,23 @@ def test_the_rate_with_a_key_is_thrice_that_without(serve: Serve) -> None:
         ("/works", ()),
     ],
 )
-def test_the_log_says_what_was_asked_for(asking: Asking, path: str, ids: tuple[str, ...]) -> None:
-    asking.get(path)
-    assert asking.server.requests[-1].ids == ids
+def test_the_log_says_what_was_asked_for(
+    service: ServerClient, path: str, ids: tuple[str, ...]
+) -> None:
+    service.get(path)
+    assert service.server.requests[-1].ids == ids
 
 
 # The client ----------------------------------------------------------------------------------
 
 
-def source(asking: Asking, key: str | None = None) -> Source:
-    return unhurried(Source(SourceSettings(base_url=asking.server.base_url, api_key=key)))
+def source(service: ServerClient, key: str | None = None) -> Source:
+    return unhurried(Source(SourceSettings(base_url=service.server.base_url, api_key=key)))
 
 
 def test_the_client_finds_real_works_by_every_identifier(serve: Serve) -> None:
     works = [w for w in real_records("openalex_works") if w.get("title") and w.get("ids")][:200]
-    asking = serve(OpenAlex(works))
+    service = serve(OpenAlex(works))
     papers = [
         paper(n, {"openalex": w["id"].rsplit("/", 1)[1]}, w["title"]) for n, w in enumerate(works)
     ]
@@ -404,12 +410,12 @@ def test_the_client_finds_real_works_by_every_identifier(serve: Serve) -> None:
         for n, w in enumerate(works)
         if w["ids"].get("pmid")
     ]
-    answers = asyncio.run(look_up(source(asking), papers))
+    answers = asyncio.run(look_up(source(service), papers))
     assert Counter(answer.outcome for answer in answers.values()) == {Outcome.ENRICHED: len(papers)}
     assert [found_id(answers[n]) for n in range(200)] == [
         p.identifiers["openalex"][0] for p in papers[:200]
     ]
-    assert {served.status for served in asking.server.requests} == {200}
+    assert {served.status for served in service.server.requests} == {200}
 
 
 def test_the_client_finds_real_works_by_title(serve: Serve) -> None:
@@ -418,7 +424,7 @@ def test_the_client_finds_real_works_by_title(serve: Serve) -> None:
         for w in real_records("openalex_works")
         if w.get("title") and len(w["title"].split()) > 5 and w["authorships"]
     ][:60]
-    asking = serve(OpenAlex(works))
+    service = serve(OpenAlex(works))
     papers = [
         paper(
             n,
@@ -429,53 +435,53 @@ def test_the_client_finds_real_works_by_title(serve: Serve) -> None:
         )
         for n, w in enumerate(works)
     ]
-    answers = asyncio.run(search(source(asking), papers))
+    answers = asyncio.run(search(source(service), papers))
     assert Counter(answer.outcome for answer in answers)[Outcome.ENRICHED] >= 57
 
 
-def test_the_client_follows_a_merged_work_to_its_successor(asking: Asking) -> None:
+def test_the_client_follows_a_merged_work_to_its_successor(service: ServerClient) -> None:
     papers = [paper(1, {"openalex": "W99"}, "Deep learning")]
-    answer = asyncio.run(look_up(source(asking), papers))[1]
+    answer = asyncio.run(look_up(source(service), papers))[1]
     assert answer.record is not None
     assert answer.record.id == "W11"
-    assert [served.status for served in asking.server.requests] == [200, 301, 200]
+    assert [served.status for served in service.server.requests] == [200, 301, 200]
 
 
 def test_the_client_stops_where_the_budget_does(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)], budget_usd=0))
+    service = serve(OpenAlex([work(11)], budget_usd=0))
     with pytest.raises(QuotaSpent):
-        asyncio.run(look_up(source(asking), [paper(1, {"doi": "10.1000/11"})]))
-    assert len(asking.server.requests) == 1
+        asyncio.run(look_up(source(service), [paper(1, {"doi": "10.1000/11"})]))
+    assert len(service.server.requests) == 1
 
 
 def test_the_client_stops_at_a_refused_key(serve: Serve) -> None:
-    asking = serve(OpenAlex([work(11)], keys=["right"]))
+    service = serve(OpenAlex([work(11)], keys=["right"]))
     with pytest.raises(KeyRefused):
-        asyncio.run(look_up(source(asking, "wrong-key"), [paper(1, {"doi": "10.1000/11"})]))
+        asyncio.run(look_up(source(service, "wrong-key"), [paper(1, {"doi": "10.1000/11"})]))
 
 
 def test_the_client_keeps_the_published_rate(serve: Serve) -> None:
-    asking = serve(OpenAlex(work(n) for n in range(100, 4500)))
-    keen = Source(SourceSettings(base_url=asking.server.base_url, api_key="a-key"))
+    service = serve(OpenAlex(work(n) for n in range(100, 4500)))
+    keen = Source(SourceSettings(base_url=service.server.base_url, api_key="a-key"))
     papers = [paper(n, {"doi": f"10.1000/{n}"}, "A title") for n in range(100, 4500)]
     asyncio.run(look_up(keen, papers))
-    assert len(asking.server.requests) == 44
-    assert asking.server.violations == []
+    assert len(service.server.requests) == 44
+    assert service.server.violations == []
 
 
 def test_a_list_of_a_hundred_works_is_quick(serve: Serve) -> None:
-    asking = serve(OpenAlex(work(n, abstract="word " * 600) for n in range(100, 2000)))
+    service = serve(OpenAlex(work(n, abstract="word " * 600) for n in range(100, 2000)))
     for first in (100, 200, 100, 200):
         values = "|".join(f"10.1000/{n}" for n in range(first, first + 100))
-        assert len(asking.json("/works", filter=f"doi:{values}", per_page=100)["results"]) == 100
-    assert min(_seconds(served) for served in asking.server.requests) < 0.02
+        assert len(service.json("/works", filter=f"doi:{values}", per_page=100)["results"]) == 100
+    assert min(_seconds(served) for served in service.server.requests) < 0.02
 
 
 def _seconds(served: Served) -> float:
     return served.ended - served.started
 
 
-def test_head_is_answered_like_get(asking: Asking) -> None:
-    assert asking.client.head("/works/W11").status_code == 200
-    assert asking.client.head("/works/W4711").status_code == 404
-    assert isinstance(asking.client.post("/works"), httpx2.Response)
+def test_head_is_answered_like_get(service: ServerClient) -> None:
+    assert service.client.head("/works/W11").status_code == 200
+    assert service.client.head("/works/W4711").status_code == 404
+    assert isinstance(service.client.post("/works"), httpx2.Response)

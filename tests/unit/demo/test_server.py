@@ -20,8 +20,8 @@ from jobrunner.demo.messages import Allowed, Api, Plan, Reply, Request, json_rep
 from jobrunner.demo.record_files import load_records
 from jobrunner.demo.server import LocalServer, read_log
 from jobrunner.http.responses import retry_after
-from tests.support.asking import Asking, lines
 from tests.support.events import LIMIT_S, Gate, eventually
+from tests.support.server_client import ServerClient, lines
 from tests.support.servers import faults
 from tests.unit.conftest import Serve
 
@@ -66,9 +66,9 @@ def test_the_path_stays_encoded_and_the_query_is_decoded(serve: Serve) -> None:
 
 
 def test_a_body_is_read(serve: Serve) -> None:
-    asking = serve(Echo())
-    assert asking.client.post("/x", content=b"{1}").json()["body"] == "{1}"
-    assert asking.get("/y").json()["body"] == ""
+    service = serve(Echo())
+    assert service.client.post("/x", content=b"{1}").json()["body"] == "{1}"
+    assert service.get("/y").json()["body"] == ""
 
 
 def test_head_has_the_headers_only(serve: Serve) -> None:
@@ -102,11 +102,11 @@ def test_many_connections_are_served_at_once(serve: Serve) -> None:
             await asyncio.gather(*(client.get("/a") for _ in range(20)))
 
     with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(asyncio.run, ask())
+        service = pool.submit(asyncio.run, ask())
         eventually(lambda: gate.asked == 20)
         assert server.requests == []
         gate.open()
-        asking.result()
+        service.result()
     assert len(server.requests) == 20
 
 
@@ -142,9 +142,9 @@ def test_a_stopped_server_refuses_and_starts_again_at_the_same_port() -> None:
 
 
 def test_requests_are_logged_before_they_are_answered(serve: Serve) -> None:
-    asking = serve(Echo())
-    asking.get("/abc", q="1 2")
-    served = asking.server.requests[0]
+    service = serve(Echo())
+    service.get("/abc", q="1 2")
+    served = service.server.requests[0]
     assert (served.method, served.path, served.query) == ("GET", "/abc", "q=1+2")
     assert (served.status, served.ids, served.faulty) == (200, ("abc",), False)
     assert served.started <= served.ended <= time.monotonic()
@@ -189,19 +189,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.mark.usefixtures("clock")
 def test_requests_above_the_rate_are_counted(serve: Serve) -> None:
-    asking = serve(Echo(per_second=3))
-    assert [asking.get("/a").status_code for _ in range(5)] == [200] * 5
-    assert [(v.kind, v.count, v.allowed) for v in asking.server.violations] == [
+    service = serve(Echo(per_second=3))
+    assert [service.get("/a").status_code for _ in range(5)] == [200] * 5
+    assert [(v.kind, v.count, v.allowed) for v in service.server.violations] == [
         ("rate", 4, 3),
         ("rate", 5, 3),
     ]
 
 
 def test_requests_above_the_rate_are_refused_if_enforced(serve: Serve, clock: Clock) -> None:
-    asking = serve(Echo(per_second=3), enforce=True)
-    assert [asking.get("/a").status_code for _ in range(5)] == [200] * 3 + [429] * 2
+    service = serve(Echo(per_second=3), enforce=True)
+    assert [service.get("/a").status_code for _ in range(5)] == [200] * 3 + [429] * 2
     clock.now += 1.05
-    assert asking.get("/a").status_code == 200
+    assert service.get("/a").status_code == 200
 
 
 def test_requests_at_once_above_the_limit_are_counted(serve: Serve) -> None:
@@ -216,17 +216,17 @@ def test_requests_at_once_above_the_limit_are_counted(serve: Serve) -> None:
 
 
 def test_requests_one_after_the_other_are_never_at_once(serve: Serve) -> None:
-    asking = serve(Echo(at_once=1))
+    service = serve(Echo(at_once=1))
     for _ in range(50):
-        asking.get("/a")
-    assert asking.server.violations == []
+        service.get("/a")
+    assert service.server.violations == []
 
 
 # Faults --------------------------------------------------------------------------------------
 
 
-def statuses(asking: Asking, count: int) -> list[int]:
-    return [asking.get("/list").status_code for _ in range(count)]
+def statuses(service: ServerClient, count: int) -> list[int]:
+    return [service.get("/list").status_code for _ in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -244,17 +244,17 @@ def test_a_plan_says_which_requests_fail(serve: Serve, plan: Plan, expected: lis
 
 
 def test_a_plan_can_be_set_while_the_server_runs(serve: Serve) -> None:
-    asking = serve(Echo())
-    assert statuses(asking, 1) == [200]
-    asking.server.faults = faults.in_order(faults.status(503))
-    assert statuses(asking, 2) == [503, 200]
-    assert [served.faulty for served in asking.server.requests] == [False, True, False]
+    service = serve(Echo())
+    assert statuses(service, 1) == [200]
+    service.server.faults = faults.in_order(faults.status(503))
+    assert statuses(service, 2) == [503, 200]
+    assert [served.faulty for served in service.server.requests] == [False, True, False]
 
 
 def test_a_plan_can_hold_for_some_requests_only(serve: Serve) -> None:
     plan = faults.where(lambda request: request.path == "/b", faults.first(1, faults.status(500)))
-    asking = serve(Echo(), faults=plan)
-    codes = [asking.get(path).status_code for path in ("/a", "/b", "/b")]
+    service = serve(Echo(), faults=plan)
+    codes = [service.get(path).status_code for path in ("/a", "/b", "/b")]
     assert codes == [200, 500, 200]
 
 
@@ -271,8 +271,8 @@ def test_retry_after_comes_in_seconds_as_a_date_or_not_at_all(serve: Serve) -> N
     plan = faults.in_order(
         faults.rate_limited(7), faults.rate_limited(7, as_date=True), faults.rate_limited()
     )
-    asking = serve(Echo(), faults=plan)
-    responses = [asking.get("/a") for _ in range(3)]
+    service = serve(Echo(), faults=plan)
+    responses = [service.get("/a") for _ in range(3)]
     assert [response.status_code for response in responses] == [429] * 3
     assert [retry_after(response) for response in responses] == [7.0, 7.0, None]
     assert responses[1].headers["retry-after"].endswith(" GMT")
@@ -280,18 +280,18 @@ def test_retry_after_comes_in_seconds_as_a_date_or_not_at_all(serve: Serve) -> N
 
 @pytest.mark.parametrize("plan", [faults.dead(), faults.always(faults.dropped(0.05))])
 def test_a_dead_server_cuts_every_connection(serve: Serve, plan: Plan) -> None:
-    asking = serve(Echo(), faults=plan)
+    service = serve(Echo(), faults=plan)
     for _ in range(2):
         with pytest.raises(httpx2.TransportError):
-            asking.get("/a")
-    assert [served.status for served in asking.server.requests] == [0, 0]
+            service.get("/a")
+    assert [served.status for served in service.server.requests] == [0, 0]
 
 
 def test_a_torn_body_ends_too_early(serve: Serve) -> None:
-    asking = serve(Echo(), faults=faults.first(1, faults.torn))
+    service = serve(Echo(), faults=faults.first(1, faults.torn))
     with pytest.raises(httpx2.RemoteProtocolError):
-        asking.get("/list")
-    assert asking.get("/list").status_code == 200
+        service.get("/list")
+    assert service.get("/list").status_code == 200
 
 
 def test_a_truncated_body_is_half_a_json_text(serve: Serve) -> None:
@@ -301,16 +301,16 @@ def test_a_truncated_body_is_half_a_json_text(serve: Serve) -> None:
 
 
 def test_a_trickling_body_takes_its_time_and_is_whole(serve: Serve) -> None:
-    asking = serve(Echo(), faults=faults.always(faults.trickling(0.3)))
+    service = serve(Echo(), faults=faults.always(faults.trickling(0.3)))
     began = time.monotonic()
-    assert len(asking.json("/list")["results"]) == 2
+    assert len(service.json("/list")["results"]) == 2
     assert time.monotonic() - began > 0.25
 
 
 def test_a_slow_reply_is_whole(serve: Serve) -> None:
-    asking = serve(Echo(), faults=faults.always(faults.slow(0.1)))
-    assert len(asking.json("/list")["results"]) == 2
-    assert asking.server.requests[0].ended - asking.server.requests[0].started >= 0.1
+    service = serve(Echo(), faults=faults.always(faults.slow(0.1)))
+    assert len(service.json("/list")["results"]) == 2
+    assert service.server.requests[0].ended - service.server.requests[0].started >= 0.1
 
 
 @pytest.mark.parametrize(
@@ -340,14 +340,14 @@ def test_a_timed_out_answer_holds_half_of_the_results(serve: Serve) -> None:
 
 
 def test_only_answers_with_results_can_time_out(serve: Serve) -> None:
-    asking = serve(Echo(), faults=faults.always(faults.timed_out))
-    assert "meta" not in asking.json("/other")
+    service = serve(Echo(), faults=faults.always(faults.timed_out))
+    assert "meta" not in service.json("/other")
 
 
 @pytest.mark.parametrize("code", [401, 403])
 def test_a_key_can_be_refused(serve: Serve, code: int) -> None:
-    asking = serve(Echo(), faults=faults.always(faults.key_refused(code)))
-    assert asking.get("/a").status_code == code
+    service = serve(Echo(), faults=faults.always(faults.key_refused(code)))
+    assert service.get("/a").status_code == code
 
 
 def test_a_redirect_can_lead_elsewhere(serve: Serve) -> None:

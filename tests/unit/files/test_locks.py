@@ -290,10 +290,10 @@ def test_a_reader_that_asks_again_and_again_does_not_keep_a_run_out(
     lock_file.touch()
     asker = start(
         "import sys\nfrom pathlib import Path\nfrom jobrunner.files.locks import is_held\n"
-        "print('asking', flush=True)\nwhile True: is_held(Path(sys.argv[1]))",
+        "print('service', flush=True)\nwhile True: is_held(Path(sys.argv[1]))",
         lock_file,
     )
-    assert hears(asker) == "asking"
+    assert hears(asker) == "service"
     for _ in range(20):
         with FileLock(lock_file) as lock:
             assert lock.acquire(exclusive=True)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.errors import InputError
-from tests.unit.inputs.reading import read, refusal
+from tests.unit.inputs.list_readers import read, refusal
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.inputs.formats import open_input
-from tests.unit.inputs.reading import read
+from tests.unit.inputs.list_readers import read
 
 DATA = Path(
     os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.inputs.reading import read, refusal
+from tests.unit.inputs.list_readers import read, refusal
 
 DEEP = "[" * 3000 + "]" * 3000
 

@@ -20,7 +20,7 @@ from jobrunner.sources.answers import (
     read,
 )
 from jobrunner.sources.json_fields import Fields
-from tests.unit.sources.talk import AUTHORS, OTHER_TITLE, TITLE, paper
+from tests.unit.sources.handled_source import AUTHORS, OTHER_TITLE, TITLE, paper
 
 
 def record(

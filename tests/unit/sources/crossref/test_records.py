@@ -13,7 +13,7 @@ from jobrunner.models import Affiliation, Author, Link, Record, Relation
 from jobrunner.sources.answers import Unreadable, read
 from jobrunner.sources.crossref.records import MOST_RELATIONS, record_of
 from jobrunner.sources.json_fields import Fields
-from tests.unit.sources.talk import real_records, spoilt
+from tests.unit.sources.handled_source import real_records, spoilt
 
 
 def record(**fields: object) -> Record:

@@ -31,12 +31,12 @@ from jobrunner.sources.json_fields import Fields
 from tests.support.servers.crossref import Crossref as LocalCrossref
 from tests.support.servers.crossref_query import SELECTABLE
 from tests.unit.sources.crossref.works import held
-from tests.unit.sources.talk import (
+from tests.unit.sources.handled_source import (
     OTHER_TITLE,
     TITLE,
+    HandledSource,
     Handler,
     RecordedError,
-    Talk,
     handler_of,
     in_turn,
     paper,
@@ -50,12 +50,12 @@ SERVICE = Crossref(SourceSettings()).service
 STRANGERS = [{"given": "Cy", "family": "Dee"}]
 
 
-def talk(handler: Handler, **settings: str) -> Talk:
-    return Talk(Crossref(SourceSettings(**settings)), handler)
+def via(handler: Handler, **settings: str) -> HandledSource:
+    return HandledSource(Crossref(SourceSettings(**settings)), handler)
 
 
-def to(*works: Fields) -> Talk:
-    return talk(handler_of(LocalCrossref(works)))
+def to(*works: Fields) -> HandledSource:
+    return via(handler_of(LocalCrossref(works)))
 
 
 def listed(*works: object, total: int | None = None) -> httpx2.Response:
@@ -118,7 +118,7 @@ def test_the_next_doi_is_tried_for_papers_without_luck() -> None:
 @pytest.mark.parametrize("turn", [1, -1])
 def test_order_duplicates_and_foreign_works_make_no_difference(turn: int) -> None:
     a, b = held("10.1000/a", TITLE), held("10.1000/b", TITLE)
-    asked = talk(lambda _: listed(*[a, b, a, held("10.1000/z", OTHER_TITLE)][::turn]))
+    asked = via(lambda _: listed(*[a, b, a, held("10.1000/z", OTHER_TITLE)][::turn]))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert {n: id_of(answer) for n, answer in answers.items()} == {1: "10.1000/a", 2: "10.1000/b"}
 
@@ -139,7 +139,7 @@ def test_a_doi_that_leads_to_another_paper_is_for_review() -> None:
 
 def test_a_work_that_cannot_be_read_fails_its_paper_alone() -> None:
     broken = {"DOI": "10.1000/a", "title": {}}
-    asked = talk(lambda _: listed(broken, held("10.1000/b", TITLE)))
+    asked = via(lambda _: listed(broken, held("10.1000/b", TITLE)))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert answers[1] == Answer.failed("crossref: unreadable record: title is not a list")
     assert id_of(answers[2]) == "10.1000/b"
@@ -147,7 +147,7 @@ def test_a_work_that_cannot_be_read_fails_its_paper_alone() -> None:
 
 @pytest.mark.parametrize("nameless", [None, {}, {"title": [TITLE]}, "x"])
 def test_a_work_without_a_doi_may_be_any_papers(nameless: object) -> None:
-    asked = talk(lambda _: listed(nameless, held("10.1000/b", TITLE)))
+    asked = via(lambda _: listed(nameless, held("10.1000/b", TITLE)))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert answers[1].outcome is Outcome.FAILED
     assert id_of(answers[2]) == "10.1000/b"
@@ -156,23 +156,23 @@ def test_a_work_without_a_doi_may_be_any_papers(nameless: object) -> None:
 @pytest.mark.parametrize("body", [[], {}, {"message": None}, {"message": {"items": {}}}, "x"])
 def test_an_answer_without_items_is_malformed(body: object) -> None:
     with pytest.raises(AnswerMalformed, match="without a list"):
-        talk(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a"))
+        via(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a"))
 
 
 def test_a_list_that_does_not_say_how_long_it_is_is_no_proof_of_absence() -> None:
     with pytest.raises(AnswerMalformed, match="how long"):
-        talk(lambda _: response(200, {"message": {"items": []}})).lookup(paper(doi="10.1000/a"))
+        via(lambda _: response(200, {"message": {"items": []}})).lookup(paper(doi="10.1000/a"))
 
 
 @pytest.mark.parametrize("first", [listed(total=2), listed(held("10.1000/a", TITLE), total=2)])
 def test_a_list_that_lacks_works_is_asked_for_again(first: httpx2.Response) -> None:
     whole = listed(held("10.1000/a", TITLE), held("10.1000/b", TITLE))
-    asked = talk(in_turn(first, whole))
+    asked = via(in_turn(first, whole))
     assert len(asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))) == 2
 
 
 def test_a_list_that_keeps_lacking_works_is_malformed_and_its_papers_are_not_not_found() -> None:
-    asked = talk(lambda _: listed(total=1))
+    asked = via(lambda _: listed(total=1))
     with pytest.raises(AnswerMalformed, match="0 of 1 works"):
         asked.lookup(paper(doi="10.1000/a"))
     with pytest.raises(AnswerMalformed, match="0 of 1 works"):
@@ -180,7 +180,7 @@ def test_a_list_that_keeps_lacking_works_is_malformed_and_its_papers_are_not_not
 
 
 def test_a_filter_that_finds_more_than_it_was_asked_for_is_no_proof_of_absence() -> None:
-    asked = talk(lambda _: listed(held("10.1000/a", TITLE), held("10.1000/z", TITLE), total=3))
+    asked = via(lambda _: listed(held("10.1000/a", TITLE), held("10.1000/z", TITLE), total=3))
     with pytest.raises(AnswerMalformed, match="2 DOIs finds 3 works"):
         asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
 
@@ -218,7 +218,7 @@ def test_an_odd_doi_that_is_not_there_is_absent() -> None:
 def test_a_single_record_under_another_doi_is_still_the_answer() -> None:
     # An alias: the service answers with the primary DOI.
     alias = response(200, {"message": held("10.1000/primary", TITLE)})
-    assert id_of(talk(lambda _: alias).lookup(paper(doi="10.1000/a(b)"))[1]) == "10.1000/primary"
+    assert id_of(via(lambda _: alias).lookup(paper(doi="10.1000/a(b)"))[1]) == "10.1000/primary"
 
 
 @pytest.mark.parametrize(
@@ -231,18 +231,18 @@ def test_a_single_record_under_another_doi_is_still_the_answer() -> None:
 )
 def test_a_404_that_is_not_about_a_doi_says_nothing_about_a_paper(answer: httpx2.Response) -> None:
     with pytest.raises(SourceUnavailable):
-        talk(lambda _: answer).lookup(paper(doi="10.1000/a(b)"))
+        via(lambda _: answer).lookup(paper(doi="10.1000/a(b)"))
 
 
 def test_a_404_of_a_list_is_never_not_found() -> None:
     with pytest.raises(SourceUnavailable):
-        talk(lambda _: response(404, "Resource not found.")).lookup(paper(doi="10.1000/a"))
+        via(lambda _: response(404, "Resource not found.")).lookup(paper(doi="10.1000/a"))
 
 
 @pytest.mark.parametrize("body", [[], {}, {"message": None}, "x"])
 def test_a_single_record_without_a_message_is_malformed(body: object) -> None:
     with pytest.raises(AnswerMalformed, match="without a message"):
-        talk(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a(b)"))
+        via(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a(b)"))
 
 
 # Search
@@ -279,7 +279,7 @@ def test_a_title_without_words_makes_no_request() -> None:
 
 
 def test_an_email_address_gives_the_polite_pool_in_both_ways() -> None:
-    asked = talk(handler_of(LocalCrossref([])), email="a@b.org")
+    asked = via(handler_of(LocalCrossref([])), email="a@b.org")
     asked.search(paper())
     assert asked.sent("mailto") == ["a@b.org"]
     assert "mailto:" in asked.seen[0].headers["user-agent"]
@@ -292,7 +292,7 @@ def test_without_one_requests_are_slow_and_one_at_a_time() -> None:
 
 
 def test_a_key_travels_in_the_plus_header() -> None:
-    asked = talk(handler_of(LocalCrossref([])), api_key="k-0815-4711")
+    asked = via(handler_of(LocalCrossref([])), api_key="k-0815-4711")
     asked.search(paper())
     assert asked.seen[0].headers["crossref-plus-api-token"] == "Bearer k-0815-4711"
     assert "4711" not in str(asked.seen[0].url)
@@ -364,7 +364,7 @@ def test_an_announced_concurrency_is_taken_over() -> None:
 
 
 def test_a_block_stops_the_source() -> None:
-    asked = talk(lambda _: response(403, "blocked"))
+    asked = via(lambda _: response(403, "blocked"))
     with pytest.raises(KeyRefused):
         asked.lookup(paper(doi="10.1000/a"))
     assert len(asked.seen) == 1
@@ -418,7 +418,7 @@ def test_of_the_recorded_404s_those_about_a_resource_are_told_from_the_others() 
 def test_a_recorded_success_in_xml_is_malformed() -> None:
     xml = next(e for e in recorded_errors("crossref") if e.status == 200)
     with pytest.raises(AnswerMalformed, match="without JSON"):
-        talk(lambda _: xml.response()).lookup(paper(doi="10.1111/nph.14619"))
+        via(lambda _: xml.response()).lookup(paper(doi="10.1111/nph.14619"))
 
 
 # Real works

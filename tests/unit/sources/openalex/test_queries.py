@@ -13,7 +13,7 @@ from jobrunner.sources.openalex.queries import (
     filters_of,
     keys_of,
 )
-from tests.unit.sources.talk import paper
+from tests.unit.sources.handled_source import paper
 
 
 def key(**identifiers: str) -> Key:

@@ -13,8 +13,8 @@ from jobrunner.models import Affiliation, Author, Link, Record
 from jobrunner.sources.answers import Unreadable, read
 from jobrunner.sources.json_fields import Fields
 from jobrunner.sources.openalex.records import MOST_AUTHORS, abstract_of, handles_of, record_of
+from tests.unit.sources.handled_source import real_records, spoilt
 from tests.unit.sources.openalex.works import authorships, work
-from tests.unit.sources.talk import real_records, spoilt
 
 INVERTED = {"We": [0], "show": [1, 3], "what": [2]}
 

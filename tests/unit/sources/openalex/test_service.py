@@ -21,7 +21,7 @@ from jobrunner.sources.json_fields import Fields
 from jobrunner.sources.openalex.queries import keys_of
 from jobrunner.sources.openalex.service import cost, judge, service_of
 from jobrunner.sources.openalex.source import SELECT
-from tests.unit.sources.talk import paper, recorded_errors, response, verdict
+from tests.unit.sources.handled_source import paper, recorded_errors, response, verdict
 
 SERVICE = service_of(SourceSettings())
 PER_SECOND: Fields = {

@@ -22,12 +22,11 @@ from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.json_fields import Fields
 from jobrunner.sources.openalex.records import handles_of
 from jobrunner.sources.openalex.source import MOST_PAGES, OpenAlex
-from tests.unit.sources.openalex.works import authorships, work
-from tests.unit.sources.talk import (
+from tests.unit.sources.handled_source import (
     OTHER_TITLE,
     TITLE,
+    HandledSource,
     Handler,
-    Talk,
     handler_of,
     in_turn,
     paper,
@@ -35,17 +34,18 @@ from tests.unit.sources.talk import (
     response,
     spoilt,
 )
+from tests.unit.sources.openalex.works import authorships, work
 
 BY = authorships("Ann Lee", "Bo Chen")
 STRANGERS = authorships("Cy Dee", "Di Eff")
 
 
-def talk(handler: Handler) -> Talk:
-    return Talk(OpenAlex(SourceSettings()), handler)
+def via(handler: Handler) -> HandledSource:
+    return HandledSource(OpenAlex(SourceSettings()), handler)
 
 
-def to(*works: Fields, merged: Mapping[str, str] | None = None) -> Talk:
-    return talk(handler_of(LocalOpenAlex(works, merged=merged)))
+def to(*works: Fields, merged: Mapping[str, str] | None = None) -> HandledSource:
+    return via(handler_of(LocalOpenAlex(works, merged=merged)))
 
 
 def held(identifier: str, title: str = TITLE, **fields: object) -> Fields:
@@ -156,7 +156,7 @@ def test_the_order_of_an_answer_and_what_else_is_in_it_make_no_difference(
     a, b = held("W11", doi=doi("a")), held("W12", doi=doi("b"))
     foreign = held("W13", OTHER_TITLE, doi=doi("z"))
     results = [[a, b, a, foreign][n] for n in order]
-    asked = talk(in_turn(response(200, listed(*results, count=3))))
+    asked = via(in_turn(response(200, listed(*results, count=3))))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert {n: id_of(answer) for n, answer in answers.items()} == {1: "W11", 2: "W12"}
 
@@ -184,7 +184,7 @@ def test_a_work_without_a_title_is_believed_by_its_identifier() -> None:
 
 def test_a_work_that_cannot_be_read_fails_its_paper_alone() -> None:
     broken = {**held("W11", doi=doi("a")), "authorships": "broken"}
-    asked = talk(lambda _: response(200, listed(broken, held("W12", doi=doi("b")))))
+    asked = via(lambda _: response(200, listed(broken, held("W12", doi=doi("b")))))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert answers[1] == Answer.failed("openalex: unreadable record: authorships is not a list")
     assert id_of(answers[2]) == "W12"
@@ -194,13 +194,13 @@ def test_whatever_a_work_holds_the_others_of_its_list_are_answered() -> None:
     whole = held("W11", doi=doi("a"), locations=page_of("1706.03762"), authorships=BY[:1])
     good = held("W12", doi=doi("b"))
     for broken in spoilt(whole):
-        asked = talk(lambda _, odd=broken: response(200, listed(odd, good)))  # type: ignore[misc]
+        asked = via(lambda _, odd=broken: response(200, listed(odd, good)))  # type: ignore[misc]
         assert id_of(asked.lookup(paper(2, doi="10.1000/b"))[2]) == "W12"
 
 
 @pytest.mark.parametrize("nameless", [None, {}, {"title": TITLE}, "W11"])
 def test_a_work_without_identifiers_may_be_any_papers(nameless: object) -> None:
-    asked = talk(lambda _: response(200, listed(nameless, held("W12", doi=doi("b")))))
+    asked = via(lambda _: response(200, listed(nameless, held("W12", doi=doi("b")))))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert answers[1].outcome is Outcome.FAILED
     assert id_of(answers[2]) == "W12"
@@ -223,7 +223,7 @@ def test_long_urls_are_split() -> None:
 
 def test_a_list_of_several_pages_is_read_to_its_end() -> None:
     works = [held(f"W{1000 + n}", doi=doi("a"), cited_by_count=1) for n in range(9)]
-    asked = talk(in_pages_of(4, *works, held("W99", doi=doi("b"))))
+    asked = via(in_pages_of(4, *works, held("W99", doi=doi("b"))))
     assert id_of(asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))[2]) == "W99"
     assert asked.sent("page") == ["2", "3"]
 
@@ -231,32 +231,32 @@ def test_a_list_of_several_pages_is_read_to_its_end() -> None:
 def test_a_list_without_an_end_is_refused_and_not_taken_for_not_found() -> None:
     works = [held(f"W{1000 + n}", doi=doi("a")) for n in range(MOST_PAGES + 1)]
     with pytest.raises(RequestRefused, match="finds 11 works"):
-        talk(in_pages_of(1, *works)).lookup(paper(doi="10.1000/b"), paper(doi="10.1000/a"))
+        via(in_pages_of(1, *works)).lookup(paper(doi="10.1000/b"), paper(doi="10.1000/a"))
 
 
 def test_a_page_that_repeats_works_does_not_hide_the_pages_after_it() -> None:
     works = [held(f"W{1000 + n}", doi=doi("a")) for n in range(4)]
     last = held("W99", doi=doi("b"))
-    asked = talk(in_turn(*(response(200, listed(*page, count=5)) for page in (works * 2, [last]))))
+    asked = via(in_turn(*(response(200, listed(*page, count=5)) for page in (works * 2, [last]))))
     assert id_of(asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))[2]) == "W99"
 
 
 def test_a_list_that_ends_too_early_is_no_proof_of_absence() -> None:
     one = held("W11", doi=doi("a"))
-    asked = talk(in_turn(response(200, listed(one, count=2)), response(200, listed(count=2))))
+    asked = via(in_turn(response(200, listed(one, count=2)), response(200, listed(count=2))))
     with pytest.raises(AnswerMalformed, match="of 2 works ends after 1"):
         asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
 
 
 def test_a_list_that_does_not_say_how_long_it_is_is_no_proof_of_absence() -> None:
     with pytest.raises(AnswerMalformed, match="how long"):
-        talk(lambda _: response(200, {"results": []})).lookup(paper(doi="10.1000/a"))
+        via(lambda _: response(200, {"results": []})).lookup(paper(doi="10.1000/a"))
 
 
 @pytest.mark.parametrize("body", [[], {}, {"results": None}, {"results": {}}, "x", 3])
 def test_an_answer_without_results_is_malformed(body: object) -> None:
     with pytest.raises(AnswerMalformed, match="without a list"):
-        talk(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a"))
+        via(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a"))
 
 
 # Single look-ups
@@ -305,12 +305,12 @@ def test_a_404_that_is_not_openalexs_own_says_nothing_about_a_paper(
     answer: httpx2.Response,
 ) -> None:
     with pytest.raises(SourceUnavailable, match="not OpenAlex's own"):
-        talk(lambda _: answer).lookup(paper(doi="10.1000/a,b"))
+        via(lambda _: answer).lookup(paper(doi="10.1000/a,b"))
 
 
 def test_a_404_of_a_list_is_never_not_found() -> None:
     with pytest.raises(SourceUnavailable):
-        talk(lambda _: response(404, NOT_FOUND)).lookup(paper(doi="10.1000/a"))
+        via(lambda _: response(404, NOT_FOUND)).lookup(paper(doi="10.1000/a"))
 
 
 @pytest.mark.parametrize("status", [301, 302])
@@ -321,7 +321,7 @@ def test_a_merged_work_is_absent_from_lists_and_found_alone(status: int) -> None
         answer = server(request)
         return httpx2.Response(status, headers=answer.headers) if answer.is_redirect else answer
 
-    asked = talk(handler)
+    asked = via(handler)
     answer = asked.lookup(paper(openalex="W11"))[1]
     assert (id_of(answer), by_of(answer)) == ("W12", "openalex")
     assert asked.paths == ["/works", "/works/W11", "/works/W12"]
@@ -433,7 +433,7 @@ def test_where_they_cannot_be_fetched_the_cut_list_stays_and_says_so(
     second: httpx2.Response,
 ) -> None:
     cut = held("W11", doi=doi("a"), authorships=MANY[:100])
-    asked = talk(in_turn(response(200, {"meta": {"count": 1}, "results": [cut]}), second))
+    asked = via(in_turn(response(200, {"meta": {"count": 1}, "results": [cut]}), second))
     record = asked.lookup(paper(doi="10.1000/a"))[1].record
     assert record is not None
     assert (len(record.authors), record.authors_truncated) == (100, True)
@@ -494,7 +494,7 @@ def test_a_find_of_a_like_title_by_others_is_not_the_paper() -> None:
 def test_a_partial_answer_is_asked_for_again() -> None:
     partial = response(200, {"meta": {"timed_out": True, "count": 0}, "results": []})
     whole = response(200, {"meta": {"count": 1}, "results": [held("W11", doi=doi("a"))]})
-    asked = talk(in_turn(partial, whole))
+    asked = via(in_turn(partial, whole))
     assert id_of(asked.lookup(paper(doi="10.1000/a"))[1]) == "W11"
     assert asked.usage.retries == 1
 
@@ -502,20 +502,20 @@ def test_a_partial_answer_is_asked_for_again() -> None:
 def test_answers_that_stay_partial_are_no_not_found() -> None:
     partial = response(200, {"meta": {"timed_out": True, "count": 0}, "results": []})
     with pytest.raises(SourceUnavailable, match="incomplete"):
-        talk(lambda _: partial).search(paper())
+        via(lambda _: partial).search(paper())
 
 
 def test_a_429_per_second_is_waited_for() -> None:
     refusal = response(429, {"error": "Rate limit exceeded", "retryAfter": 7})
     whole = response(200, {"meta": {"count": 1}, "results": [held("W11", doi=doi("a"))]})
-    asked = talk(in_turn(refusal, whole))
+    asked = via(in_turn(refusal, whole))
     assert id_of(asked.lookup(paper(doi="10.1000/a"))[1]) == "W11"
     assert 7 in asked.slept
 
 
 def test_a_spent_budget_stops_the_source_at_once() -> None:
     body = {"error": "Rate limit exceeded", "message": "Insufficient budget.", "retryAfter": 90}
-    asked = talk(lambda _: response(429, body))
+    asked = via(lambda _: response(429, body))
     with pytest.raises(QuotaSpent) as caught:
         asked.lookup(paper(doi="10.1000/a"))
     assert caught.value.not_before is not None
@@ -523,7 +523,7 @@ def test_a_spent_budget_stops_the_source_at_once() -> None:
 
 
 def test_a_refused_key_stops_the_source_at_once() -> None:
-    asked = talk(lambda _: response(401, {"error": "Invalid or missing API key"}))
+    asked = via(lambda _: response(401, {"error": "Invalid or missing API key"}))
     with pytest.raises(KeyRefused):
         asked.search(paper())
     assert len(asked.seen) == 1
@@ -537,7 +537,9 @@ def test_a_batch_counts_what_all_its_requests_cost() -> None:
 
 
 def test_the_key_is_in_no_address() -> None:
-    asked = Talk(OpenAlex(SourceSettings(api_key="k-0815-4711")), handler_of(LocalOpenAlex([])))
+    asked = HandledSource(
+        OpenAlex(SourceSettings(api_key="k-0815-4711")), handler_of(LocalOpenAlex([]))
+    )
     asked.lookup(paper(doi=("10.1000/a", "10.1000/a,b")))
     assert {request.headers["authorization"] for request in asked.seen} == {"Bearer k-0815-4711"}
     assert not any("4711" in str(request.url) for request in asked.seen)

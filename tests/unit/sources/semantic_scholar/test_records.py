@@ -13,7 +13,7 @@ from jobrunner.models import Affiliation, Author, Link, Record
 from jobrunner.sources.answers import Unreadable, read
 from jobrunner.sources.json_fields import Fields
 from jobrunner.sources.semantic_scholar.records import record_of
-from tests.unit.sources.talk import real_records, spoilt
+from tests.unit.sources.handled_source import real_records, spoilt
 
 SHA = "204e3073870fae3d05bcbc2f6a8e263d9b72e776"
 

@@ -29,12 +29,11 @@ from jobrunner.sources.semantic_scholar.source import (
     SemanticScholar,
 )
 from tests.support.servers.semantic_scholar import SemanticScholar as LocalSemanticScholar
-from tests.unit.sources.semantic_scholar.papers import held, sha
-from tests.unit.sources.talk import (
+from tests.unit.sources.handled_source import (
     OTHER_TITLE,
     TITLE,
+    HandledSource,
     Handler,
-    Talk,
     handler_of,
     in_turn,
     paper,
@@ -43,24 +42,25 @@ from tests.unit.sources.talk import (
     response,
     verdict,
 )
+from tests.unit.sources.semantic_scholar.papers import held, sha
 
 SERVICE = SemanticScholar(SourceSettings()).service
 NONE_KNOWN = response(400, {"error": "No valid paper ids given"})
 
 
-def talk(handler: Handler, **settings: str) -> Talk:
-    return Talk(SemanticScholar(SourceSettings(**settings)), handler)
+def via(handler: Handler, **settings: str) -> HandledSource:
+    return HandledSource(SemanticScholar(SourceSettings(**settings)), handler)
 
 
-def to(*papers: Fields) -> Talk:
-    return talk(handler_of(LocalSemanticScholar(papers)))
+def to(*papers: Fields) -> HandledSource:
+    return via(handler_of(LocalSemanticScholar(papers)))
 
 
 def id_of(answer: Answer | None) -> str | None:
     return answer.record.id if answer and answer.record else None
 
 
-def ids_sent(talk: Talk) -> list[list[str]]:
+def ids_sent(talk: HandledSource) -> list[list[str]]:
     return [msgspec.json.decode(request.content)["ids"] for request in talk.seen]
 
 
@@ -94,7 +94,7 @@ def test_papers_are_looked_up_in_one_post() -> None:
     ],
 )
 def test_identifiers_are_sent_with_their_prefix(identifiers: dict[str, str], sent: str) -> None:
-    asked = talk(lambda _: response(200, [held(1, TITLE)]))
+    asked = via(lambda _: response(200, [held(1, TITLE)]))
     answer = asked.lookup(paper(1, TITLE, **identifiers))[1]
     assert ids_sent(asked) == [[sent]]
     assert answer.match is not None
@@ -111,7 +111,7 @@ def test_no_papers_make_no_request() -> None:
 def test_answers_are_aligned_by_position_and_not_by_the_ids_in_them() -> None:
     # Merged and published versions come back under other identifiers than those asked for.
     merged = held(7, TITLE, DOI="10.9999/published")
-    asked = talk(lambda _: response(200, [None, merged, None]))
+    asked = via(lambda _: response(200, [None, merged, None]))
     answers = asked.lookup(*(paper(n, doi=f"10.1000/{n}") for n in (1, 2, 3)))
     assert {n: id_of(answer) for n, answer in answers.items()} == {2: sha(7)}
 
@@ -134,7 +134,7 @@ def test_a_batch_that_comes_in_another_order_is_asked_for_again(
     external = [{} if name == "paperId" else {name: str(v).removeprefix("PMC")} for v in values]
     papers = [held(n + 1, TITLE, **external[n]) for n in range(3)]
     wrong = [None if n is None else papers[n] for n in turned]
-    asked = talk(in_turn(response(200, wrong), response(200, papers)))
+    asked = via(in_turn(response(200, wrong), response(200, papers)))
     answers = asked.lookup(
         *(paper(n + 1, TITLE, **{scheme: str(v).lower()}) for n, v in enumerate(values))
     )
@@ -143,14 +143,14 @@ def test_a_batch_that_comes_in_another_order_is_asked_for_again(
 
 
 def test_a_batch_that_stays_in_another_order_is_malformed() -> None:
-    asked = talk(lambda _: response(200, [held(n, TITLE, DOI=f"10.1000/{n}") for n in (2, 1)]))
+    asked = via(lambda _: response(200, [held(n, TITLE, DOI=f"10.1000/{n}") for n in (2, 1)]))
     with pytest.raises(AnswerMalformed, match="2 of 2 papers are not where they belong"):
         asked.lookup(paper(1, doi="10.1000/1"), paper(2, doi="10.1000/2"))
 
 
 def test_a_preprint_may_come_back_as_what_was_published_of_it_though_both_are_asked_for() -> None:
     published = held(7, TITLE, DOI="10.9999/published")
-    asked = talk(lambda _: response(200, [published, published]))
+    asked = via(lambda _: response(200, [published, published]))
     answers = asked.lookup(paper(1, doi="10.1000/preprint"), paper(2, doi="10.9999/published"))
     assert {n: id_of(answer) for n, answer in answers.items()} == {1: sha(7), 2: sha(7)}
     assert len(asked.seen) == 1
@@ -184,7 +184,7 @@ def test_an_identifier_that_leads_to_another_paper_is_for_review() -> None:
 
 
 def test_a_paper_that_cannot_be_read_fails_alone() -> None:
-    asked = talk(lambda _: response(200, [{"paperId": None}, held(2, TITLE)]))
+    asked = via(lambda _: response(200, [{"paperId": None}, held(2, TITLE)]))
     answers = asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
     assert answers[1].outcome is Outcome.FAILED
     assert id_of(answers[2]) == sha(2)
@@ -205,14 +205,14 @@ def test_one_malformed_identifier_does_not_hide_all_others() -> None:
         is_spoilt = b'"DOI:10.1000/250"' in request.content
         return NONE_KNOWN if is_spoilt else server(request)
 
-    asked = talk(handle)
+    asked = via(handle)
     answers = asked.lookup(*(paper(n + 1, doi=doi) for n, doi in enumerate(dois)))
     assert LOOKUP_SIZE - SMALLEST_DOUBTED <= len(answers) < LOOKUP_SIZE
     assert len(asked.seen) < 12
 
 
 def test_asking_for_what_is_all_unknown_ends_soon() -> None:
-    asked = talk(lambda _: NONE_KNOWN)
+    asked = via(lambda _: NONE_KNOWN)
     assert asked.lookup(*(paper(n + 1, doi=f"10.1000/{n}") for n in range(LOOKUP_SIZE))) == {}
     assert len(asked.seen) < 40
 
@@ -233,7 +233,7 @@ def test_an_identifier_that_would_spoil_its_batch_is_not_sent(value: str) -> Non
 
 @pytest.mark.parametrize("body", [[], [None], [None] * 3, {"data": []}, "x"])
 def test_an_answer_of_another_length_is_malformed(body: object) -> None:
-    asked = talk(lambda _: httpx2.Response(200, json=body))
+    asked = via(lambda _: httpx2.Response(200, json=body))
     with pytest.raises(AnswerMalformed, match="not as many answers"):
         asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
 
@@ -241,7 +241,7 @@ def test_an_answer_of_another_length_is_malformed(body: object) -> None:
 def test_an_answer_of_another_length_is_asked_for_again() -> None:
     papers = [held(n, TITLE, DOI=f"10.1000/{n}") for n in (1, 2)]
     for wrong in ([], papers[:1], papers[1:], papers * 2):
-        asked = talk(in_turn(response(200, wrong), response(200, papers)))
+        asked = via(in_turn(response(200, wrong), response(200, papers)))
         answers = asked.lookup(paper(1, doi="10.1000/1"), paper(2, doi="10.1000/2"))
         assert {n: id_of(answer) for n, answer in answers.items()} == {1: sha(1), 2: sha(2)}
         assert len(asked.seen) == 2
@@ -250,7 +250,7 @@ def test_an_answer_of_another_length_is_asked_for_again() -> None:
 def test_a_batch_that_is_too_large_is_refused_so_that_it_can_be_halved() -> None:
     too_large = {"error": "Response would exceed maximum size. Reduce the number of ids."}
     with pytest.raises(RequestRefused, match="exceed maximum size"):
-        talk(lambda _: response(400, too_large)).lookup(paper(doi="10.1000/a"))
+        via(lambda _: response(400, too_large)).lookup(paper(doi="10.1000/a"))
 
 
 # Search
@@ -287,17 +287,17 @@ def test_hyphens_and_quotes_are_not_sent() -> None:
     ],
 )
 def test_no_match_is_not_found(answer: httpx2.Response) -> None:
-    assert talk(lambda _: answer).search(paper()) == Answer.not_found()
+    assert via(lambda _: answer).search(paper()) == Answer.not_found()
 
 
 @pytest.mark.parametrize("body", [[], "x", {"data": {}}, {"data": "x"}])
 def test_a_match_of_another_shape_is_malformed(body: object) -> None:
     with pytest.raises(AnswerMalformed):
-        talk(lambda _: httpx2.Response(200, json=body)).search(paper())
+        via(lambda _: httpx2.Response(200, json=body)).search(paper())
 
 
 def test_a_match_that_cannot_be_read_is_a_failure() -> None:
-    asked = talk(lambda _: response(200, {"data": [{"title": TITLE}]}))
+    asked = via(lambda _: response(200, {"data": [{"title": TITLE}]}))
     assert asked.search(paper()).outcome is Outcome.FAILED
 
 
@@ -328,31 +328,31 @@ def test_a_404_that_is_not_the_services_own_says_nothing_about_a_paper(
     answer: httpx2.Response,
 ) -> None:
     with pytest.raises(SourceUnavailable):
-        talk(lambda _: answer).search(paper())
+        via(lambda _: answer).search(paper())
 
 
 def test_a_404_of_a_batch_is_never_not_found() -> None:
-    asked = talk(lambda _: response(404, {"error": "Paper with id 0 not found"}))
+    asked = via(lambda _: response(404, {"error": "Paper with id 0 not found"}))
     with pytest.raises(SourceUnavailable):
         asked.lookup(paper(doi="10.1000/a"))
 
 
 def test_a_success_that_holds_an_error_alone_is_asked_for_again() -> None:
     failing = response(200, {"error": "internal"})
-    asked = talk(in_turn(failing, response(200, {"data": [held(1, TITLE)]})))
+    asked = via(in_turn(failing, response(200, {"data": [held(1, TITLE)]})))
     assert id_of(asked.search(paper())) == sha(1)
     assert asked.usage.retries == 1
 
 
 def test_a_429_slows_down_and_is_asked_again() -> None:
     busy = response(429, {"message": "Too Many Requests.", "code": "429"})
-    asked = talk(in_turn(busy, response(200, [held(1, TITLE)])))
+    asked = via(in_turn(busy, response(200, [held(1, TITLE)])))
     assert id_of(asked.lookup(paper(doi="10.1000/a"))[1]) == sha(1)
     assert max(asked.slept) >= 1
 
 
 def test_a_refused_key_stops_the_source() -> None:
-    asked = talk(lambda _: response(403, {"message": "Forbidden"}), api_key="k-0815-4711")
+    asked = via(lambda _: response(403, {"message": "Forbidden"}), api_key="k-0815-4711")
     with pytest.raises(KeyRefused, match="Forbidden"):
         asked.lookup(paper(doi="10.1000/a"))
     assert len(asked.seen) == 1

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 
 from jobrunner.demo.server import read_log
-from tests.support.asking import work
 from tests.support.events import LIMIT_S
+from tests.support.server_client import work
 from tests.support.servers.__main__ import main
 
 # As a program --------------------------------------------------------------------------------

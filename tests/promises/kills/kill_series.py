@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tests.promises.kills.children import warm_up
+from tests.promises.kills.killable_runs import warm_up
 from tests.promises.kills.plan import plan_of
-from tests.promises.kills.services import Services
+from tests.promises.kills.service_process import Services
 from tests.promises.kills.session import Reference, Report, Session, make_references
 from tests.support.three_sources import CROSSREF, NAMES, OPENALEX
 
@@ -26,7 +26,7 @@ SOURCES = (NAMES, (OPENALEX, CROSSREF), (OPENALEX,))
 References = Mapping[tuple[str, ...], Reference]
 
 
-class Campaign(Struct, frozen=True, kw_only=True):
+class KillSeries(Struct, frozen=True, kw_only=True):
     """What is to be done: at least so many kills, or one session; within some seconds if given."""
 
     seed: int
@@ -52,21 +52,20 @@ class Totals(Struct, kw_only=True):
     failed: list[Report] = []
 
 
-def run_campaign(
-    campaign: Campaign, place: Path, tell: Callable[[Report], None] = lambda _report: None
+def run_series(
+    series: KillSeries, place: Path, tell: Callable[[Report], None] = lambda _report: None
 ) -> Totals:
     """Torture sessions under a directory; ``tell`` hears of each that is over."""
     began = time.monotonic()
     services = Services(place / "reference-services")
     try:
-        references = make_references(place / "reference", _lists(campaign), services)
+        references = make_references(place / "reference", _lists(series), services)
     finally:
         services.close()
     warm_up()
     reports = _Reports(place / "reports.jsonl", tell)
     workers = [
-        _fork_worker(campaign, place, references, number, began)
-        for number in range(campaign.workers)
+        _fork_worker(series, place, references, number, began) for number in range(series.workers)
     ]
     codes: list[int] = []
     while workers:
@@ -74,16 +73,16 @@ def run_campaign(
         reports.read()
         time.sleep(0.05)
     reports.read()
-    totals = _sum(campaign.seed, reports.all, time.monotonic() - began)
+    totals = _sum(series.seed, reports.all, time.monotonic() - began)
     if any(codes):
         raise RuntimeError(f"a worker of the harness failed: {codes}")
     return totals
 
 
-def _lists(campaign: Campaign) -> Iterable[tuple[str, ...]]:
-    if campaign.session is None:
+def _lists(series: KillSeries) -> Iterable[tuple[str, ...]]:
+    if series.session is None:
         return SOURCES
-    return [plan_of(campaign.seed, campaign.session).world.sources]
+    return [plan_of(series.seed, series.session).world.sources]
 
 
 def _ended(pid: int, codes: list[int]) -> bool:
@@ -94,7 +93,7 @@ def _ended(pid: int, codes: list[int]) -> bool:
 
 
 def _fork_worker(
-    campaign: Campaign,
+    series: KillSeries,
     place: Path,
     references: References,
     number: int,
@@ -105,7 +104,7 @@ def _fork_worker(
         return pid
     code = 1
     try:
-        _work(campaign, place, references, number, began)
+        _work(series, place, references, number, began)
         code = 0
     except BaseException:  # noqa: BLE001 - nothing may get back into the parent
         os.write(2, traceback.format_exc().encode())
@@ -114,7 +113,7 @@ def _fork_worker(
 
 
 def _work(
-    campaign: Campaign,
+    series: KillSeries,
     place: Path,
     references: References,
     worker: int,
@@ -122,26 +121,26 @@ def _work(
 ) -> None:
     """Work through every n-th session of the seed."""
     services = Services(place / f"services-{worker}")
-    kills, number = 0, worker if campaign.session is None else campaign.session
+    kills, number = 0, worker if series.session is None else series.session
     try:
         while True:
             directory = place / f"session-{number}"
             report = Session(
                 number,
-                plan_of(campaign.seed, number),
+                plan_of(series.seed, number),
                 directory,
                 services,
                 references,
-                mutation=campaign.mutation,
+                mutation=series.mutation,
             ).go()
             _append(place / "reports.jsonl", report)
             if not report.problems:
                 shutil.rmtree(directory)
             kills += sum(report.kills.values())
-            number += campaign.workers
-            enough = kills >= campaign.kills / campaign.workers
-            late = campaign.seconds and time.monotonic() - began > campaign.seconds
-            if enough or late or report.problems or campaign.session is not None:
+            number += series.workers
+            enough = kills >= series.kills / series.workers
+            late = series.seconds and time.monotonic() - began > series.seconds
+            if enough or late or report.problems or series.session is not None:
                 return
     finally:
         services.close()

@@ -19,7 +19,7 @@ from jobrunner.store.database import Database, open_database
 from jobrunner.store.sessions import list_sessions
 from jobrunner.store.snapshots import list_snapshots, newest_path, snapshot_directory
 from tests.promises.power.disk import Disk, File
-from tests.promises.power.recording import ANNOUNCED, Kind, Op
+from tests.promises.power.recorder import ANNOUNCED, Kind, Op
 from tests.support.program import Program, papers_of
 
 OUT = "out.json"

@@ -1,4 +1,4 @@
-"""What the tests of the local servers share: a client that asks one, and made-up records."""
+"""A client of one local server, and real and made-up records and papers to ask for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def real_records(name: str) -> list[dict[str, Any]]:
         return [msgspec.json.decode(line) for line in islice(file, 700)]
 
 
-class Asking:
+class ServerClient:
     """Asks one server over one connection."""
 
     def __init__(self, server: LocalServer) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jobrunner.store import migrations as migrate
 from tests.promises.power.disk import Disk, Lost, Random
-from tests.promises.power.recording import Kind, read_log, variables
+from tests.promises.power.recorder import Kind, read_log, variables
 
 PLACE_OF_MIGRATIONS = migrate.migrations_directory()
 SECOND = """

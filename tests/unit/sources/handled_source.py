@@ -1,4 +1,4 @@
-"""Talks of a source with a handler that stands for its service, and real records to feed it."""
+"""A source with a handler that stands for its service, and real records to feed it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def paper(number: int = 1, title: str = TITLE, /, **identifiers: str | tuple[str
     )
 
 
-class Talk:
+class HandledSource:
     """A source and the handler that stands for its service; ``seen`` are the requests made."""
 
     def __init__(self, source: Source, handler: Handler) -> None:

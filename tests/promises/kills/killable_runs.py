@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from jobrunner import crash_points
 from tests.promises.kills import mutations
-from tests.support.forking import be_program, fork, import_program, redirect
+from tests.support.forked_program import be_program, fork, import_program, redirect
 
 LIMIT_S = 900.0
 """A run that takes longer than this hangs."""

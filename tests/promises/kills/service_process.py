@@ -1,9 +1,9 @@
 """The three local services in a process of their own, so that a forking process has no threads.
 
-``python -m tests.promises.kills.services DIRECTORY`` serves the made-up library, logs every request
-under the directory before it is answered, and obeys lines on its standard input: ``spoil 3 5``
-answers broken records for these papers, ``slow 2`` answers after two seconds, ``calm`` as it should
-again. It ends with its standard input.
+``python -m tests.promises.kills.service_process DIRECTORY`` serves the made-up library, logs every
+request under the directory before it is answered, and obeys lines on its standard input:
+``spoil 3 5`` answers broken records for these papers, ``slow 2`` answers after two seconds,
+``calm`` as it should again. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Services:
         command = [
             sys.executable,
             "-m",
-            "tests.promises.kills.services",
+            "tests.promises.kills.service_process",
             str(directory),
             str(latency),
         ]

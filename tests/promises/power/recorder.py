@@ -14,7 +14,7 @@ import pytest
 from tests.support.program import Program
 
 SOURCE = Path(__file__).with_name("recorder.c")
-WEAKENED = Path(__file__).with_name("weakened")
+EXTRA_PRAGMA = Path(__file__).with_name("extra_pragma")
 HEAD = struct.Struct("=IIIIQQQ")
 
 
@@ -74,7 +74,7 @@ def record(program: Program, library: Path, log: Path, *, pragma: str = "") -> N
     """
     program.environment |= variables(program.directory, library, log)
     if pragma:
-        program.environment |= {"PYTHONPATH": str(WEAKENED), "POWER_PRAGMA": pragma}
+        program.environment |= {"PYTHONPATH": str(EXTRA_PRAGMA), "POWER_PRAGMA": pragma}
 
 
 def announce(log: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.promises.power.checking import Reported, Truth, find_losses, truth_of
 from tests.promises.power.disk import Disk, Fate
-from tests.promises.power.recording import Kind, Op, announce, read_log, record, stop_recording
+from tests.promises.power.losses import Reported, Truth, find_losses, truth_of
+from tests.promises.power.recorder import Kind, Op, announce, read_log, record, stop_recording
 from tests.support.program import Program
 
 Wanted = Callable[[Op], bool]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.promises.power.checking import OUT, batches_of
-from tests.promises.power.trying import Recording
+from tests.promises.power.losses import OUT, batches_of
+from tests.promises.power.recorded_run import Recording
 from tests.support.program import papers_of
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from jobrunner import crash_points
 from jobrunner.store.database import Database
-from tests.support.forking import be_program, fork, import_program, redirect
+from tests.support.forked_program import be_program, fork, import_program, redirect
 
 COMMIT_BEFORE, COMMIT_AFTER = "any commit, before", "any commit, after"
 """Moments of every transaction that writes, beside the named ones of the loop."""
@@ -35,14 +35,14 @@ class Done(NamedTuple):
         return self.code == -signal.SIGKILL
 
 
-class Warm:
+class ForkServer:
     """A process that forks for each command."""
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self._directory = directory
         self._said = directory / "said.txt"
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "tests.promises.model.warm"],
+            [sys.executable, "-m", "tests.promises.model.fork_server"],
             cwd=Path(__file__).resolve().parents[3],
             env=environment,
             text=True,
