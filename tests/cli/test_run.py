@@ -1,4 +1,4 @@
-"""``run`` from an input to its output, and ``retry`` of what went wrong."""
+"""``run`` from an input to its output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from tests.support.program import (
     load,
     only,
     protected,
-    rows_of,
     was_killed,
 )
 from tests.support.servers.faults import always, slow, status
@@ -338,82 +337,6 @@ def test_a_read_only_place_for_the_output_is_a_usage_error(program: Program) -> 
         said = program.run("run", "papers.json", "-o", "place/out.json", code=2)
     assert "its directory is read-only" in said.stderr
     assert not program.database.exists()
-
-
-# ---- retry
-
-
-@pytest.fixture(scope="module")
-def quarantined(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """Four papers: two are known, one is in a work that cannot be read, one is in none."""
-    works = made_up_papers.works(4)
-    works[2] |= {"title": 17, "display_name": 17}
-    with LocalServer(OpenAlex(works[:3])) as server:
-        program = Program(tmp_path_factory.mktemp("quarantined"), server.base_url)
-        program.input([made_up_papers.by_doi(number) for number in range(4)])
-        said = program.run("run", "papers.json", code=3)
-    return Finished(program, server, said)
-
-
-@pytest.fixture
-def to_retry(program: Program, quarantined: Finished) -> Program:
-    """The same, with a server that knows all four now."""
-    adopt(program, quarantined.program)
-    return program
-
-
-def outcomes_of(program: Program) -> list[str]:
-    """Return what was said of each paper, by position."""
-    sql = "SELECT r.outcome FROM record r JOIN paper p ON p.id = r.paper_id ORDER BY p.position"
-    return [outcome for (outcome,) in program.query(sql)]
-
-
-def test_a_failed_paper_does_not_keep_the_others_from_being_enriched(
-    quarantined: Finished,
-) -> None:
-    expected = ["enriched", "enriched", "failed", "not_found"]
-    assert outcomes_of(quarantined.program) == expected
-
-
-def test_a_run_with_failed_papers_tells_how_to_retry_them(quarantined: Finished) -> None:
-    (session,) = sessions_of(quarantined.program)
-    assert f"next: jobrunner retry {session} --failed\n" in quarantined.said.stderr
-
-
-def test_retry_asks_again_about_the_failed_papers_only(
-    to_retry: Program, server: LocalServer
-) -> None:
-    said = to_retry.run("retry", *sessions_of(to_retry), "--failed")
-    assert outcomes_of(to_retry) == ["enriched", "enriched", "enriched", "not_found"]
-    assert [request.ids for request in server.requests] == [("doi:10.5555/study.2",)]
-    paper = json.loads(Path(said.stdout.rstrip()).read_bytes())["papers"][2]
-    assert [entry["outcome"] for entry in paper["retired"]] == ["failed"], "it is kept"
-
-
-def test_retry_asks_again_about_the_papers_that_were_not_found_only(
-    to_retry: Program, server: LocalServer
-) -> None:
-    to_retry.run("retry", *sessions_of(to_retry), "--not-found", code=3)
-    assert outcomes_of(to_retry) == ["enriched", "enriched", "failed", "enriched"]
-    assert [request.ids for request in server.requests] == [("doi:10.5555/study.3",)]
-
-
-def test_a_dry_run_of_retry_tells_how_many_and_changes_nothing(
-    to_retry: Program, server: LocalServer
-) -> None:
-    before = rows_of(to_retry)
-    session = sessions_of(to_retry)
-    said = to_retry.run("retry", *session, "--failed", "--not-found", "--dry-run").stdout
-    assert "openalex: 1 paper (failed)" in said
-    assert "openalex: 1 paper (not found)" in said
-    assert rows_of(to_retry) == before
-    assert server.requests == []
-
-
-def test_a_dry_run_of_retry_tells_it_as_json_too(to_retry: Program) -> None:
-    assert to_retry.json("retry", *sessions_of(to_retry), "--not-found", "--dry-run") == [
-        {"source": "openalex", "outcome": "not_found", "papers": 1}
-    ]
 
 
 # ---- while it waits

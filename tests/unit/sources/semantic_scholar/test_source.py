@@ -60,8 +60,8 @@ def id_of(answer: Answer | None) -> str | None:
     return answer.record.id if answer and answer.record else None
 
 
-def ids_sent(talk: HandledSource) -> list[list[str]]:
-    return [msgspec.json.decode(request.content)["ids"] for request in talk.seen]
+def ids_sent(asked: HandledSource) -> list[list[str]]:
+    return [msgspec.json.decode(request.content)["ids"] for request in asked.seen]
 
 
 def stranger(number: int, **external: object) -> Fields:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections import Counter
 from importlib import resources
 from pathlib import Path
+
+import pytest
 
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.record_files import PAPERS, WORKS, load_records
@@ -80,3 +83,25 @@ def test_all_but_two_papers_are_found(serve: Serve) -> None:
     searched = asyncio.run(search(source, left))
     outcomes = Counter(answer.outcome for answer in (*answers.values(), *searched))
     assert outcomes == {Outcome.ENRICHED: len(papers) - 2, Outcome.NOT_FOUND: 2}
+
+
+def test_records_are_read_from_all_files_of_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": 1}\n\n{"id": 2}\n')
+    (tmp_path / "b.json").write_text('{"results": [{"id": 3}]}')
+    (tmp_path / "c.json").write_text('[{"id": 4}]')
+    (tmp_path / "d.json").write_text('{"id": 5}')
+    (tmp_path / "e.jsonl.gz").write_bytes(gzip.compress(b'{"id": 6}\n'))
+    (tmp_path / "notes.txt").write_text("no records")
+    assert [record["id"] for record in load_records(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize(
+    ("text", "reason"), [("[1, 2]", "not a list of records"), ("{", "not JSON")]
+)
+def test_a_file_without_records_is_refused(
+    tmp_path: Path, name: str, text: str, reason: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=reason):
+        load_records(tmp_path / name)

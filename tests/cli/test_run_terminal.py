@@ -10,7 +10,7 @@ from tests.support import made_up_papers
 from tests.support.events import eventually
 from tests.support.program import Program
 from tests.support.servers.faults import always, slow
-from tests.support.terminal import screen, terminal
+from tests.support.terminal import terminal
 
 CTRL_C = "\x03"
 TOO_LONG = 60.0
@@ -54,16 +54,3 @@ def test_tables_are_laid_out_for_the_width_of_the_terminal(program: Program) -> 
     assert "openalex" in rows
     assert "  limits: 30/s, 16 at once" in rows
     assert "  address: " + program.environment["JOBRUNNER_OPENALEX_BASE_URL"] in "".join(rows)
-
-
-# ---- the screen itself
-
-
-def test_a_row_that_is_full_goes_on_in_the_next() -> None:
-    assert screen("abcdef", 4) == ["abcd", "ef"]
-    assert screen("abcd\r\nef", 4) == ["abcd", "ef"]
-
-
-def test_rows_are_wiped_and_written_over() -> None:
-    assert screen("one\r\ntwo\r\x1b[2K\x1b[1A\x1b[2K\x1b[1mnew\x1b[0m", 4) == ["new", ""]
-    assert screen("one\rO", 4) == ["One"]

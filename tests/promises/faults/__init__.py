@@ -1,0 +1,1 @@
+"""Whatever goes wrong with a service: papers end honestly, and nothing is lost."""

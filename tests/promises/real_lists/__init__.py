@@ -1,0 +1,1 @@
+"""Real paper lists against real records of the sources."""

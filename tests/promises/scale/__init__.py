@@ -1,0 +1,1 @@
+"""What does not grow with the number of papers: memory, and the questions to the database."""
