@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,17 @@ def test_ci_runs_the_two_commands_of_the_readme() -> None:
     lines = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
     assert len(lines) == 2
     assert set(lines) <= {line.strip() for line in CI.splitlines()}
+
+
+def test_ci_can_be_run_and_finds_its_tests() -> None:
+    script = ROOT / ".ci" / "run"
+    subprocess.run(["/usr/bin/env", "bash", "-n", script], check=True)
+    lists = re.findall(r"^(?:LONG|UNIT)=\((.*?)\)$", CI, re.MULTILINE | re.DOTALL)
+    words = " ".join(lists).split()
+    echo = ["/usr/bin/env", "bash", "-c", f"echo {' '.join(words)}"]
+    expanded = subprocess.check_output(echo, text=True).split()
+    assert len(lists) == 2
+    assert [path for path in expanded if not (ROOT / path).exists()] == []
 
 
 def test_the_keys_of_a_policy_stand_in_the_readme_with_their_defaults() -> None:
