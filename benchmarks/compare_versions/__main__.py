@@ -177,7 +177,7 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     old, new = prepare(options.old, work), prepare(options.new, work)
     say(f"old: {old.name}, new: {new.name}")
-    with Services(old.python, options.data / "records") as services:
+    with Services(options.data / "records") as services:
         comparison = Comparison(old, new, Setting(services, options.hurry), work)
         for name, play in SCENES.items():
             if not options.list or name in options.list:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import queue
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
-SERVING = Path(__file__).with_name("serving.py")
+from benchmarks.compare_versions.versions import ROOT
+
+SERVING = (sys.executable, "-m", "benchmarks.compare_versions.serving")
 LOOK_S = 0.1
 
 
 class Services:
     """The three services, in a process of their own; ``urls`` are their addresses, by name."""
 
-    def __init__(self, python: Path, records: Path) -> None:
+    def __init__(self, records: Path) -> None:
         self._child = subprocess.Popen(
-            [python, SERVING, records], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [*SERVING, records.resolve()],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         self._orders = cast("IO[str]", self._child.stdin)
         self._answers = cast("IO[str]", self._child.stdout)

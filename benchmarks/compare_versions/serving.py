@@ -1,6 +1,6 @@
-"""The three local services in one process, run by the Python of the older version.
+"""The three local services in one process: ``python -m benchmarks.compare_versions.serving``.
 
-They are those of the older version's ``jobrunner.demo``, so both versions are served alike. The
+They are this checkout's stand-ins, whatever the two versions are, so both are served alike. The
 first line of the output is JSON with their addresses. Then each line of the input is an order:
 ``hold N`` lets N requests be answered and keeps all later ones waiting, and the first of these is
 told with the line ``held``; ``release`` lets all be answered.
@@ -8,19 +8,18 @@ told with the line ``held``; ``release`` lets all be answered.
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-RECORDS = {
-    "OpenAlex": "openalex_works.jsonl.gz",
-    "SemanticScholar": "s2_papers.jsonl.gz",
-    "Crossref": "crossref_works.jsonl.gz",
-}
+from jobrunner.demo.messages import Api, Fault, Reply, Request
+from jobrunner.demo.openalex import OpenAlex
+from jobrunner.demo.record_files import PAPERS, WORKS, load_records
+from jobrunner.demo.server import LocalServer
+from tests.support.servers.crossref import Crossref
+from tests.support.servers.semantic_scholar import SemanticScholar
 
 
 class Gate:
@@ -42,7 +41,7 @@ class Gate:
                 self._left = int(number)
         say("done")
 
-    def plan(self, _request: object, _number: int) -> object:
+    def plan(self, _request: Request, _number: int) -> Fault | None:
         """Return what is done to the answer of a request: it waits at the gate, or nothing."""
         with self._lock:
             if self._left is None:
@@ -52,7 +51,7 @@ class Gate:
                 return None
             first, opened = self._left == -1, self._opened
 
-        def wait(reply: object) -> object:
+        def wait(reply: Reply) -> Reply:
             if first:
                 say("held")
             opened.wait()
@@ -69,20 +68,25 @@ def say(text: str) -> None:
 
 def main(records: Path) -> None:
     """Serve until the input ends."""
-    sample: Any = importlib.import_module("jobrunner.demo")
     gate = Gate()
     with ExitStack() as stack:
         urls = {}
-        for kind, name in RECORDS.items():
-            served = sample.load_records(records / name)
-            if kind == "OpenAlex":
-                served += sample.load_records(sample.WORKS)
-            api = getattr(sample, kind)(served)
-            server = stack.enter_context(sample.LocalServer(api, faults=gate.plan))
+        for api in _services(records):
+            server = stack.enter_context(LocalServer(api, faults=gate.plan))
             urls[api.name] = server.base_url
-        say(json.dumps({"urls": urls, "sample": str(sample.PAPERS)}))
+        say(json.dumps({"urls": urls, "sample": str(PAPERS)}))
         for line in sys.stdin:
             gate.order(line.strip())
+
+
+def _services(records: Path) -> tuple[Api, ...]:
+    """Return the services; OpenAlex also knows the papers of the sample."""
+    works = load_records(records / "openalex_works.jsonl.gz") + load_records(WORKS)
+    return (
+        OpenAlex(works),
+        SemanticScholar(load_records(records / "s2_papers.jsonl.gz")),
+        Crossref(load_records(records / "crossref_works.jsonl.gz")),
+    )
 
 
 if __name__ == "__main__":
