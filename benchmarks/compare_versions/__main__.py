@@ -67,7 +67,7 @@ class Comparison:
         if not planned:
             self._not_taken(old, new, listed)
             return
-        kill = Kill.of(planned)
+        kill = Kill.of(planned, self.life(self.old, "rehearsal", listed.name), listed.path)
         old.answers = Answers()
         for life in (old, new):
             live(life, listed.path, kill)

@@ -15,8 +15,8 @@ Difference = str
 
 IGNORED = """\
 Not compared, since it differs between any two runs: times, durations, rates, ids of sessions and
-processes, host and version, the directories at work. Nor is the wording of messages (only whether
-there is one), nor what is printed without --json (only exit codes, and that there is no traceback).
+processes, host and version, the directories at work. Nor is the wording of messages (only how
+many there are), nor what is printed without --json (only exit codes, and that no traceback is).
 Not compared after a kill, since it depends on how many answers were committed by then: which papers
 stand in which batch, numbers and requests of batches, numbers, sizes and checksums of snapshots.
 Right after a kill only the names in `status --json` are compared. All these but times and ids are
@@ -31,7 +31,7 @@ OF_THE_KILL = frozenset(
 MAY_BE_THERE = frozenset({"snapshot", "fields"})
 """What is there or not at a kill: by the source that ends just then, by the papers found."""
 
-WORDED = frozenset({"message", "reason"})
+WORDED = frozenset({"message", "reason", "problems"})
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 SESSION = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 COUNTS = ("enriched", "not_found", "ambiguous", "failed")
@@ -55,12 +55,21 @@ def settled(value: Json, directory: Path, left_out: frozenset[str] = OF_THE_RUN)
 
 def _field(name: str, value: Json, directory: Path, left_out: frozenset[str]) -> Json:
     if name in WORDED:
-        return value is not None
+        return _wordless(value, directory)
     if name == "events":
         return sorted({event["kind"] for event in value})
     if name == "runs" and isinstance(value, list):
         return [run["ending"] for run in value]
     return settled(value, directory, left_out)
+
+
+def _wordless(value: Json, directory: Path) -> Json:
+    """Return which messages there are, without their words."""
+    if isinstance(value, dict):
+        return {_text(name, directory): _wordless(held, directory) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_wordless(one, directory) for one in value]
+    return "a message" if isinstance(value, str) else value
 
 
 def _text(text: str, directory: Path) -> str:

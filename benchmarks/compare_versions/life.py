@@ -51,10 +51,16 @@ class Kill(NamedTuple):
     batch: int
 
     @classmethod
-    def of(cls, plan: Json) -> Self:
-        """Return the middle of a list, with batches so small that some are committed by then."""
-        least = sum(source["least"]["requests"] for source in plan["sources"])
-        return cls(max(1, least // 2), max(1, min(50, plan["papers"] // 8)))
+    def of(cls, plan: Json, life: Life, papers: Path) -> Self:
+        """Return the middle of a list: a run of its own tells how many requests it takes.
+
+        What a plan says is no help: titles that are not found at once take several requests.
+        """
+        batch = max(1, min(50, plan["papers"] // 8))
+        services = life.setting.services
+        services.release()
+        life.call("rehearsal", "run", papers, *CHOSEN, "--batch-size", batch)
+        return cls(services.release() // 2, batch)
 
 
 class Answers:

@@ -52,9 +52,9 @@ class Services:
         """Let so many more requests be answered, and no others until :meth:`release`."""
         self._order(f"hold {after}")
 
-    def release(self) -> None:
-        """Answer everything."""
-        self._order("release")
+    def release(self) -> int:
+        """Answer everything. Return how many requests came since the last order."""
+        return self._order("release")
 
     def wait_until_held(self, program: subprocess.Popen[str]) -> bool:
         """Wait until a request is kept waiting; False if the program ended before."""
@@ -65,11 +65,12 @@ class Services:
                 continue
         return False
 
-    def _order(self, text: str) -> None:
+    def _order(self, text: str) -> int:
         self._orders.write(text + "\n")
         self._orders.flush()
-        while self._hear() != "done":
+        while not (said := self._hear()).startswith("done"):
             pass
+        return int(said.removeprefix("done"))
 
     def _hear(self) -> str:
         said = self._said.get()

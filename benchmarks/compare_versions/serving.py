@@ -3,7 +3,8 @@
 They are this checkout's stand-ins, whatever the two versions are, so both are served alike. The
 first line of the output is JSON with their addresses. Then each line of the input is an order:
 ``hold N`` lets N requests be answered and keeps all later ones waiting, and the first of these is
-told with the line ``held``; ``release`` lets all be answered.
+told with the line ``held``; ``release`` lets all be answered. An order is answered with ``done N``:
+so many requests came since the order before.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Gate:
         self._lock = threading.Lock()
         self._left: int | None = None
         self._opened = threading.Event()
+        self._came = 0
 
     def order(self, text: str) -> None:
         """Do what a line of the input says."""
@@ -39,11 +41,13 @@ class Gate:
             if word == "hold":
                 self._opened = threading.Event()
                 self._left = int(number)
-        say("done")
+            came, self._came = self._came, 0
+        say(f"done {came}")
 
     def plan(self, _request: Request, _number: int) -> Fault | None:
         """Return what is done to the answer of a request: it waits at the gate, or nothing."""
         with self._lock:
+            self._came += 1
             if self._left is None:
                 return None
             self._left -= 1
