@@ -242,4 +242,7 @@ def _equivalent_of(doi: str) -> tuple[str, str | None]:
     if doi.startswith(ARXIV_DOI):
         return "arxiv", doi.removeprefix(ARXIV_DOI)
     acl = _ACL_DOI.fullmatch(doi)
-    return "acl", normalise("acl", acl and acl[1])
+    # Nearly all DOIs are of neither, and they are read for every paper and again in every snapshot.
+    if acl is None:
+        return "", None
+    return "acl", normalise("acl", acl[1])
