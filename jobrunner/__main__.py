@@ -1,4 +1,4 @@
-"""``python -m jobrunner`` and the command ``jobrunner``."""
+"""The entry point of ``python -m jobrunner`` and of the command ``jobrunner``."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from pathlib import Path
 from jobrunner.errors import ExitCode
 
 CYCLES = (200_000, 20, 50)
-"""Objects after which cycles are looked for: seldom, as modules and records are trees. It took a
-tenth of the loop of a run, and a sixth of a short command."""
+"""Thresholds of the garbage collector, far above Python's defaults.
 
-NO_ROOM = b"""error: jobrunner cannot run: memory or open files ran out, or a part of it is gone
-  free some memory, raise the limits (ulimit -a), or install jobrunner again
+Modules and records rarely form cycles, and with the defaults the search for them took a tenth of
+the time of a run's loop and a sixth of a short command.
+"""
+
+NO_ROOM = b"""error: jobrunner cannot start: memory or open files ran out, or a module is missing
+  free some memory, raise the limits (ulimit -a), or reinstall jobrunner
 """
 
 
 def main() -> None:
-    """Run the command line; what goes wrong while it is still being loaded is no traceback."""
+    """Run the command line. Errors during its import become a message instead of a traceback."""
     _open_streams()
     gc.set_threshold(*CYCLES)
     try:
-        # Without any handler Python's own modules print tracebacks of what they could not load.
+        # Without a handler, modules of the standard library print a traceback on failed imports.
         logging.getLogger().addHandler(logging.NullHandler())
-        from jobrunner.cli.main import main as run  # noqa: PLC0415 - inside the try
+        from jobrunner.cli.main import main as run  # noqa: PLC0415 - the import can fail, too
 
         run()
     except KeyboardInterrupt:
@@ -34,14 +37,18 @@ def main() -> None:
     except (ImportError, MemoryError, OSError):
         if os.environ.get("JOBRUNNER_DEBUG"):
             raise
-        os.write(2, NO_ROOM)  # nothing that needs memory
+        os.write(2, NO_ROOM)  # allocates nothing
         sys.exit(ExitCode.ERROR)
     finally:
-        gc.freeze()  # or the interpreter would look for cycles among them all once more
+        gc.freeze()  # spares the interpreter a last collection of all objects at exit
 
 
 def _open_streams() -> None:
-    """Open nothing in the place of standard streams that are closed, or files would take it."""
+    """Open /dev/null for standard streams that are closed.
+
+    Otherwise the next files to be opened, such as the database, would get their descriptors, and
+    messages would be written into those files.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

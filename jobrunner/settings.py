@@ -1,6 +1,6 @@
-"""Everything that the user sets, as one value: options, environment, and the configuration file.
+"""All settings of the user, from options, environment variables and the configuration file.
 
-The file is ``jobrunner.toml``, or ``[tool.jobrunner]`` of a ``pyproject.toml``::
+The file is ``jobrunner.toml``, or ``[tool.jobrunner]`` in ``pyproject.toml``::
 
     email = "you@example.org"
     sources = ["openalex", "crossref"]
@@ -12,7 +12,7 @@ The file is ``jobrunner.toml``, or ``[tool.jobrunner]`` of a ``pyproject.toml``:
     [policy]
     priority = ["crossref", "openalex"]
 
-An option counts before a variable of the environment, and that before the file.
+An option takes precedence over an environment variable, and a variable over the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from jobrunner.sources.contract import SourceSettings
 PREFIX = "JOBRUNNER_"
 EMAIL = PREFIX + "EMAIL"
 CONFIG = PREFIX + "CONFIG"
-"""The variable that names another configuration file."""
+"""The environment variable that names another configuration file."""
 
 CONFIG_NAME = "jobrunner.toml"
 PROJECT_NAME = "pyproject.toml"
@@ -43,13 +43,13 @@ SOURCE_SETTINGS = ("api_key", "base_url")
 DEFAULT_SOURCES = ("openalex",)
 
 _ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
-"""Printable ASCII around one @: it becomes a part of a header."""
+"""Printable ASCII around one @, because the address becomes part of an HTTP header."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All settings; ``keys`` and ``base_urls`` by the name of a source.
+    """All settings. ``keys`` and ``base_urls`` are indexed by source name.
 
     ``keys`` must never be logged or stored.
     """
@@ -64,7 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return f"Settings(email={self.email!r}, keys of {sorted(self.keys)})"
 
     def of(self, source: str, remembered: Mapping[str, str] = _NOTHING) -> SourceSettings:
-        """Return one source's settings; a ``remembered`` base URL counts if none is set now."""
+        """Return the settings of one source; a ``remembered`` base URL applies if none is set."""
         return SourceSettings(
             base_url={**remembered, **self.base_urls}.get(source),
             api_key=self.keys.get(source),
@@ -72,7 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         )
 
     def sources_to_ask(self, named: Sequence[str]) -> tuple[str, ...]:
-        """Return the sources that options name, each once, or else the default ones."""
+        """Return the named sources without repetitions, or the default sources if none is named."""
         return tuple(dict.fromkeys(named)) or self.default_sources
 
 
@@ -84,10 +84,10 @@ def read_settings(
     email: str | None = None,
     base_urls: Iterable[str] = (),
 ) -> Settings:
-    """Gather the settings that hold in a directory.
+    """Return the settings that apply in a directory.
 
-    ``sources`` are the names of those that there are. ``email`` and ``base_urls`` (NAME=URL) are
-    options. Raises :class:`SettingsError`, never showing a key.
+    ``sources`` names the installed sources. ``email`` and ``base_urls`` (NAME=URL) are options.
+    Raises :class:`SettingsError`, which never shows a key.
     """
     names = list(sources)
     file = _read_file(directory, environment, names)
@@ -112,7 +112,7 @@ def _from_environment(
 
 
 def _not_blank(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts that say something; a blank one counts as none."""
+    """Return the texts that are not blank, stripped."""
     return {name: text.strip() for name, text in texts.items() if text.strip()}
 
 
@@ -121,7 +121,7 @@ def _urls_of_options(options: Iterable[str], names: Sequence[str]) -> dict[str, 
     for option in options:
         name, _, url = option.partition("=")
         if not url:
-            raise SettingsError(f"--base-url {option!r} is not of the form NAME=URL")
+            raise SettingsError(f"--base-url {option!r} does not have the form NAME=URL")
         if name not in names:
             raise SettingsError(f"--base-url names an unknown source {name!r}; known: {names}")
         urls[name] = url
@@ -133,8 +133,8 @@ def _checked_email(email: str | None) -> str | None:
         return None
     if not _ADDRESS.fullmatch(email):
         raise SettingsError(
-            f"{email!r} is not an e-mail address that a request can carry",
-            hint=f"write it in ASCII, as in you@example.org; see --email and {EMAIL}",
+            f"{email!r} is not a valid e-mail address",
+            hint=f"use ASCII, as in you@example.org; see --email and {EMAIL}",
         )
     return email
 
@@ -143,8 +143,8 @@ def _checked_email(email: str | None) -> str | None:
 
 
 def _read_file(directory: Path, environment: Mapping[str, str], names: Sequence[str]) -> Settings:
-    """Return what the file says that counts, the defaults if there is none."""
-    path = _file_that_counts(directory, environment.get(CONFIG))
+    """Return the settings in the configuration file, or the defaults without one."""
+    path = _find_file(directory, environment.get(CONFIG))
     if path is None:
         return Settings()
     table = _read_table(path)
@@ -153,9 +153,9 @@ def _read_file(directory: Path, environment: Mapping[str, str], names: Sequence[
     return _settings_in(table, path, names)
 
 
-def _file_that_counts(directory: Path, named: str | None) -> Path | None:
+def _find_file(directory: Path, named: str | None) -> Path | None:
     if named:
-        return Path(named)  # an error if it is not there: the user asked for it
+        return Path(named)  # even if it is missing: the user named it, so reading fails
     paths = (directory / CONFIG_NAME, directory / PROJECT_NAME)
     return next((path for path in paths if is_file(path)), None)
 
@@ -172,7 +172,7 @@ def _read_table(path: Path) -> dict[str, Any]:
 
 
 def _own_table(table: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return the table of this program in a file that other programs use too."""
+    """Return the table ``[tool.jobrunner]`` of a ``pyproject.toml``."""
     tools = table.get("tool", {})
     own = tools.get("jobrunner", {}) if isinstance(tools, dict) else {}
     _demand(isinstance(own, dict), path, "tool.jobrunner", "write a table: [tool.jobrunner]")
@@ -218,6 +218,6 @@ def _texts_of(tables: Mapping[str, Mapping[str, str]], setting: str) -> dict[str
 
 
 def _demand(holds: bool, path: Path, name: str, hint: str) -> None:
-    """Raise SettingsError for a wrong setting. Its value may be a key, and is not shown."""
+    """Raise SettingsError for a wrong setting. Its value may be a key, so it is not shown."""
     if not holds:
-        raise SettingsError(f"{path}: {name} is not a setting, or of the wrong type", hint=hint)
+        raise SettingsError(f"{path}: {name} is unknown or has the wrong type", hint=hint)

@@ -1,1 +1,1 @@
-"""The command line: commands parse, call one function and print."""
+"""The command line: each command parses its options, calls one operation and prints the result."""

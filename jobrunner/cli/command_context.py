@@ -1,4 +1,4 @@
-"""What one call of the program holds until its end: the database that its command opened."""
+"""The context of one command: the database it opened, to be closed when it ends."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _COMMAND = re.compile(r"`(jobrunner [^`]+)`")
 
 
 class CommandContext:
-    """Made by ``main``, and given to every command as the ``obj`` of typer's context.
+    """Created by ``main`` and passed to every command as the ``obj`` of typer's context.
 
-    ``find_damage`` says what is wrong with the database that the command opened, None if nothing
-    is. It comes with the database, so that this module needs no library of databases.
+    ``find_damage`` describes the damage in the database that the command opened, or returns None.
     """
 
     def __init__(self) -> None:
         self.db_option: Path | None = None
+        # Set when a database is opened: importing the store here would slow down --help.
         self.find_damage: Callable[[], str | None] = lambda: None
         self._exit_stack = ExitStack()
 
@@ -37,15 +37,15 @@ class CommandContext:
         self._exit_stack.close()
 
     def call_at_exit(self, close: Callable[[], None]) -> None:
-        """Call a function when the command has ended."""
+        """Call a function when the command ends."""
         self._exit_stack.callback(close)
 
     def command(self, line: str) -> str:
-        """Return a command to be typed, with --db if this one was given it."""
+        """Return a command for the user to type, with --db if the current command has it."""
         if self.db_option is None or "--db" in line:
             return line
         return f"{line} --db {shlex.quote(str(self.db_option))}"
 
     def complete_commands(self, text: str) -> str:
-        """Complete the commands in a text, those between back quotes."""
+        """Add --db to the commands in a text, which are those between backquotes."""
         return _COMMAND.sub(lambda match: f"`{self.command(match[1])}`", text)

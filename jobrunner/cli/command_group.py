@@ -1,4 +1,4 @@
-"""The table of commands. A command's module is imported when the command is called."""
+"""The table of commands. A command's module is imported only when the command is called."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 Click: TypeAlias = Any
-"""An object of click, of which typer carries a copy that it does not export."""
+"""An object of click. Typer bundles a copy of click that it does not export."""
 
 COMMANDS = {
     "run": "Enrich a paper list from the sources.",
-    "resume": "Go on with an unfinished session.",
-    "retry": "Ask again about papers that failed.",
-    "status": "Show how far a session is.",
-    "plan": "Say what a run would take.",
+    "resume": "Continue an unfinished session.",
+    "retry": "Retry failed papers.",
+    "status": "Show a session's progress.",
+    "plan": "Estimate requests, cost and time.",
     "duplicates": "List papers that are the same work.",
-    "explain": "Say why a paper's values are what they are.",
-    "review": "Decide about ambiguous papers.",
-    "snapshot": "Write the enriched papers as of now.",
+    "explain": "Explain where a paper's values come from.",
+    "review": "Resolve ambiguous papers by hand.",
+    "snapshot": "Write a snapshot of the enriched papers.",
     "verify": "Recount and check everything.",
-    "restore": "Make a session from a snapshot.",
+    "restore": "Restore a session from a snapshot.",
     "sources": "List sources, limits and keys.",
-    "doctor": "Look for trouble on this machine.",
+    "doctor": "Check this machine for problems.",
     "demo": "Watch a run being killed and resumed.",
     "sessions": "List, show, delete and clean up sessions.",
-    "db": "The schema of the database.",
+    "db": "Show or upgrade the database schema.",
 }
-"""The first sentence of each command's help, in the order in which they are listed.
+"""The first sentence of each command's help, in listing order.
 
-The module of a command has its name, and adds it to an app with ``register``.
+Each command has a module of the same name, whose ``register`` adds the command to an app.
 """
 
 
 class CommandGroup(TyperGroup):
-    """Finds commands in modules of their own; help and completion list them by the table alone."""
+    """Loads commands on demand. Help and completion need only the table."""
 
     def __init__(self, **settings: Click) -> None:
         super().__init__(**settings)
         self.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
 
     def list_commands(self, ctx: Click) -> list[str]:
-        """Return the names of all commands."""
+        """Return the names of all commands, in listing order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Click, cmd_name: str) -> Click:
-        """Import a command; None if there is none of that name."""
+        """Import a command and return it, or None if the name is unknown."""
         if cmd_name not in COMMANDS:
             return None
         app = typer.Typer(rich_markup_mode=None)
@@ -56,21 +56,21 @@ class CommandGroup(TyperGroup):
         return typer.main.get_group(app).commands[cmd_name]
 
     def format_commands(self, ctx: Click, formatter: Click) -> None:
-        """Write the list of commands into the help."""
+        """Write the list of commands to the help text."""
         self._listing().format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: Click, incomplete: str) -> Click:
-        """Return what a shell may complete a word to."""
+        """Return the completions of a word."""
         listing = self._listing()
         return listing.shell_complete(typer.Context(listing, parent=ctx), incomplete)
 
     def _listing(self) -> TyperGroup:
-        """Return a group of the same look, whose commands are names and sentences alone."""
+        """Return a group that looks the same but holds only names and help sentences."""
         return TyperGroup(name=self.name, commands=dict(self.commands), params=self.params)
 
 
 def show_commands(context: typer.Context) -> None:
-    """Show the help of a group that is called without one of its commands: a usage error."""
+    """Treat a group called without a command as a usage error: show its help and exit with 2."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)

@@ -1,4 +1,4 @@
-"""What users see: results on standard output, messages on standard error."""
+"""Console output: results go to stdout, messages to stderr."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from jobrunner.files.system_errors import remedy
 
 
 def print_message(text: str) -> None:
-    """Print a line on standard error; nothing fails because nobody can see it."""
+    """Print a line to stderr. A closed or full stderr is ignored."""
     with contextlib.suppress(OSError):
         typer.echo(plain(text), err=True)
 
 
 def print_result(text: str) -> None:
-    """Print a line of data on standard output."""
+    """Print a line of data to stdout."""
     write_result(plain(text))
 
 
 def print_error(message: str, hint: str | None) -> None:
-    """Print one line that says what is wrong, and one that says what to do next."""
+    """Print what went wrong on one line and what to do next on another."""
     with contextlib.suppress(OSError):
         typer.secho(f"error: {plain(message)}", fg="red", err=True)
     if hint:
@@ -34,7 +34,10 @@ def print_error(message: str, hint: str | None) -> None:
 
 
 def write_result(text: str) -> None:
-    """Write a text on standard output as it is; raise FileError if that cannot take it."""
+    """Write a text to stdout unchanged.
+
+    Raises FileError if stdout cannot be written, BrokenPipeError if its reader is gone.
+    """
     try:
         typer.echo(text)
     except BrokenPipeError:
@@ -42,19 +45,19 @@ def write_result(text: str) -> None:
     except OSError as error:
         drop_output()
         raise FileError(
-            f"standard output cannot be written: {error.strerror}", hint=remedy(error)
+            f"cannot write to standard output: {error.strerror}", hint=remedy(error)
         ) from error
 
 
 def drop_output() -> None:
-    """Forget what standard output did not take: at the exit it would fail once more."""
+    """Discard the unwritten part of stdout, or Python would fail again when it flushes at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def forgive_encodings() -> None:
-    """Let letters that a terminal does not know be replaced: they are no reason to fail."""
+    """Replace characters that the terminal's encoding lacks instead of failing on them."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -66,12 +69,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def input_name(path: str | Path | None) -> str:
-    """Return what an input is called in messages."""
+    """Return the name of an input for messages."""
     return "standard input" if path is None else str(path)
 
 
 def plain(text: str) -> str:
-    """Return one printable line: nothing in data may steer a terminal."""
+    """Return one printable line. Control characters in data must not reach the terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))

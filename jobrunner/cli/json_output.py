@@ -1,4 +1,4 @@
-"""Results for programs: JSON on standard output, or else lines for people."""
+"""Results as JSON for programs, or as lines for people."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _UNUSUAL = re.compile("[^\n -~]")
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON on standard output."""
+    """Print a value as JSON to stdout."""
     encoded = msgspec.json.encode(value)
     write_result(_UNUSUAL.sub(_escaped, msgspec.json.format(encoded, indent=2).decode()))
 
 
 def print_json_or_lines(value: object, lines: Iterable[str], *, as_json: bool) -> None:
-    """Print a value as JSON, or what people read of it."""
+    """Print a value as JSON, or the lines that describe it."""
     if as_json:
         print_json(value)
         return
@@ -30,7 +30,7 @@ def print_json_or_lines(value: object, lines: Iterable[str], *, as_json: bool) -
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Return a character of a JSON text as a terminal may be given it, the value as it was."""
+    """Escape a character if the terminal cannot show it; the JSON value stays the same."""
     character = match[0]
     try:
         character.encode(sys.stdout.encoding or "utf-8")

@@ -1,4 +1,4 @@
-"""A picture on a terminal that is drawn again and again in the same place."""
+"""A live view: lines on a terminal that are redrawn in place."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from jobrunner.cli.tables import Table, lay_out
 
 
 class LiveView:
-    """Draws lines over those that it drew before; at the end they are wiped off.
+    """Redraws its lines in place and erases them at the end.
 
-    The cursor is left on a line of its own below them. There the terminal shows the ^C of a user,
-    and what another program says of one that was killed.
+    The cursor stays on an empty line below the view. The terminal can echo ^C there, and the shell
+    can report a killed process, without damage to the view.
     """
 
     def __init__(self, *, err: bool) -> None:
@@ -46,9 +46,10 @@ class LiveView:
             else:
                 headings, rows = lay_out(part, self._console.width)
                 lines += headings + rows
-        picture = Text("\n".join([*lines, ""]))  # a Text: nothing in data is markup
+        # Text instead of str: rich would interpret brackets in the data as markup.
+        picture = Text("\n".join([*lines, ""]))
         self._live.update(picture, refresh=True)
 
     def print_above(self, text: str) -> None:
-        """Print a line that stays above the picture: past it, it would be drawn over."""
+        """Print a line above the view. A line written directly to stderr would be overdrawn."""
         self._console.print(Text(plain(text)), soft_wrap=True)

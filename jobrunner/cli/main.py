@@ -1,4 +1,4 @@
-"""The command ``jobrunner``: its commands, and the one place where errors become messages."""
+"""The entry point of the command line, and the one place where errors become messages."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Enrich lists of scholarly papers from bibliographic sources, resumably.\n\n"
-    "A run can be killed at any moment: `jobrunner resume` goes on from the last committed batch.",
-    epilog="Begin with: jobrunner demo",
+    help="Enrich lists of scholarly papers from bibliographic sources.\n\n"
+    "A run can be killed at any time: `jobrunner resume` continues from the last committed batch.",
+    epilog="To see it work: jobrunner demo",
 )
 
 
@@ -43,21 +43,21 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Hold the options of the program itself."""
+    """Declare the options of the program itself."""
     show_commands(context)
 
 
 def _are_text(arguments: list[str]) -> bool:
-    """Tell whether a database and a terminal can hold all arguments."""
+    """Return whether all arguments are valid UTF-8, as the database and the terminal need."""
     try:
         "".join(arguments).encode()
-    except UnicodeEncodeError:  # a byte that is not UTF-8 stands in it as half a character
+    except UnicodeEncodeError:  # Python decodes an invalid byte to a lone surrogate
         return False
     return True
 
 
 def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Note an error that Python had to ignore, such as one while cleaning up, in the log alone."""
+    """Log an error that Python cannot raise, such as one in a finalizer, instead of printing it."""
     with contextlib.suppress(MemoryError):
         logging.getLogger("jobrunner").info("ignored: %r", unraisable.exc_value)
 
@@ -68,7 +68,7 @@ def _run(context: CommandContext) -> None:
     except (JobrunnerError, OSError, MemoryError):
         raise
     except Exception as error:
-        # The program trusts what it has written: damage may be why it failed.
+        # Rows are not validated again when they are read, so an unexpected error may mean damage.
         damage = context.find_damage()
         if damage is None:
             raise
@@ -79,19 +79,20 @@ def _end(error: Exception, context: CommandContext) -> NoReturn:
     """End the program with the message and the exit code of an error."""
     message = user_error_of(error) or JobrunnerError(
         unexpected(error),
-        hint="this is a bug: please report it with the traceback that JOBRUNNER_DEBUG=1 shows",
+        hint="this is a bug: report it with the traceback that JOBRUNNER_DEBUG=1 prints",
     )
-    error.__traceback__ = None  # frees what its frames hold
+    # Its frames keep objects alive, and after a MemoryError the message needs that memory.
+    error.__traceback__ = None
     hint = context.complete_commands(message.hint) if message.hint else None
     print_error(str(message), hint)
     sys.exit(message.exit_code)
 
 
 def main() -> None:
-    """Run the command line; errors that a user can act on are one line and an exit code."""
+    """Run the command line. Errors that a user can act on become one line and an exit code."""
     forgive_encodings()
     if not _are_text(sys.argv):
-        print_error("an argument is not UTF-8 text", "rename the file, or correct the argument")
+        print_error("an argument is not valid UTF-8", "rename the file or correct the argument")
         sys.exit(ExitCode.USAGE)
     debugging = bool(os.environ.get("JOBRUNNER_DEBUG"))
     if not debugging:
@@ -102,8 +103,8 @@ def main() -> None:
         with context:
             _run(context)
     except SystemExit as ended:
-        if ended.code == ExitCode.INTERRUPTED:  # so Typer ends at an interrupt, without a word
-            print_error("interrupted", "nothing that is committed is lost: give the command again")
+        if ended.code == ExitCode.INTERRUPTED:  # on Ctrl-C typer exits without a message
+            print_error("interrupted", "committed batches are safe: run the command again")
         raise
     except Exception as error:
         if debugging and not isinstance(error, JobrunnerError):

@@ -1,4 +1,4 @@
-"""Options that several commands share, and those of ``run``."""
+"""Options shared by several commands, and the options of ``run``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,23 @@ Db = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, do nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would happen without changing anything.")
+]
 SessionArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="SESSION",
-        help="A session's id, or its beginning [default: the only one].",
+        help="A session id or the start of one [default: the only session].",
+        show_default=False,
+    ),
+]
+LatestSessionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SESSION",
+        help="A session id or the start of one [default: the latest session].",
         show_default=False,
     ),
 ]
@@ -32,7 +42,7 @@ SessionOption = Annotated[
     typer.Option(
         "--session",
         metavar="ID",
-        help="A session's id, or its beginning [default: the latest one].",
+        help="A session id or the start of one [default: the latest session].",
         show_default=False,
     ),
 ]
@@ -40,7 +50,7 @@ InOrder = Annotated[
     bool,
     typer.Option(
         "--in-order",
-        help="Let each source wait, paper by paper, for those named before it.",
+        help="For each paper, query the sources one after another in the order named.",
     ),
 ]
 PolicyFile = Annotated[
@@ -48,7 +58,7 @@ PolicyFile = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="Whose values the consolidated view takes, in TOML [default: the session's].",
+        help="A TOML file that ranks sources for consolidated values [default: the session's].",
         show_default=False,
     ),
 ]
@@ -58,7 +68,7 @@ Interval = Annotated[
         "--checkpoint-interval",
         metavar="MINUTES",
         min=0,
-        help="Minutes between snapshots, 0 for none but the last [default: 5].",
+        help="Minutes between snapshots; 0 writes only the final one [default: 5].",
         show_default=False,
     ),
 ]
@@ -67,7 +77,7 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         min=1,
-        help="Most papers of one batch [default: each source's own].",
+        help="Maximum number of papers per batch [default: set by each source].",
         show_default=False,
     ),
 ]
@@ -76,7 +86,7 @@ Email = Annotated[
     typer.Option(
         "--email",
         metavar="ADDRESS",
-        help="Told to the sources, so that they can reach you [default: JOBRUNNER_EMAIL].",
+        help="Your address, sent to the sources as a contact [default: JOBRUNNER_EMAIL].",
         show_default=False,
     ),
 ]
@@ -85,7 +95,7 @@ BaseUrls = Annotated[
     typer.Option(
         "--base-url",
         metavar="NAME=URL",
-        help="Ask a source at another address [default: JOBRUNNER_<NAME>_BASE_URL]. Repeatable.",
+        help="Another address for a source [default: JOBRUNNER_<NAME>_BASE_URL]. Repeatable.",
         show_default=False,
     ),
 ]
@@ -94,7 +104,7 @@ Sources = Annotated[
     typer.Option(
         "--source",
         metavar="NAME",
-        help="A source to ask; repeatable. `jobrunner sources` lists them.",
+        help="A source to query; `jobrunner sources` lists them. Repeatable.",
         show_default=False,
     ),
 ]
@@ -103,7 +113,7 @@ Budgets = Annotated[
     typer.Option(
         "--budget",
         metavar="NAME=USD",
-        help="The most that a source may cost in all, such as openalex=0.50usd. Repeatable.",
+        help="Maximum total cost of a source, such as openalex=0.50usd. Repeatable.",
         show_default=False,
     ),
 ]
@@ -112,7 +122,7 @@ MaxRequests = Annotated[
     typer.Option(
         "--max-requests",
         metavar="NAME=N",
-        help="The most requests that a source may be sent in all. Repeatable.",
+        help="Maximum total number of requests to a source. Repeatable.",
         show_default=False,
     ),
 ]
@@ -132,7 +142,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="OUT",
-        help="Also keep the newest snapshot here [default: only under the database].",
+        help="Also publish the newest snapshot here [default: only in the session's directory].",
         show_default=False,
     ),
 ]
@@ -141,12 +151,15 @@ InputList = Annotated[
     str,
     typer.Argument(
         metavar="INPUT",
-        help="A paper list: JSON, an object with `papers`, or JSON Lines; - is standard input.",
+        help="A paper list: a JSON array, an object with `papers`, or JSON Lines; - reads stdin.",
         show_default=False,
     ),
 ]
 ResumeIfAny = Annotated[
-    bool, typer.Option("--resume", help="Go on with this input's unfinished session, if any.")
+    bool, typer.Option("--resume", help="Continue this input's unfinished session, if any.")
 ]
-New = Annotated[bool, typer.Option("--new", help="Start afresh, even if a session is unfinished.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at a paper that cannot be used.")]
+New = Annotated[
+    bool,
+    typer.Option("--new", help="Start a new session even if an unfinished one exists."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unusable paper.")]

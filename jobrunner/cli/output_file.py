@@ -1,4 +1,4 @@
-"""Whether a file can be written where the user wants it, without harm to others."""
+"""Checks that an output file can be written without replacing a file that is needed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jobrunner.store.paths import owner_of
 
 
 def check_output(output: Path, database: Path, input_path: Path | str | None) -> None:
-    """Raise SettingsError if a place cannot take a file, or that would replace one that is needed.
+    """Raise SettingsError if the output cannot be a file or would replace one that is needed.
 
-    Such are the session's input, and what the program keeps in and beside its database.
+    Needed files are the session's input, the database, and the program's files next to it.
     """
     try:
         place, database = real_path(output), real_path(database)
         is_input = input_path is not None and place == real_path(Path(input_path))
-    except OSError as error:  # links lead in a circle
+    except OSError as error:  # a loop of symbolic links
         hint = "name another file with --output"
         raise SettingsError(f"cannot write {output}: {error.strerror}", hint=hint) from error
     owner = owner_of(place, database)
@@ -29,14 +29,14 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
     elif is_directory(place):
         reason = "it is a directory"
     elif not _can_be_file(output, place):
-        reason = "it is no file"
+        reason = "it is not a regular file"
     else:
         return
     raise SettingsError(f"cannot write {output}: {reason}", hint="name another file with --output")
 
 
 def check_directory(output: Path) -> None:
-    """Raise SettingsError if no file can be made in the directory of a place."""
+    """Raise SettingsError if no file can be created in the output's directory."""
     directory = real_path(output).parent
     if not is_directory(directory):
         reason = "its directory does not exist"
@@ -44,18 +44,18 @@ def check_directory(output: Path) -> None:
         reason = "its directory is read-only"
     else:
         return
-    hint = "name another file, in a directory that exists, with --output"
+    hint = "use --output to name a file in a writable directory"
     raise SettingsError(f"cannot write {output}: {reason}", hint=hint)
 
 
 def _can_be_file(output: Path, place: Path) -> bool:
-    """Tell whether a name can be a file's: it is new, or is one; and no stream is meant."""
+    """Return whether a path is a regular file or is free for one, and does not mean a stream."""
     if str(output) == "-" or _is_device(output):
         return False
     return is_file(place) or not exists(place)
 
 
 def _is_device(path: Path) -> bool:
-    """Tell whether a name is one of the system's, such as /dev/stdout, whatever it leads to now."""
-    named = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow it
+    """Return whether a path names a device, such as /dev/stdout, even if that is a file now."""
+    named = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the link
     return named.parent in (Path("/dev"), Path("/dev/fd")) or named.is_relative_to("/proc")

@@ -1,4 +1,4 @@
-"""What a run shows on standard error while it works: its progress, and warnings."""
+"""The display of a run on stderr: progress and warnings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from jobrunner.store.progress import Progress
 
 REFRESH_S = 0.5
 LINE_S = 30.0
-"""Seconds between lines where there is no terminal to draw on, and between two warnings about one
-source: a source that fails, fails often."""
+"""Seconds between progress lines without a terminal, and between two warnings about one source.
+
+A source that is down fails every request: without the pause its warnings would fill the screen.
+"""
 
 
 class RunDisplay(logging.Handler):
-    """Shows progress, live on a terminal, else line by line; and warnings, which stay above it."""
+    """Shows progress, live on a terminal or else as lines, with warnings above it."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -30,7 +32,7 @@ class RunDisplay(logging.Handler):
         self._print = print_message
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show a warning, unless one about the same source was just shown."""
+        """Show a warning unless another one about the same source was shown just before."""
         message = record.getMessage()
         subject = message.partition(":")[0]
         if time.monotonic() - self._warned.get(subject, -LINE_S) < LINE_S:
@@ -59,7 +61,7 @@ class RunDisplay(logging.Handler):
                 print_message(source_line(source))
 
     async def _draw(self, read: Callable[[], Progress]) -> NoReturn:
-        # Rich takes as long to import as a short run takes: only who looks at a terminal waits.
+        # Importing rich takes as long as a short run, so only a run on a terminal imports it.
         from jobrunner.cli.live_view import LiveView  # noqa: PLC0415
 
         with LiveView(err=True) as view:

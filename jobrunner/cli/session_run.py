@@ -1,4 +1,4 @@
-"""Working on a session from the command line: checked before, shown meanwhile, reported after."""
+"""Running a session from the command line: checks before, progress during, a report after."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ from jobrunner.store.sessions import list_sessions
 
 SHOWN_UNUSABLE = 10
 OPEN_FILES = 64
-"""The database, its log, snapshots, and a connection for each request under way."""
+"""Enough for the database, its log, snapshots, and a connection for each request in flight."""
 
 
 class Start:
-    """How a run is to be started: settings of the sources, a time limit, the form of its report."""
+    """Starts runs with the given settings, time limit and report format."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Start:
         database: Path,
         input_path: Path | str | None,
     ) -> None:
-        """Raise SettingsError now for what would only fail when all papers are read."""
+        """Raise SettingsError early for faults that would otherwise show only after loading."""
         _check_open_files()
         self._open(names, {})
         if output is not None:
@@ -94,7 +94,7 @@ class Start:
         return [open_source(name, self.settings.of(name, remembered)) for name in names]
 
     def begin(self, database: Database, lease: Lease, session: SessionRow, origin: str) -> NoReturn:
-        """Work on a session that was just loaded."""
+        """Run a session that was just loaded."""
         with lease:
             self._print_loaded(database, session, origin)
             self._work(database, lease, session)
@@ -109,7 +109,7 @@ class Start:
         retries: Retries | None = None,
         allow_changes: bool = False,
     ) -> NoReturn:
-        """Take up a session that exists, changed as asked."""
+        """Continue an existing session after applying the changes."""
         accepted = check_fingerprint(session, allow_changes=allow_changes)
         changes = structs.replace(changes, accepted=accepted)
         with take_lease(database, session.id) as lease:
@@ -117,8 +117,8 @@ class Start:
             session = apply_changes(database, lease, session, changes)
             if retries is not None:
                 count = retire(database, lease, retries)
-                print_message(f"asking again about {counted(count, 'paper')}")
-            print_message(f"session {session.id} goes on")
+                print_message(f"retrying {counted(count, 'paper')}")
+            print_message(f"session {session.id} continues")
             self._work(database, lease, session)
 
     def go_on_as_loaded(
@@ -130,33 +130,33 @@ class Start:
         in_order: bool,
         strict: bool,
     ) -> NoReturn:
-        """Take up a session unless options of a first run would have made another one of it.
+        """Continue a session, or raise SettingsError if ``in_order`` or ``strict`` contradicts it.
 
-        Nothing changes that later: whether it is in order decides what it asks, and its papers are
-        in.
+        Both take effect only in a new session: the order of the sources decides which requests
+        were sent, and the papers are already loaded.
         """
-        afresh = "start afresh with `jobrunner run INPUT --new`"
+        afresh = "start a new session with `jobrunner run INPUT --new`"
         if in_order and not session.options.in_order:
             raise SettingsError(
-                f"session {session.id} was begun without --in-order, and goes on without",
-                hint=f"leave out --in-order, or {afresh}",
+                f"session {session.id} was started without --in-order and must continue without it",
+                hint=f"omit --in-order, or {afresh}",
             )
         for position, reason in list_unusable(database, session.id, 1) if strict else ():
             raise SettingsError(
-                f"session {session.id} holds papers that cannot be used, the first is {position}:"
+                f"session {session.id} holds unusable papers; the first is paper {position}:"
                 f" {reason}",
-                hint=f"leave out --strict to go on with the others, or correct them and {afresh}",
+                hint=f"omit --strict to continue with the others, or correct them and {afresh}",
             )
         self.go_on(database, session, changes)
 
     def _work(self, database: Database, lease: Lease, session: SessionRow) -> NoReturn:
-        """Run a leased session, report, and exit with its code."""
+        """Run a leased session, print a report and exit with the code of its ending."""
         _warn_of_others(database, session)
         ending = self._run(database, lease, session)
         lease.release()
         try:
             self._report(database, session, ending)
-        except BrokenPipeError:  # the exit code tells of the session, whoever reads the report
+        except BrokenPipeError:  # the exit code describes the session, not the report's reader
             drop_output()
         except FileError as error:
             print_message(str(error))
@@ -186,15 +186,15 @@ class Start:
         print_message(f"session {session.id}: {papers} from {origin}")
         if not progress.unusable:
             return
-        print_message(f"{progress.unusable} of them cannot be used and are left as they are:")
+        print_message(f"{counted(progress.unusable, 'unusable paper')}, kept unchanged:")
         for position, reason in list_unusable(database, session.id, SHOWN_UNUSABLE):
             print_message(f"  paper {position}: {reason}")
         if progress.unusable > SHOWN_UNUSABLE:
             command = self._context.command(f"jobrunner sessions show {session.id} --unusable")
-            print_message(f"  ... all of them: {command}")
+            print_message(f"  ... full list: {command}")
 
     def _report(self, database: Database, session: SessionRow, ending: Ending) -> None:
-        """Say how a run ended, and what to type next."""
+        """Print how a run ended and what to type next."""
         status = read_status(database, session, fields=self._as_json)
         if self._as_json:
             print_json(status)
@@ -218,7 +218,7 @@ def changes_of(
     max_requests: list[str],
     policy: Path | None,
 ) -> Changes:
-    """Return what the options of a command ask of a session, new or not."""
+    """Return the session options that a command line sets, for a new or an existing session."""
     return Changes(
         sources=tuple(dict.fromkeys(source)) or None,
         output=output,
@@ -232,53 +232,56 @@ def changes_of(
 
 
 def _check_open_files() -> None:
-    """Raise JobrunnerError if too few files may be open: deep in a run that is harder to tell."""
+    """Raise JobrunnerError if the limit on open files is too low.
+
+    During a run the same limit would surface as a confusing failure of the database or a source.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < OPEN_FILES and hard > soft:
         soft = min(hard, OPEN_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft < OPEN_FILES:
         raise JobrunnerError(
-            f"only {soft} files may be open at once; a run needs {OPEN_FILES}",
+            f"only {soft} files may be open at a time; a run needs {OPEN_FILES}",
             hint="raise the limit on open files (ulimit -n)",
         )
 
 
 def _warn_of_others(database: Database, session: SessionRow) -> None:
-    """Say which runs at work on the same database ask the same sources, each at full speed."""
+    """Warn about active runs on the same database that query the same sources."""
     for other in list_sessions(database):
         shared = [name for name in other.options.sources if name in session.options.sources]
         if shared and other.id != session.id and is_running(database, other.id):
             print_message(
-                f"session {other.id} asks {', '.join(shared)} at the same time: each run keeps the"
-                " limits, both together may exceed them"
+                f"session {other.id} is querying {', '.join(shared)} too: each run keeps the"
+                " limits, but together they may exceed them"
             )
 
 
 def _update_input(database: Database, lease: Lease, session: SessionRow, *, update: bool) -> None:
-    """Add the new papers of the input file if asked to; else say that there may be some."""
+    """Add the new papers of the input file if requested; otherwise report a changed file."""
     if update:
         added = add_new_papers(database, lease, session)
-        print_message(f"{counted(added, 'new paper')} of {session.input_path} added")
+        print_message(f"added {counted(added, 'new paper')} from {session.input_path}")
     elif input_state(session) is InputState.CHANGED:
         print_message(
-            f"{session.input_path} has changed since; going on with the papers that the session"
-            " holds (--update-input adds the new ones)"
+            f"{session.input_path} has changed; continuing with the papers already in the session"
+            " (--update-input adds the new ones)"
         )
 
 
 def _add_next_command(error: JobrunnerError, session: SessionRow) -> None:
-    """Add the next command to the hint of an error that asks for no other."""
-    hint = error.hint or "find out why"
+    """Add `jobrunner resume` to the hint of an error after which the session can continue."""
+    hint = error.hint or "find the cause"
     resumable = isinstance(error, StoreError | FileError) or type(error) is JobrunnerError
     if resumable and "`jobrunner resume" not in hint:
-        go_on = f"then `jobrunner resume {session.id}`: nothing committed is lost"
-        error.hint = f"{hint}, {go_on}"
+        resume = f"then run `jobrunner resume {session.id}`: committed batches are safe"
+        error.hint = f"{hint}, {resume}"
 
 
 def _print_hint(source: str, error: SourceStopped) -> None:
     if isinstance(error, KeyRefused):
         key = variable(source, "API_KEY")
-        print_message(f"  check the key: it is read from {key} or the configuration file")
+        print_message(f"  check the key in {key} or in the configuration file")
     elif error.hint:
         print_message(f"  {error.hint}")

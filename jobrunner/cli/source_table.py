@@ -1,4 +1,4 @@
-"""How far each source is: a table for people, a line for logs."""
+"""The progress of each source, as a table for people or a line for logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPARE = ("ambiguous", "failed")
 
 
 def source_table(sources: tuple[SourceProgress, ...]) -> Table:
-    """Return a table of a line a source; rate and ETA only while a run is at work on it."""
+    """Return a table with one row per source; rate and ETA appear only during a run."""
     return Table(COLUMNS, [_cells(source) for source in sources], SPARE)
 
 
@@ -45,7 +45,7 @@ def _cells(source: SourceProgress) -> list[str]:
 
 
 def source_line(source: SourceProgress) -> str:
-    """Return one source's progress as a line for a log."""
+    """Return the progress of one source as a log line."""
     rate = f", {source.rate:.1f}/s" if source.rate else ""
     return (
         f"{source.name}: {source.done}/{source.papers} done, {source.enriched} enriched, "
@@ -56,12 +56,12 @@ def source_line(source: SourceProgress) -> str:
 
 
 def money(micros: int) -> str:
-    """Return micro-USD as a price."""
+    """Format micro-USD as a price."""
     return f"${micros / 1e6:.4f}" if micros else "$0"
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds as h:mm:ss."""
+    """Format seconds as h:mm:ss."""
     if seconds is None:
         return "?"
     whole = round(seconds)

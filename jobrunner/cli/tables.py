@@ -1,4 +1,4 @@
-"""Tables for people: rows under headings, or lists where there is no room for a table."""
+"""Tables for people, which become lists if the terminal is too narrow."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import typer
 from jobrunner.cli.console import plain, write_result
 
 ALIGN = {"left": "<", "right": ">"}
-"""How Python's formats write the sides."""
+"""The alignment characters of Python's format specification."""
 
 
 class Table(NamedTuple):
-    """Rows under headings; ``columns`` are (heading, 'left' or 'right').
+    """Rows under headings. ``columns`` holds pairs of a heading and 'left' or 'right'.
 
-    The ``spare`` columns are left out where there is no room and they say nothing but zero.
+    ``spare`` columns are omitted if the table is too wide and all of their cells are zero or empty.
     """
 
     columns: Sequence[tuple[str, str]]
@@ -35,13 +35,13 @@ class _Column(NamedTuple):
 
 
 def print_message_table(table: Table) -> None:
-    """Print a table on standard error; nothing fails because nobody can see it."""
+    """Print a table to stderr. A closed or full stderr is ignored."""
     with contextlib.suppress(OSError):
         typer.echo(_for_stream(table, sys.stderr), err=True)
 
 
 def print_result_table(table: Table) -> None:
-    """Print a table on standard output."""
+    """Print a table to stdout."""
     write_result(_for_stream(table, sys.stdout))
 
 
@@ -52,10 +52,10 @@ def _for_stream(table: Table, stream: TextIO) -> str:
 
 
 def lay_out(table: Table, width: float = math.inf) -> tuple[list[str], list[str]]:
-    """Return the line of headings and the lines of a table; ``width`` is the most of both.
+    """Return the heading line and the row lines of a table, at most ``width`` columns wide.
 
-    A column in which no row says anything is left out. A table that is too wide is a list: there is
-    no line of headings, and each row is its first cell with all others, by name, below it.
+    Empty columns are omitted. A table that is too wide becomes a list without a heading line: each
+    row is its first cell, with the other cells and their headings below it.
     """
     columns = [column for column in _columns_of(table) if any(column.cells)]
     needed = [column for column in columns if not _is_spare(column, table.spare)]
@@ -95,7 +95,7 @@ def _listed(columns: Sequence[_Column], width: float) -> Iterator[str]:
 
 
 def _list_of_row(headings: Sequence[str], cells: Sequence[str], width: float) -> list[str]:
-    """Return a row as its first cell and lines of what else it says, no value broken in two."""
+    """Return a row as a list: the first cell, then the other cells, never split across lines."""
     lines = [""]
     for heading, cell in zip(headings[1:], cells[1:], strict=True):
         part = f"  {heading}: {cell}" if cell else ""

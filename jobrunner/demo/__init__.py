@@ -1,1 +1,1 @@
-"""The demonstration: a small list of papers, and a local server that speaks OpenAlex's protocol."""
+"""The demo: a small paper list, and a local server that implements OpenAlex's protocol."""

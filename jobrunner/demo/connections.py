@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket of this machine: requests in, replies out, connections kept open."""
+"""An HTTP/1.1 server on a local socket, with persistent connections."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from urllib.parse import parse_qsl
 from jobrunner.demo.messages import Reply, Request, text_reply
 
 Handle = Callable[[Request, float], Reply]
-"""Turns a request and the moment of its arrival into a reply."""
+"""Takes a request and its arrival time, and returns the reply."""
 
 LONGEST_LINE = 64 * 1024
 MOST_HEADERS = 100
 LARGEST_BODY = 16 * 1024 * 1024
 TRICKLES = 20
-"""Pieces of a body that is sent slowly."""
+"""Number of pieces in which a slow body is sent."""
 
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class BadRequestError(Exception):
-    """What arrived is no HTTP request."""
+    """The received bytes are not an HTTP request."""
 
 
 class Listener(socketserver.ThreadingTCPServer):
@@ -48,7 +48,7 @@ class Listener(socketserver.ThreadingTCPServer):
 
     @property
     def port(self) -> int:
-        """The port that was given, or found where it was 0."""
+        """The port in use; the system chooses it if 0 was given."""
         return int(self.server_address[1])
 
     def start(self) -> None:
@@ -56,9 +56,9 @@ class Listener(socketserver.ThreadingTCPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop accepting, cut the open connections and wait for their threads."""
+        """Stop accepting, close the open connections and wait for their threads."""
         self.stopping.set()
-        with contextlib.suppress(OSError):  # wakes the thread that waits for a connection
+        with contextlib.suppress(OSError):  # a connection unblocks the thread in accept()
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
         self._thread.join()
         with self._guard:
@@ -71,7 +71,7 @@ class Listener(socketserver.ThreadingTCPServer):
         while not self.stopping.is_set():
             try:
                 connection, address = self.get_request()
-            except OSError:  # out of file descriptors: some may be free soon
+            except OSError:  # out of file descriptors: some may become free soon
                 self.stopping.wait(0.01)
                 continue
             if self.stopping.is_set():
@@ -98,7 +98,7 @@ class Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Answer one request after the other until either side ends it."""
+        """Answer requests one by one until either side closes the connection."""
         listener = cast("Listener", self.server)
         with contextlib.suppress(ConnectionError):
             while line := self.rfile.readline(LONGEST_LINE):
@@ -144,7 +144,7 @@ class Connection(socketserver.StreamRequestHandler):
         raise BadRequestError("headers without an end")
 
     def _send(self, reply: Reply, *, head_only: bool) -> bool:
-        """Send a reply; return whether the connection can go on."""
+        """Send a reply; return whether the connection can stay open."""
         if reply.drop:
             self._reset()
             return False
@@ -166,7 +166,7 @@ class Connection(socketserver.StreamRequestHandler):
             self.request.sendall(body[first : first + size])
 
     def _reset(self) -> None:
-        """Close the connection with RST, as a failing machine would."""
+        """Close the connection with RST, as a crashing server would."""
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.request.close()
 

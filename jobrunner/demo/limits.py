@@ -1,4 +1,4 @@
-"""Counting what a client does beyond the published limits of a service."""
+"""Counts requests that exceed the published limits of a service."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from msgspec import Struct
 from jobrunner.demo.messages import Allowed
 
 WINDOW = 1.0
-"""Seconds within which the requests are counted."""
+"""Length of the sliding window in seconds."""
 
 
 class Violation(Struct, frozen=True, kw_only=True):
-    """One request too many: ``count`` requests of a pool where ``allowed`` are.
+    """One request too many: ``count`` requests of a pool where only ``allowed`` are permitted.
 
-    ``kind`` is 'rate' (starts within any one second) or 'at_once'.
+    ``kind`` is 'rate' (requests started within one second) or 'at_once' (concurrent requests).
     """
 
     at: float
@@ -33,7 +33,7 @@ class Watch:
         self._at_once: Counter[str] = Counter()
 
     def begin(self, allowed: Allowed, now: float) -> list[Violation]:
-        """Count a request that starts; return the limits that it exceeds."""
+        """Count the start of a request; return the limits that it exceeds."""
         starts = self._starts.setdefault(allowed.pool, deque())
         while starts and now - starts[0] >= WINDOW:
             starts.popleft()
@@ -50,9 +50,9 @@ class Watch:
         ]
 
     def refuse(self, allowed: Allowed) -> None:
-        """Take the last start of a pool back: a refused request uses nothing up."""
+        """Uncount the last start of a pool: a refused request does not use up the limit."""
         self._starts[allowed.pool].pop()
 
     def end(self, allowed: Allowed) -> None:
-        """Say that a request has its answer."""
+        """Count the end of a request."""
         self._at_once[allowed.pool] -= 1

@@ -1,4 +1,4 @@
-"""What a local server is made of: requests, replies, and the APIs that turn one into the other."""
+"""The parts of a local server: requests, replies, and the APIs that answer them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ JSON = "application/json"
 class Request(Struct, frozen=True, kw_only=True):
     """One HTTP request.
 
-    ``path`` is as sent, still percent-encoded; ``query`` is decoded, ``raw_query`` is not; the
-    names of ``headers`` are in lower case.
+    ``path`` and ``raw_query`` are percent-encoded as sent, ``query`` is decoded. Header names are
+    in lower case.
     """
 
     method: str
@@ -27,21 +27,21 @@ class Request(Struct, frozen=True, kw_only=True):
     body: bytes = b""
 
     def get(self, *names: str) -> str | None:
-        """Return the first value of a query parameter of one of these names, None without one."""
+        """Return the first value of a query parameter with one of these names, or None."""
         return next((value for key, value in self.query if key in names), None)
 
     @property
     def target(self) -> str:
-        """The path with its query, as sent."""
+        """The path and query, as sent."""
         return f"{self.path}?{self.raw_query}" if self.raw_query else self.path
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """What is answered, and how badly.
+    """One HTTP reply, with faults to inject.
 
-    ``delay``: seconds before anything is sent. ``drop``: cut the connection instead of answering.
-    ``truncate``: send only so many bytes of the body, then cut. ``trickle``: seconds over which
-    the body is spread.
+    ``delay``: seconds to wait before sending. ``drop``: reset the connection instead of replying.
+    ``truncate``: send only this many bytes of the body, then close. ``trickle``: seconds over
+    which to spread the body.
     """
 
     status: int = 200
@@ -54,7 +54,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Allowed(Struct, frozen=True, kw_only=True):
-    """The published limits for one kind of request; requests of a ``pool`` count together."""
+    """The published limits for one kind of request. Requests of one ``pool`` share them."""
 
     pool: str = ""
     per_second: float = math.inf
@@ -62,10 +62,10 @@ class Allowed(Struct, frozen=True, kw_only=True):
 
 
 Fault = Reply | Callable[[Reply], Reply]
-"""A reply instead of the true one, or a function that spoils the true one."""
+"""A reply to send instead of the real one, or a function that alters the real one."""
 
 Plan = Callable[[Request, int], Fault | None]
-"""Given a request and its number, from 1: the fault that it meets, None for none."""
+"""Takes a request and its number, from 1; returns the fault to inject, or None."""
 
 
 class Api(Protocol):
@@ -74,18 +74,18 @@ class Api(Protocol):
     name: str
 
     def answer(self, request: Request) -> Reply:
-        """Return the true reply. It is called from several threads."""
+        """Return the real reply. Called from several threads."""
 
     def asked(self, request: Request) -> tuple[str, ...]:
-        """Return what a request asks for: identifiers as the protocol writes them, or a text."""
+        """Return what a request asks for, identifiers or a text, as the protocol writes it."""
         return ()
 
     def allowed(self, request: Request) -> Allowed:
-        """Return the published limits that hold for a request."""
+        """Return the published limits that apply to a request."""
         return Allowed()
 
     def too_many(self, request: Request) -> Reply:
-        """Return the reply to a request beyond those limits."""
+        """Return the reply to a request that exceeds those limits."""
         return json_reply({"error": "Too Many Requests"}, 429)
 
 
@@ -99,5 +99,5 @@ def json_reply(value: object, status: int = 200, headers: dict[str, str] | None 
 
 
 def text_reply(text: str, status: int, kind: str = "text/html; charset=utf-8") -> Reply:
-    """Return a reply with a text, a web page unless said otherwise."""
+    """Return a reply with a text body, by default HTML."""
     return Reply(status=status, headers={"Content-Type": kind}, body=text.encode())

@@ -1,4 +1,4 @@
-"""Reading the records that a local server serves, and finding those that come with the package."""
+"""Reads the records that a local server serves, and locates the ones shipped with the package."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ import msgspec
 from jobrunner.files.path_queries import is_directory
 
 Fields = dict[str, Any]
-"""A record as its API gives it."""
+"""A record as its API returns it."""
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
 LISTS = ("results", "works", "papers", "items", "data")
-"""Names under which a JSON object can hold its records."""
+"""Keys under which a JSON object may hold its records."""
 
 HERE = Path(__file__).parent
 PAPERS = HERE / "papers.json"
-"""A paper list as people have them, to try the program with."""
+"""A sample paper list."""
 
 WORKS = HERE / "works.json"
-"""The works of OpenAlex that answer for most of those papers."""
+"""The OpenAlex works for most papers of the sample list; a few are missing on purpose."""
 
 
 def load_records(path: Path | str) -> list[Fields]:
-    """Return the records of a file (.jsonl, .jsonl.gz, .json), or of all such files of a directory.
+    """Return the records of a file (.jsonl, .jsonl.gz, .json) or of all such files in a directory.
 
-    Raises ``ValueError`` for a file that holds no records, ``OSError`` for one that cannot be read.
+    Raises ``ValueError`` for a file without records, ``OSError`` for an unreadable file.
     """
     return list(read_records(path))
 
 
 def read_records(path: Path | str) -> Iterator[Fields]:
-    """Read records like :func:`load_records`, one after the other."""
+    """Yield the same records as :func:`load_records` returns."""
     path = Path(path)
     files = sorted(path.iterdir()) if is_directory(path) else [path]
     for file in files:

@@ -1,4 +1,4 @@
-"""A small, fast HTTP/1.1 server on this machine that plays one service, and can play it badly.
+"""A small, fast local HTTP/1.1 server that simulates one service and can inject faults.
 
 ::
 
@@ -24,14 +24,14 @@ from jobrunner.demo.limits import Violation, Watch
 from jobrunner.demo.messages import Allowed, Api, Plan, Reply, Request
 
 DROPPED = 0
-"""The status in the log of a request whose connection was cut."""
+"""The logged status of a request whose connection was reset."""
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """One request as it went: ``started`` and ``ended`` on the monotonic clock of this machine.
+    """One served request. ``started`` and ``ended`` are times of the monotonic clock.
 
-    ``query`` is as sent. ``ids`` holds what was asked for, as the protocol writes it
-    ('doi:10.1000/182', 'title.search:some words'). ``faulty``: it met a planned fault.
+    ``query`` is as sent. ``ids`` holds what was requested, as the protocol writes it
+    ('doi:10.1000/182', 'title.search:some words'). ``faulty``: a fault was injected.
     """
 
     started: float
@@ -45,11 +45,12 @@ class Served(Struct, frozen=True, kw_only=True):
 
 
 class LocalServer:
-    """Serves an API on 127.0.0.1, from ``with`` or :meth:`start` on.
+    """Serves an API on 127.0.0.1, as a context manager or after :meth:`start`.
 
-    ``log``: a file to which each request is appended as a line of JSON, before it is answered.
-    ``latency``: seconds before each answer. ``enforce``: answer 429 beyond the published limits
-    (:attr:`violations` are counted in any case). ``faults``: a plan, may be set at any time.
+    ``log``: a file to which each request is appended as a line of JSON before it is answered.
+    ``latency``: seconds before each reply. ``enforce``: reply 429 beyond the published limits
+    (:attr:`violations` are counted in any case). ``faults``: the plan of faults to inject; it may
+    be replaced at any time.
     """
 
     def __init__(
@@ -90,16 +91,16 @@ class LocalServer:
 
     @property
     def port(self) -> int:
-        """The port that is served, also after :meth:`stop`."""
+        """The port of the server, valid also after :meth:`stop`."""
         return self._port
 
     @property
     def base_url(self) -> str:
-        """The address to give to a client."""
+        """The base URL for clients."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Begin to serve; a stopped server starts again at the same port."""
+        """Start serving. A stopped server restarts on the same port."""
         self._stopping.clear()
         self._log.open()
         self._listener = Listener(self._port, self.handle)
@@ -107,7 +108,7 @@ class LocalServer:
         self._listener.start()
 
     def stop(self) -> None:
-        """Cut all connections and refuse new ones."""
+        """Close all connections and refuse new ones."""
         self._stopping.set()
         if self._listener is not None:
             self._listener.stop()
@@ -115,7 +116,7 @@ class LocalServer:
         self._log.close()
 
     def handle(self, request: Request, started: float) -> Reply:
-        """Return the reply to a request, after its delay; count and log it."""
+        """Count and log a request; return its reply after the delay."""
         allowed = self.api.allowed(request)
         number, refused = self._begin(allowed, started)
         reply, faulty = Reply(status=DROPPED, drop=True), False
@@ -170,7 +171,7 @@ class LocalServer:
 
 
 class _Log:
-    """A file of JSON lines. Each is one write, so that a killed process leaves whole lines."""
+    """A file of JSON lines. Each line is one write, so a killed process leaves no partial line."""
 
     def __init__(self, path: Path | str | None) -> None:
         self._path = path
@@ -191,6 +192,6 @@ class _Log:
 
 
 def read_log(path: Path | str) -> list[Served]:
-    """Return the requests in a log file, also while its server is running."""
+    """Return the requests in a log file, even while the server is running."""
     lines = Path(path).read_bytes().splitlines(keepends=True)
     return [msgspec.json.decode(line, type=Served) for line in lines if line.endswith(b"\n")]

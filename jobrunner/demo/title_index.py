@@ -1,4 +1,4 @@
-"""A word index of titles: a plain stand-in for the search engines behind the services."""
+"""A word index of titles, which stands in for the search engine of a service."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 class Hit(NamedTuple):
-    """A title that was found: its place in the list, and how alike it is, 0 to 1."""
+    """A title that was found: its position in the list, and its similarity from 0 to 1."""
 
     place: int
     score: float
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text, folded: without case, accents and markup."""
+    """Return the words of a text without case, accents and markup."""
     plain = unicodedata.normalize("NFKD", _TAG.sub(" ", text).casefold())
     return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
 
@@ -37,7 +37,7 @@ class TitleIndex:
                 self._places.setdefault(word, set()).add(place)
 
     def holding_all(self, text: str) -> list[Hit]:
-        """Return the titles that hold all words of a text, those with the fewest others first."""
+        """Return the titles that contain all words of a text, those with fewest others first."""
         words = set(words_of(text))
         sets = sorted((self._places.get(word, set()) for word in words), key=len)
         if not sets:
@@ -45,10 +45,10 @@ class TitleIndex:
         return self._ranked(((p, len(words)) for p in set.intersection(*sets)), len(words))
 
     def holding_most(self, text: str, *, least: float = 0.5, most: int = 1000) -> list[Hit]:
-        """Return the titles that share words with a text, the most alike first.
+        """Return the titles that share words with a text, most similar first.
 
-        At least the share ``least`` of the text's words must occur. Words that lead to ``most``
-        titles or more count, but lead to none, unless all words are such.
+        A title must contain at least the fraction ``least`` of the words. Words that occur in
+        ``most`` titles or more raise scores but select no titles, unless all words are that common.
         """
         words = set(words_of(text))
         sets = [found for word in words if (found := self._places.get(word))]

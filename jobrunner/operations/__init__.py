@@ -1,1 +1,1 @@
-"""What each command does: one module a command. Nothing here prints."""
+"""The operations behind the commands, one module per command. Nothing here prints."""

@@ -1,7 +1,7 @@
-"""Deleting a session: its rows first, then its files; and what kills left of deletions.
+"""Deletes sessions, rows first and files second, and finishes deletions that were interrupted.
 
-The directory is renamed before it is emptied: another process that waits for the lock in it may
-make the lock file again at any moment.
+The directory is renamed before it is emptied, because another process that waits for the lock may
+recreate the lock file in it at any time.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _DOOMED = re.compile(rf"\.{_ID.pattern}\.[0-9a-f]{{8}}\.deleted")
 def delete_whole(
     database: Database, session_id: str, *, wanted: Callable[[SessionRow], bool] = lambda _: True
 ) -> bool:
-    """Delete the rows and the directory of a session; return whether it was ``wanted`` still.
+    """Delete the rows and the directory of a session if it is ``wanted``; return whether it was.
 
-    That is asked when nobody else can change the session any more. Raises LeaseHeld while it is
-    running, FileError if the files cannot be deleted.
+    ``wanted`` is called under the session's lease, when no other process can change the session.
+    Raises LeaseHeld while the session is running, FileError if the files cannot be deleted.
     """
     with take_lease(database, session_id):
         if not wanted(get_session(database, session_id)):
@@ -50,7 +50,7 @@ def delete_whole(
         except OSError as error:
             raise FileError(
                 f"cannot delete {directory}: {error.strerror}",
-                hint=f"delete it by hand, or {doomed.name} beside it",
+                hint=f"delete it by hand, or {doomed.name} next to it",
             ) from error
     return True
 
@@ -65,12 +65,12 @@ def _doomed(directory: Path) -> Path:
 
 
 def delete_leftovers(database: Database) -> None:
-    """Delete directories that kills left: of deleted sessions, and of sessions that never began.
+    """Delete directories that killed processes left of deleted or never loaded sessions.
 
-    Others without a session stay: the snapshots in them may be all that there is.
+    Other directories without a session stay: their snapshots may be the only copy of the results.
     """
     for directory in database.path.parent.iterdir():
-        with contextlib.suppress(OSError):  # others may be deleting it, too
+        with contextlib.suppress(OSError):  # another process may be deleting it too
             if _DOOMED.fullmatch(directory.name):
                 shutil.rmtree(directory)
             elif _ID.fullmatch(directory.name) and _is_left_over(database, directory):
@@ -78,7 +78,7 @@ def delete_leftovers(database: Database) -> None:
 
 
 def _delete_alone(database: Database, directory: Path) -> None:
-    """Delete a directory unless somebody begins a session there."""
+    """Delete a directory unless another process is creating a session in it."""
     with FileLock(_lock(database, directory)) as lock:
         alone = lock.acquire(exclusive=True, patience=0)
         if alone and _is_left_over(database, directory):

@@ -1,4 +1,4 @@
-"""What can go wrong on this machine, looked at before it does."""
+"""Checks of this machine for conditions that would make a run fail."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ from jobrunner.store.schema import HEAD
 from jobrunner.store.schema_version import read_revision
 
 WAL_RESET_FIXED = (3, 51, 3)
-"""SQLite before it can corrupt a database when two connections write and checkpoint at the same
-instant after a reset of the write-ahead log (https://www.sqlite.org/wal.html, "WAL-reset bug")."""
+"""The SQLite version that fixed the WAL-reset bug (https://www.sqlite.org/wal.html).
+
+Earlier versions can corrupt a database if two connections write and checkpoint at the same moment
+after a reset of the write-ahead log.
+"""
 
 LITTLE_SPACE = 1 << 30
+"""Bytes of free disk space below which ``doctor`` warns."""
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One thing looked at; ``verdict`` is ok, warning, problem or damage."""
+    """The result of one check; ``verdict`` is ok, warning, problem or damage."""
 
     name: str
     verdict: str
@@ -37,7 +41,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 def examine(database: Path, sources: Iterable[str], settings: Settings) -> list[Check]:
-    """Look at everything; ``database`` need not exist."""
+    """Run all checks. ``database`` need not exist."""
     directory = _existing(real_path(database).parent)
     checks: dict[str, Callable[[], tuple[str, str]]] = {
         "python": _python,
@@ -75,11 +79,11 @@ def _python() -> tuple[str, str]:
 def _sqlite() -> tuple[str, str]:
     version = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        return "problem", f"{version}: 3.38 or later is needed"
+        return "problem", f"{version}: jobrunner needs 3.38 or later"
     if sqlite3.sqlite_version_info < WAL_RESET_FIXED:
         return "ok", (
-            f"{version}; it has the WAL-reset bug (fixed in 3.51.3), which jobrunner avoids: only"
-            " one connection writes and checkpoints. Do not write to the database beside it"
+            f"{version}; it has the WAL-reset bug (fixed in 3.51.3). jobrunner avoids it by writing"
+            " from one connection: do not write to the database with other programs"
         )
     return "ok", version
 
@@ -90,7 +94,7 @@ def _file_system(directory: Path) -> tuple[str, str]:
         return "problem", (
             f"{directory} is on {kind}, a network file system: put the database on a local disk"
         )
-    return "ok", f"{directory} is on {kind or 'a file system of unknown kind'}"
+    return "ok", f"{directory} is on {kind or 'an unknown file system'}"
 
 
 def _locks(directory: Path) -> tuple[str, str]:
@@ -105,7 +109,7 @@ def _locks(directory: Path) -> tuple[str, str]:
             connection.close()
     if mode != "wal":
         return "problem", f"{directory}: SQLite's write-ahead log does not work; use a local disk"
-    return "ok", "locks exclude each other, the write-ahead log works"
+    return "ok", "locks and the write-ahead log work"
 
 
 def _space(directory: Path) -> tuple[str, str]:
@@ -117,12 +121,12 @@ def _space(directory: Path) -> tuple[str, str]:
 def _migrations(database: Path) -> tuple[str, str]:
     revision = _revision(database)
     if revision is None:
-        return "ok", f"{database} has no tables yet; they will be made at {HEAD}"
+        return "ok", f"{database} has no tables yet; the first run creates them at {HEAD}"
     if revision == HEAD:
         return "ok", f"the schema is at {HEAD}"
     if revision > HEAD:
-        return "problem", f"the schema is at {revision}: upgrade jobrunner, which knows {HEAD}"
-    return "warning", f"the schema is at {revision}; it is upgraded to {HEAD} when it is opened"
+        return "problem", f"the schema is at {revision}, newer than {HEAD}: upgrade jobrunner"
+    return "warning", f"the schema is at {revision}; opening it will upgrade it to {HEAD}"
 
 
 def _integrity(database: Path) -> tuple[str, str]:
@@ -130,7 +134,7 @@ def _integrity(database: Path) -> tuple[str, str]:
     if revision is None:
         return "ok", "nothing to check"
     if revision != HEAD:
-        return "warning", f"not checked: its schema is not at {HEAD}"
+        return "warning", f"not checked: the schema is not at {HEAD}"
     opened = open_database(database)
     try:
         problems = check_database(opened)
@@ -138,7 +142,7 @@ def _integrity(database: Path) -> tuple[str, str]:
         opened.close()
     if problems:
         return "damage", "; ".join(problems)
-    return "ok", "its pages and references are whole"
+    return "ok", "pages and references are intact"
 
 
 def _revision(database: Path) -> str | None:
@@ -154,5 +158,5 @@ def _keys(sources: Iterable[str], settings: Settings) -> list[Check]:
         )
         for source in sources
     ]
-    email = "set" if settings.email else f"not set: sources cannot reach you ({EMAIL})"
+    email = "set" if settings.email else f"not set, so sources cannot contact you: {EMAIL}"
     return [*found, Check(name="e-mail", verdict="ok", message=email)]

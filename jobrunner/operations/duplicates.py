@@ -1,4 +1,4 @@
-"""Input papers that turn out to be the same work: reported with the evidence, never dropped."""
+"""Finds input papers that are the same work, with the evidence."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from jobrunner.store.shared_identifiers import Shared, iter_shared
 
 
 class Duplicates(Struct, frozen=True, kw_only=True):
-    """Positions of papers that are one work, and the identifiers that say so."""
+    """Positions of papers that are the same work, and the identifiers that they share."""
 
     positions: tuple[int, ...]
     evidence: tuple[Shared, ...]
 
 
 class _Groups:
-    """Positions that are joined into groups, each led by its first one (a union-find)."""
+    """A union-find over positions: the leader of a group is its smallest position."""
 
     def __init__(self) -> None:
         self._above: dict[int, int] = {}
 
     def leader(self, position: int) -> int:
-        """Return the first position of a group."""
+        """Return the leader of the group that a position belongs to."""
         while (above := self._above.setdefault(position, position)) != position:
             position = above
         return position
 
     def join(self, positions: tuple[int, ...]) -> None:
-        """Make the groups of some positions one."""
+        """Merge the groups of some positions."""
         leaders = {self.leader(position) for position in positions}
         first = min(leaders)
         for leader in leaders:
             self._above[leader] = first
 
     def members(self) -> dict[int, list[int]]:
-        """Return the positions of every group by its leader, both in order."""
+        """Return the positions of every group by leader, both in ascending order."""
         members: dict[int, list[int]] = {}
         for position in sorted(self._above):
             members.setdefault(self.leader(position), []).append(position)
@@ -43,7 +43,7 @@ class _Groups:
 
 
 def find_duplicates(database: Database, session_id: str) -> list[Duplicates]:
-    """Return the groups of papers that share identifiers, by their first position."""
+    """Return the groups of papers that share identifiers, ordered by first position."""
     evidence = list(iter_shared(database, session_id))
     groups = _Groups()
     for shared in evidence:

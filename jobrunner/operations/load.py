@@ -1,4 +1,4 @@
-"""From an input to a session: all papers of a list stored, before anything is asked."""
+"""Loads a paper list into a new session, before any source is queried."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from jobrunner.store.sessions import (
 )
 
 RESERVATIONS = 10
-"""How often an id is tried; each time somebody else would have to be quicker."""
+"""Attempts to reserve an id; each fails only if another process takes the same id first."""
 
 
 def _reserve(database: Database) -> Lease:
-    """Lease an id that nothing has: its directory is made, which only one process can do."""
+    """Lease an unused id. Creating its directory reserves it: only one process can succeed."""
     for _ in range(RESERVATIONS):
         directory = session_directory(database.path, new_id())
         try:
@@ -44,10 +44,10 @@ def _reserve(database: Database) -> Lease:
             continue
         except OSError as error:
             raise StoreError(
-                f"cannot make the directory {directory}: {error.strerror}",
-                hint="check the directory's permissions, or name another place with --db",
+                f"cannot create the directory {directory}: {error.strerror}",
+                hint="check the permissions, or use --db to name a database elsewhere",
             ) from error
-        with contextlib.suppress(LeaseHeld):  # taken for what a kill left, and cleaned up
+        with contextlib.suppress(LeaseHeld):  # another process took it for a leftover to delete
             return take_lease(database, directory.name, new=True)
     raise LeaseHeld(f"{database.path} is in heavy use", hint="try again in a moment")
 
@@ -63,10 +63,10 @@ def load_session(
 ) -> tuple[SessionRow, Lease]:
     """Store a paper list as a new session; ``path`` None is standard input.
 
-    Returns the session with its lease. ``strict`` refuses a list with an unusable paper; without
-    ``new`` a list of which there is an unfinished session is refused, also if that was loaded
-    meanwhile. Raises InputError, StoreError, Refused or LeaseHeld; then nothing of the session is
-    left.
+    Returns the session and its lease. ``strict`` refuses a list with an unusable paper. Without
+    ``new`` a list that has an unfinished session is refused, even if another process created that
+    session during the load. Raises InputError, StoreError, Refused or LeaseHeld, and then leaves
+    nothing of the session behind.
     """
     with open_input(path) as papers:
         lease = _reserve(database)
@@ -81,7 +81,7 @@ def load_session(
             )
             count = add_papers(database, session_id, _checked(papers, strict=strict))
             if not count:
-                raise InputError(f"{path or 'standard input'}: holds no papers")
+                raise InputError(f"{path or 'standard input'}: contains no papers")
             seal_session(
                 database,
                 session_id,
@@ -102,20 +102,20 @@ def _absolute(path: Path | None) -> str | None:
 
 
 def check_unfinished(database: Database, path: Path | None, sessions: Sequence[SessionRow]) -> None:
-    """Raise Refused if an input has unfinished sessions: nothing is resumed silently.
+    """Raise Refused if an input has unfinished sessions, as ``run`` never resumes silently.
 
-    Raises LeaseHeld if a run is at work on the last one.
+    Raises LeaseHeld if the latest of them is running.
     """
     if not sessions:
         return
     last = sessions[-1]
-    afresh = f"or start afresh with `jobrunner run {shlex.quote(str(path or '-'))} --new`"
+    afresh = f"or start a new session with `jobrunner run {shlex.quote(str(path or '-'))} --new`"
     if is_running(database, last.id):
         raise held_elsewhere(database, last.id, otherwise=f", {afresh}")
     state = read_state(database, last)
     raise Refused(
-        f"there is an unfinished session of this input: {last.id} ({state})",
-        hint=f"go on with `jobrunner resume {last.id}`, {afresh}",
+        f"this input has an unfinished session: {last.id} ({state})",
+        hint=f"continue with `jobrunner resume {last.id}`, {afresh}",
     )
 
 
@@ -124,21 +124,21 @@ def _checked(papers: Input, *, strict: bool) -> Iterator[InputPaper]:
         if strict and paper.unusable:
             raise InputError(
                 f"paper {paper.position} cannot be used: {paper.unusable}",
-                hint="correct it, or leave out --strict to go on with the others",
+                hint="correct it, or omit --strict to continue with the others",
             )
         yield paper
 
 
 def abandoned_sessions(database: Database) -> list[str]:
-    """Return the ids of sessions whose loading was cut off."""
+    """Return the ids of sessions whose loading was interrupted."""
     return [name for name in loading_sessions(database) if not is_running(database, name)]
 
 
 def delete_abandoned(database: Database) -> int:
-    """Delete sessions whose loading was cut off, and what kills left; return how many sessions."""
+    """Delete incompletely loaded sessions and leftover directories; return how many sessions."""
     count = 0
     for session_id in abandoned_sessions(database):
-        # Held: somebody restores it right now. Deleted: somebody else cleans up.
+        # LeaseHeld: another process is restoring it. SessionError: another one has deleted it.
         with (
             contextlib.suppress(LeaseHeld, SessionError),
             take_lease(database, session_id, patience=0),
@@ -151,9 +151,10 @@ def delete_abandoned(database: Database) -> int:
 
 
 def forget(database: Database, session_id: str) -> None:
-    """Delete what there is of a leased session that was never loaded whole.
+    """Delete the rows of a leased session that was not loaded completely.
 
-    Its directory goes only if it is empty: it holds the snapshots that a restore was cut off from.
+    Its directory is deleted only if it is empty: after an interrupted restore it still holds the
+    snapshots to restore from.
     """
     delete_session(database, session_id)
     remove_lock(session_lock(database.path, session_id))

@@ -1,4 +1,4 @@
-"""What a run would take, before anything is sent: requests, money, time."""
+"""Estimates the requests, cost and time of a run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from jobrunner.sources.contract import Prices, Source
 
 DAY_S = 86400.0
 WORTH_S = 1.0
-"""A setting that saves less is not advised."""
-TOLD_UNUSABLE = 10
-"""Papers that cannot be used of which it is said why."""
+"""Seconds that a setting must save to be suggested."""
+SHOWN_UNUSABLE = 10
+"""Unusable papers that a plan lists with the reason."""
 
 
 class Amount(Struct, frozen=True, kw_only=True):
-    """What one source would take; time in seconds, its daily allowance included."""
+    """An estimate for one source. ``seconds`` includes waiting for daily allowances."""
 
     requests: int
     cost_micros: int
@@ -27,13 +27,13 @@ class Amount(Struct, frozen=True, kw_only=True):
 
 
 class SourcePlan(Struct, frozen=True, kw_only=True):
-    """What is known of one source before a run.
+    """The estimate for one source.
 
-    ``lookups`` papers have an identifier that it looks up by, ``searches`` have none but a title;
-    ``flowing`` have none, with or without a title, and may get one from the sources before it.
-    ``least`` holds if every paper is found at once, ``most`` if every lookup is in vain and every
-    paper that has a title is searched too. Both are estimates: a paper with identifiers of several
-    schemes may take some requests more.
+    ``lookups`` counts the papers with an identifier that the source can look up, ``searches`` those
+    with only a title, and ``flowing`` those that may receive an identifier from an earlier source.
+    ``least`` assumes that the first request for each paper finds it, ``most`` that every lookup
+    fails and every paper with a title is searched as well. A paper with identifiers of several
+    schemes may need a few more requests.
     """
 
     name: str
@@ -45,16 +45,16 @@ class SourcePlan(Struct, frozen=True, kw_only=True):
 
 
 class Unusable(Struct, frozen=True, kw_only=True):
-    """A paper that cannot be used, and why."""
+    """An unusable paper, and why it is unusable."""
 
     position: int
     reason: str
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a run would take. The sources run at once: the slowest one tells the time.
+    """The estimate for a run. Sources run concurrently, so the slowest one determines the time.
 
-    ``reasons`` are those of the first papers that cannot be used.
+    ``reasons`` lists the first unusable papers.
     """
 
     papers: int
@@ -69,10 +69,11 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Advice(Struct, frozen=True, kw_only=True):
-    """What would help.
+    """Suggestions that would make a run faster or cheaper.
 
-    ``settings`` are the seconds that each one would save at most, the best first; ``order`` is the
-    cheapest order of the sources, each waiting for those before it, and what that costs at least.
+    ``settings`` maps each setting to the most seconds that it would save, best first. ``order`` is
+    the cheapest order of the sources, each waiting for those before it, and ``order_cost_micros``
+    its lowest cost.
     """
 
     settings: dict[str, float]
@@ -102,7 +103,7 @@ class Tally:
 
     def _note_unusable(self, position: int, reason: str) -> None:
         self._unusable += 1
-        if len(self._reasons) < TOLD_UNUSABLE:
+        if len(self._reasons) < SHOWN_UNUSABLE:
             self._reasons.append(Unusable(position=position, reason=reason))
 
     def _count_usable(self, paper: InputPaper) -> None:
@@ -118,9 +119,9 @@ class Tally:
     def plan(
         self, before: Mapping[str, tuple[str, ...]], sources: Sequence[Source] | None = None
     ) -> Plan:
-        """Return the plan; ``before`` names the sources that each one waits for.
+        """Return the plan. ``before`` names the sources that each source waits for.
 
-        ``sources`` may be the same ones opened with other settings, such as a key.
+        ``sources`` may be the same sources opened with other settings, such as a key.
         """
         plans = [
             self._source_plan(source, waits=bool(before[source.name]))
@@ -141,7 +142,7 @@ class Tally:
         lookups, searches = self._lookups[source.name], self._searches[source.name]
         flowing, least_searches = 0, searches
         if waits:
-            # The sources before it may find an identifier for every paper that has none.
+            # Earlier sources may find an identifier for every paper that has none.
             flowing, least_searches = self._papers - self._unusable - lookups, 0
         return SourcePlan(
             name=source.name,
@@ -159,7 +160,7 @@ def _amount(source: Source, lookups: int, searches: int) -> Amount:
     cost = batches * prices.lookup_micros + searches * prices.search_micros
     seconds = (batches + searches) / source.service.limits.requests_per_second
     if prices.daily_micros and cost > prices.daily_micros:
-        # The allowance of each day is spent at once, and the next one is waited for.
+        # A run spends each day's allowance immediately and then waits for the next day.
         seconds = max(seconds, DAY_S * (math.ceil(cost / prices.daily_micros) - 1))
     return Amount(requests=batches + searches, cost_micros=cost, seconds=seconds)
 
@@ -167,11 +168,11 @@ def _amount(source: Source, lookups: int, searches: int) -> Amount:
 def advise(
     plan: Plan, with_settings: Mapping[str, Plan], orders: Mapping[tuple[str, ...], Plan]
 ) -> Advice:
-    """Say what would help.
+    """Return suggestions based on alternative plans.
 
-    ``with_settings`` are the plans under one more setting each, such as a key, by its name;
-    ``orders`` those under each order of the sources. The cheapest order is the one that costs least
-    if all goes well, then the fastest.
+    ``with_settings`` holds the plan under each missing setting, such as a key, and ``orders`` the
+    plan under each order of the sources. The cheapest order has the lowest best-case cost; among
+    equals the fastest wins.
     """
     gains = {name: plan.seconds_most - other.seconds_most for name, other in with_settings.items()}
     by_gain = sorted(gains.items(), key=lambda entry: -entry[1])

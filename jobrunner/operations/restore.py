@@ -1,4 +1,4 @@
-"""Restoring: a session made again from a snapshot alone, with all that the snapshot holds."""
+"""Restores a session from a snapshot alone."""
 
 from __future__ import annotations
 
@@ -41,45 +41,45 @@ from jobrunner.store.sessions import delete_session, get_session, list_sessions
 log = logging.getLogger(__name__)
 
 CHUNK = 500
-UNFIT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
-"""What comes of a document that somebody wrote by hand and gave a checksum."""
+INCONSISTENT = (LookupError, ValueError, TypeError, OverflowError, RecursionError)
+"""Errors that a hand-edited snapshot with a valid checksum can cause."""
 
 T = TypeVar("T")
 
 
 class CheckedSnapshot(Struct, frozen=True):
-    """A snapshot file that was read to its end and is as it was written."""
+    """A snapshot file that was read to the end and found intact."""
 
     path: Path
     head: Head
 
 
 def examine(path: Path) -> CheckedSnapshot:
-    """Read a snapshot through.
+    """Read and check a whole snapshot.
 
-    Raises DamageFound for a file that is not as it was written, FileError if it cannot be read,
-    Refused if a newer jobrunner wrote it.
+    Raises DamageFound if the file is damaged, FileError if it cannot be read, Refused if a newer
+    jobrunner wrote it.
     """
     problems, _ = verify_file(path)
     if problems:
         raise DamageFound("; ".join(problems), hint=_what_to_name_instead(path))
     with Document(path) as document:
         if not SESSION_ID.fullmatch(document.head.session):
-            raise document.damaged(f"{document.head.session!r} is no session's id")
+            raise document.damaged(f"{document.head.session!r} is not a session id")
         return CheckedSnapshot(path, document.head)
 
 
 def _what_to_name_instead(path: Path) -> str:
     if len(_snapshots_in(path.parent)) > 1:
-        return f"name its directory, {path.parent}, for the newest whole one"
-    return "name another"
+        return f"name its directory, {path.parent}, to use the newest intact one"
+    return "name another snapshot"
 
 
 def newest_whole(directory: Path) -> tuple[CheckedSnapshot, list[str]]:
-    """Return the newest snapshot of a session that is whole, and what is wrong with newer ones.
+    """Return the newest intact snapshot of a session, and the problems of newer ones.
 
-    ``directory`` is that of the session or of its snapshots. Raises DamageFound if none is whole,
-    FileError if one cannot be read.
+    ``directory`` is the session's directory or its ``snapshots``. Raises DamageFound if no snapshot
+    is intact, FileError if one cannot be read.
     """
     problems: list[str] = []
     for path in _snapshots_in(directory):
@@ -88,35 +88,35 @@ def newest_whole(directory: Path) -> tuple[CheckedSnapshot, list[str]]:
         except DamageFound as error:
             problems.append(str(error))
     raise DamageFound(
-        "; ".join(problems) or f"{directory} holds no snapshots",
-        hint="name the directory of a session, beside the database, or a snapshot's .json file",
+        "; ".join(problems) or f"{directory} contains no snapshots",
+        hint="name a session's directory, next to the database, or a snapshot's .json file",
     )
 
 
 def _snapshots_in(directory: Path) -> list[Path]:
-    """Return the snapshots in a directory, or in that of a session, the newest first."""
+    """Return the snapshots in a directory and in its ``snapshots``, newest first."""
     places = (directory, directory / "snapshots")
     found = [path for place in places for path in named_like(place, "[0-9]*.json")]
     return sorted(found, key=lambda path: (len(path.stem), path.stem), reverse=True)
 
 
 def restore(database: Database, snapshot: CheckedSnapshot) -> tuple[SessionRow, list[str]]:
-    """Make the session of a snapshot again; what was committed after it is pending again.
+    """Restore the session of a snapshot. Papers committed after the snapshot are pending again.
 
-    Returns the session, and in sentences what it is known to lack. Raises Refused if the session
-    is there already, or in a database beside, DamageFound where the parts of the snapshot do not
-    fit together, FileError or StoreError; then the database is as it was.
+    Returns the session, and sentences that name the batches it is known to lack. Raises Refused if
+    this or a neighbouring database holds the session, DamageFound if the parts of the snapshot are
+    inconsistent, FileError or StoreError; the database is then unchanged.
     """
     path, head = snapshot.path, snapshot.head
     with take_lease(database, head.session, new=True):
         _check_alone(database, head.session)
-        delete_session(database, head.session)  # what an earlier restore left that was cut off
+        delete_session(database, head.session)  # remains of an interrupted restore
         delete_abandoned(database)
         try:
             _restore(database, path, head)
-        except UNFIT as error:
+        except INCONSISTENT as error:
             delete_session(database, head.session)
-            raise damaged(path, "its parts do not fit together") from error
+            raise damaged(path, "its parts are inconsistent") from error
         except BaseException:
             delete_session(database, head.session)
             raise
@@ -129,9 +129,9 @@ def restore(database: Database, snapshot: CheckedSnapshot) -> tuple[SessionRow, 
 
 
 def _check_alone(database: Database, session_id: str) -> None:
-    """Raise Refused if the database holds a session, or one beside it does that can be read.
+    """Raise Refused if this database or a readable one next to it holds the session.
 
-    They would share the session's directory, and each would delete the other's snapshots.
+    Both would share the session's directory, and each would delete the other's snapshots.
     """
     for session in list_sessions(database):
         if session.id == session_id:
@@ -143,7 +143,7 @@ def _check_alone(database: Database, session_id: str) -> None:
 
 def _held_by(path: Path, session_id: str) -> Refused:
     return Refused(
-        f"{path} holds the session {session_id} already",
+        f"{path} already holds session {session_id}",
         hint=f"restore into a database in another directory: {RESTORE}",
     )
 
@@ -152,7 +152,7 @@ def _restore(database: Database, path: Path, head: Head) -> None:
     runs = [_run(entry, head) for entry in head.runs]
     session = Restoration(database, _session(head), _sources(head), runs)
     session.add_events(_events(head))
-    # The batches come first, as papers name them; in the document they stand behind the papers.
+    # Records refer to batches, so batches are stored first. In the document they follow the papers.
     with Document(path) as document:
         for _ in document.papers():
             pass
@@ -174,7 +174,7 @@ def _status(name: str, head: Head) -> SourceStatus:
 
 def _run(entry: RunEntry, head: Head) -> dict[str, Any]:
     run = structs.asdict(entry)
-    if entry.ended_at is None:  # it was at work when the snapshot was written
+    if entry.ended_at is None:  # it was active when the snapshot was written
         run["ended_at"] = head.written_at
         run["ending"] = RunEnding.INTERRUPTED
         run["reason"] = "the snapshot was written before it ended"
@@ -182,7 +182,7 @@ def _run(entry: RunEntry, head: Head) -> dict[str, Any]:
 
 
 def _events(head: Head) -> list[tuple[EventRow, int | None]]:
-    """Return the history, each event with the place of its run."""
+    """Return the events, each with the index of its run."""
     return [
         (EventRow(at=entry.at, kind=entry.kind, message=entry.message, run_id=None), entry.run)
         for entry in head.history
@@ -237,18 +237,18 @@ def _paper(entry: PaperEntry) -> Restored:
 
 
 def _found_identifiers(entry: PaperEntry, name: str) -> dict[str, Identifiers]:
-    """Return the identifiers that each source found of a paper."""
+    """Return the identifiers of a paper that each source found."""
     found: dict[str, Identifiers] = {}
     for source, stored in entry.records.items():
         text = bytes(stored.record).decode()
         if text:
-            record = from_json(text, Record, f"what {source} said of {name}")
+            record = from_json(text, Record, f"the {source} record of {name}")
             found[source] = {scheme: (value,) for scheme, value in record.identifiers.items()}
     return found
 
 
 def missing_batches(database: Database, session_id: str, snapshot: Path) -> list[str]:
-    """Say in sentences, by source, what a session restored from a snapshot is known to lack."""
+    """Return one sentence per source about batches that a restored session is known to lack."""
     held = batches_of(database, session_id)
     missing: dict[str, dict[int, frozenset[int]]] = {}
     for (source, number), papers in _committed(database, session_id, snapshot).items():
@@ -258,10 +258,10 @@ def missing_batches(database: Database, session_id: str, snapshot: Path) -> list
 
 
 def _committed(database: Database, session_id: str, snapshot: Path) -> Batches:
-    """Return the batches that logs and databases around a snapshot tell the commit of."""
+    """Return the committed batches that logs and databases near a snapshot record."""
     directory = snapshot.absolute().parent
     batches: Batches = {}
-    # The session's own directory, whether the snapshot lies in it or in its `snapshots`.
+    # The snapshot is in the session's directory or in its `snapshots`: check both levels.
     for place in (directory, directory.parent):
         if place.name == session_id:
             batches |= committed_batches(place / "run.log")

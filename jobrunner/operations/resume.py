@@ -1,4 +1,4 @@
-"""Before a resume: whether the session's results would stay the same, and what is new."""
+"""Prepares a resume: checks that results stay the same, and applies changes to the session."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ from jobrunner.store.snapshots import is_snapshot_owed
 
 
 class InputState(StrEnum):
-    """How the input file compares with what the session holds."""
+    """How the input file compares with the input that the session was loaded from."""
 
-    SAME = "the file is as it was"
+    SAME = "the file is unchanged"
     CHANGED = "the file has changed"
-    MISSING = "the file is gone"
+    MISSING = "the file does not exist"
     NO_FILE = "it came from standard input"
 
 
 def check_fingerprint(session: SessionRow, *, allow_changes: bool) -> str | None:
-    """Return what would change the session's results, if that is allowed; None if nothing would.
+    """Describe the change that would alter the session's results, or return None without one.
 
-    Raises :class:`Refused` with the difference if it is not allowed.
+    Raises :class:`Refused` if there is such a change and ``allow_changes`` is false.
     """
     if session.options.rules == RULES:
         return None
     change = f"matching rules {session.options.rules} (made by {session.version}) became {RULES}"
     if not allow_changes:
         raise Refused(
-            f"going on with {session.id} would change results: {change}",
-            hint=f"start afresh with `jobrunner run INPUT --new`, or mix both with"
+            f"resuming {session.id} would change results: {change}",
+            hint=f"start a new session with `jobrunner run INPUT --new`, or mix both results with"
             f" `jobrunner resume {session.id} --allow-changes`",
         )
     return change
 
 
 def input_state(session: SessionRow) -> InputState:
-    """Compare the input file with what the session was made from."""
+    """Compare the input file with the input that the session was loaded from."""
     if session.input_path is None:
         return InputState.NO_FILE
     path = Path(session.input_path)
@@ -71,15 +71,16 @@ def input_state(session: SessionRow) -> InputState:
 def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int:
     """Add the papers of a changed input that the session does not hold; return how many.
 
-    Papers are the same if their text is. None is removed. Cut off, it can be done again. Raises
-    InputError if there is no file any more, or it cannot be read to its end; then none is added.
+    Papers are equal if their text is equal. No paper is removed. After an interruption the call can
+    be repeated. Raises InputError, and adds nothing, if the file is missing or not fully readable.
     """
     path = _input_file(session)
+    # Read the file to its end once before anything is stored: a broken file must add nothing.
     with open_input(path) as papers:
         for _ in papers.papers():
             pass
     known = _known(database, session)
-    reopen(database, lease, kind=EventKind.INPUT, message=f"new papers of {path} are added")
+    reopen(database, lease, kind=EventKind.INPUT, message=f"adding new papers from {path}")
     with open_input(path) as papers:
         new = _new(papers.papers(), known)
         added = add_papers(database, session.id, new, first=known.total())
@@ -89,7 +90,7 @@ def add_new_papers(database: Database, lease: Lease, session: SessionRow) -> int
 
 
 def _count_new_papers(database: Database, session: SessionRow) -> tuple[int, int]:
-    """Return how many papers are new in the input, and how many of them can be used."""
+    """Return the number of new papers in the input, and how many of them are usable."""
     count = usable = 0
     with open_input(_input_file(session)) as papers:
         for paper in _new(papers.papers(), _known(database, session)):
@@ -103,7 +104,7 @@ def _input_file(session: SessionRow) -> Path:
     if session.input_path is None or state is InputState.MISSING:
         origin = session.input_path or "the input"
         raise InputError(
-            f"no papers can be added from {origin}: {state.value}", hint="leave out --update-input"
+            f"cannot add papers from {origin}: {state.value}", hint="omit --update-input"
         )
     return Path(session.input_path)
 
@@ -127,9 +128,9 @@ def _digest(given: str) -> bytes:
 
 
 class Changes(Struct, frozen=True, kw_only=True):
-    """What a resume changes of a session; None leaves a thing as it is.
+    """What a resume changes in a session; None leaves a value unchanged.
 
-    ``accepted`` is a change of results that the user allowed, to be kept in the history.
+    ``accepted`` describes a change of results that the user allowed; it is recorded as an event.
     """
 
     sources: tuple[str, ...] | None = None
@@ -146,7 +147,7 @@ class Changes(Struct, frozen=True, kw_only=True):
 def apply_changes(
     database: Database, lease: Lease, session: SessionRow, changes: Changes
 ) -> SessionRow:
-    """Change a leased session as asked; return it as it is now."""
+    """Apply changes to a leased session; return the changed session."""
     session = get_session(database, session.id)  # another run may have changed it before the lease
     options = _changed(session.options, changes)
     if changes.accepted:
@@ -183,18 +184,18 @@ def explain(
     *,
     update_input: bool = False,
 ) -> list[str]:
-    """Say in sentences what a resume would do, and why; options as given to it.
+    """Return sentences that describe what a resume with these options would do, and why.
 
-    Raises what the resume would raise.
+    Raises the errors that the resume would raise.
     """
     new, usable = _count_new_papers(database, session) if update_input else (None, 0)
     sentences = [_last_run(database, session), _input_plan(session, new)]
     sentences += _sources_plan(read_progress(database, session.id), sources, usable)
     if is_snapshot_owed(database, session.id):
-        sentences.append("a snapshot is owed: something is committed that none shows yet")
+        sentences.append("a snapshot is due: the newest one lacks committed batches")
     if session.options.rules != RULES:
         sentences.append(
-            f"REFUSED without --allow-changes: matching rules {session.options.rules} are now"
+            f"REFUSED without --allow-changes: matching rules {session.options.rules} became"
             f" {RULES}"
         )
     return sentences
@@ -202,47 +203,47 @@ def explain(
 
 def _input_plan(session: SessionRow, new: int | None) -> str:
     if new is not None:
-        return f"new papers of {session.input_path} are added: {new}"
+        return f"adds {new} new papers from {session.input_path}"
     state = input_state(session)
     if state is InputState.CHANGED:
         return (
-            f"the input {session.input_path} has changed: the papers that the session holds are"
-            " used, --update-input adds the new ones"
+            f"the input {session.input_path} has changed: the session keeps its papers,"
+            " --update-input adds the new ones"
         )
-    return f"the input is not read again ({state.value})"
+    return f"does not read the input again ({state.value})"
 
 
 def _last_run(database: Database, session: SessionRow) -> str:
     runs = list_runs(database, session.id)
     if not runs:
-        return f"session {session.id} has not been run yet"
+        return f"session {session.id} has no runs yet"
     last = runs[-1]
     if last.ended_at is not None:
-        return f"the last run (pid {last.pid}) ended {last.ending}: {last.reason}"
+        return f"the last run (pid {last.pid}) ended as {last.ending}: {last.reason}"
     if is_running(database, session.id):
         return f"REFUSED: it is running (host {last.host}, pid {last.pid}, {last.started_at})"
-    return f"the last run (pid {last.pid}) was killed; only its batches in flight are asked again"
+    return f"the last run (pid {last.pid}) was killed; only its batches in flight are repeated"
 
 
 def _sources_plan(progress: Progress, chosen: tuple[str, ...], new: int) -> list[str]:
-    """Say what becomes of each source: of those ``chosen``, and of those that are not any more."""
+    """Return a sentence for each source: the ``chosen`` ones, then those to be dropped."""
     present = {source.name: source for source in progress.sources}
     names = chosen or tuple(source.name for source in progress.active)
     plans = [_source_plan(name, present.get(name), new) for name in names]
     dropped = [name for name in present if name not in names]
-    return plans + [f"{name} is dropped, what it found stays" for name in dropped]
+    return plans + [f"{name} is dropped; its results stay" for name in dropped]
 
 
 def _source_plan(name: str, source: SourceProgress | None, new: int) -> str:
-    """Say what is asked of a source, ``new`` papers that are added first included."""
+    """Return what a source will be queried for; ``new`` papers count as pending."""
     if source is None:
-        return f"{name} is new in this session and is asked about all papers"
+        return f"{name} is new in this session: queries it for all papers"
     pending, papers = source.pending + new, source.papers + new
     if not pending:
-        return f"{name} has answered all {papers} papers and is not asked again"
-    sentence = f"{name} is asked about {pending} of {papers} papers that have no record"
+        return f"{name} has answered all {papers} papers and is not queried again"
+    sentence = f"queries {name} for the {pending} of {papers} papers without an answer"
     if source.error:
-        sentence += f"; it had stopped: {source.error}"
+        sentence += f"; it stopped because: {source.error}"
     if source.not_before:
-        sentence += f"; it can go on at {source.not_before}"
+        sentence += f"; it can continue at {source.not_before}"
     return sentence

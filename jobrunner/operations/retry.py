@@ -1,4 +1,4 @@
-"""Asking again: papers whose answers are set aside so that they become pending."""
+"""Retries papers: sets their answers aside so that they become pending again."""
 
 from __future__ import annotations
 
@@ -22,20 +22,18 @@ Named = TypeVar("Named", SourceRow, SourceProgress)
 
 
 class Retries(Struct, frozen=True, kw_only=True):
-    """Which papers are to be asked about again; ``sources`` empty for all."""
+    """Which papers to retry, by outcome and source; empty ``sources`` means all sources."""
 
     outcomes: tuple[Outcome, ...]
     sources: tuple[str, ...] = ()
 
 
 def retire(database: Database, lease: Lease, retries: Retries) -> int:
-    """Make papers of a leased session pending again; return how many answers that concerned."""
+    """Make papers of a leased session pending again; return how many answers were set aside."""
     chosen = _chosen(list_sources(database, lease.session_id), retries.sources)
     answers = " and ".join(retries.outcomes).replace("_", " ")
-    # First: cut off in between, the session must not count as completed with papers pending.
-    reopen(
-        database, lease, kind=EventKind.RETRY, message=f"answers ({answers}) are asked for again"
-    )
+    # Reopen first: if the process dies below, a session with pending papers must not be completed.
+    reopen(database, lease, kind=EventKind.RETRY, message=f"retrying {answers} papers")
     count = 0
     for source in chosen:
         for outcome in retries.outcomes:
@@ -46,7 +44,7 @@ def retire(database: Database, lease: Lease, retries: Retries) -> int:
 
 
 class Retried(Struct, frozen=True, kw_only=True):
-    """How many papers one source would be asked about again, for one outcome."""
+    """The number of papers with one outcome that one source would retry."""
 
     source: str
     outcome: Outcome
@@ -54,7 +52,7 @@ class Retried(Struct, frozen=True, kw_only=True):
 
 
 def count_retried(database: Database, session: SessionRow, retries: Retries) -> list[Retried]:
-    """Count what a retry would ask again."""
+    """Count the papers that a retry would make pending."""
     sources = read_progress(database, session.id).sources
     return [
         Retried(source=source.name, outcome=outcome, papers=getattr(source, outcome.value))
@@ -64,7 +62,7 @@ def count_retried(database: Database, session: SessionRow, retries: Retries) -> 
 
 
 def _chosen(sources: Sequence[Named], names: tuple[str, ...]) -> list[Named]:
-    """Return the sources that will be asked: what a dropped one found stays as it is."""
+    """Return the sources to retry. Dropped ones are left out: no run would query them again."""
     active = [source for source in sources if source.status is not SourceStatus.DROPPED]
     if not names:
         return active
@@ -72,7 +70,7 @@ def _chosen(sources: Sequence[Named], names: tuple[str, ...]) -> list[Named]:
     unknown = set(names) - {source.name for source in chosen}
     if unknown:
         raise SessionError(
-            f"the session has no source {', '.join(sorted(unknown))}, or it was dropped",
-            hint="`jobrunner resume SESSION --source NAME` names the sources that it is to have",
+            f"the session does not use the source {', '.join(sorted(unknown))}",
+            hint="set the session's sources with `jobrunner resume SESSION --source NAME`",
         )
     return chosen

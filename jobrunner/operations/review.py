@@ -1,7 +1,7 @@
-"""Review: ambiguous papers written to a file, a person's answers read back and committed.
+"""Writes ambiguous papers to a file, and commits a person's answers from it.
 
-The file is JSON Lines: one line a paper and source, with the candidates and ``answer``, which is to
-be the id of the candidate that is the paper, or "none". An answer can be changed later.
+The file is JSON Lines, with one line per paper and source. Each line holds the candidates and
+``answer``: the id of the right candidate, or "none". An answer can be changed later.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from jobrunner.store.source_states import list_sources
 SHOWN_AUTHORS = 5
 
 _BY_A_PERSON = "review"
-"""Stands among the reasons of a match that a person decided."""
+"""Added to the reasons of a match that a person decided."""
 
 
 Questions = dict[tuple[int, str], Ambiguous]
-"""By the position of the paper and the source."""
+"""Questions by position of the paper and source."""
 
 Answers = dict[str, dict[int, Answer | None]]
-"""What a person decided, by source and paper id."""
+"""A person's decisions by source and paper id."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """A candidate as a person needs it to decide."""
+    """A candidate, with the fields that a person needs to decide."""
 
     id: str
     title: str
@@ -70,14 +70,14 @@ class Question(Struct, frozen=True, kw_only=True):
 def write_questions(
     database: Database, session_id: str, path: Path, *, answered: bool = False
 ) -> int:
-    """Write the ambiguous papers of a session, with those ``answered`` if asked; return how many.
+    """Write the ambiguous papers of a session, with ``answered`` ones too; return how many.
 
-    Raises FileError, and Refused if the file is there: it may hold answers.
+    Raises FileError, or Refused if the file exists, because it may hold answers.
     """
     if exists(path):
         raise Refused(
-            f"{path} is there already, and may hold answers",
-            hint=f"read them back with `jobrunner review --answers {path}`, or name another file",
+            f"{path} already exists and may hold answers",
+            hint=f"read them with `jobrunner review --answers {path}`, or name another file",
         )
     ambiguous = list(iter_ambiguous(database, session_id))
     if answered:
@@ -116,11 +116,11 @@ def _shown(candidate: Candidate) -> Shown:
 
 
 def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, int]:
-    """Commit the answers in a file; return how many there were, and how many were left open.
+    """Commit the answers in a file; return how many were committed and how many stay open.
 
-    All answers of a source are one batch. An answer that was given before is changed, or left as it
-    is. Raises InputError for a line that is none, an answer to what was never asked or that is no
-    candidate, or two answers about one paper; then nothing is committed.
+    All answers for one source form one batch. A new answer replaces an earlier one. Raises
+    InputError, and commits nothing, for a malformed line, an unknown question, an answer that is no
+    candidate, or two answers for one paper.
     """
     lines = list(_read(path))
     questions = _questions(database, lease.session_id)
@@ -132,14 +132,14 @@ def commit_answers(database: Database, lease: Lease, path: Path) -> tuple[int, i
 
 
 def _questions(database: Database, session_id: str) -> Questions:
-    """Return all questions of a session, those that have an answer too."""
+    """Return all questions of a session, answered or not."""
     undecided = iter_ambiguous(database, session_id)
     decided = iter_ambiguous(database, session_id, decided=True)
     return {(q.position, q.source): q for q in chain(undecided, decided)}
 
 
 def _answers(path: Path, lines: list[tuple[int, Question]], questions: Questions) -> Answers:
-    """Return the new and the changed answers of a file."""
+    """Return the new and changed answers in a file."""
     answers: Answers = {}
     for number, line in lines:
         if line.answer is None:
@@ -152,7 +152,7 @@ def _answers(path: Path, lines: list[tuple[int, Question]], questions: Questions
             continue
         if _is_in(answers, question):
             raise InputError(
-                f"{place}: paper {line.position} has an answer already", hint="leave one of them"
+                f"{place}: paper {line.position} is answered twice", hint="keep one of the answers"
             )
         of_source = answers.setdefault(question.source, {})
         of_source[question.paper_id] = _answer(question, line.answer, place)
@@ -165,9 +165,9 @@ def _is_in(answers: Answers, question: Ambiguous) -> bool:
 
 def _never_asked(line: Question, place: str) -> InputError:
     return InputError(
-        f"{place}: there is no such question: paper {line.position} of {line.source}",
-        hint="`jobrunner review -o FILE` writes the questions of a session, with"
-        " --answered those that have an answer too",
+        f"{place}: unknown question: paper {line.position} of {line.source}",
+        hint="write the session's questions with `jobrunner review -o FILE`, and with --answered"
+        " the answered ones too",
     )
 
 
@@ -180,7 +180,7 @@ def _commit(database: Database, lease: Lease, answers: Answers) -> None:
         commit_batch(database, lease, sources[name], batch)
     pending = read_progress(database, session_id).pending
     ending = RunEnding.INTERRUPTED if pending else RunEnding.COMPLETED
-    end_run(database, lease, ending=ending, reason="answers of a review are committed")
+    end_run(database, lease, ending=ending, reason="review answers committed")
 
 
 def _read(path: Path) -> Iterator[tuple[int, Question]]:
@@ -212,4 +212,4 @@ def _answer(question: Ambiguous, answer: str, place: str) -> Answer:
                 match=structs.replace(match, reasons=reasons),
             )
     ids = ", ".join(candidate.record.id for candidate in question.candidates)
-    raise InputError(f"{place}: {answer!r} is no candidate", hint=f"one of: {ids}, {NONE}")
+    raise InputError(f"{place}: {answer!r} is not a candidate", hint=f"use one of: {ids}, {NONE}")

@@ -1,4 +1,4 @@
-"""Which session a command means: the one that is named, or else the one that stands out."""
+"""Selects the session that a command works on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jobrunner.store.sessions import UNFINISHED, get_session, list_sessions
 def choose_session(
     database: Database, session_id: str | None, *, unfinished: bool = False
 ) -> SessionRow:
-    """Return the session of that id, or else the only one there is (with work left).
+    """Return the session with that id, or without an id the only (unfinished) one.
 
-    Raises :class:`SessionError` if there is none, or several to choose from.
+    Raises :class:`SessionError` if there is no such session or more than one.
     """
     if session_id is not None:
         return get_session(database, session_id)
@@ -27,12 +27,12 @@ def choose_session(
         raise _none(database, noun)
     ids = ", ".join(session.id for session in sessions)
     raise SessionError(
-        f"there are {len(sessions)} {noun}s: {ids}", hint="name one of them, as the argument"
+        f"there are {len(sessions)} {noun}s: {ids}", hint="name one of them as the argument"
     )
 
 
 def latest_session(database: Database, session_id: str | None) -> SessionRow:
-    """Return the session of that id, or else the newest one. Raises SessionError."""
+    """Return the session with that id, or without an id the latest one. Raises SessionError."""
     if session_id is not None:
         return get_session(database, session_id)
     sessions = list_sessions(database)
@@ -43,13 +43,13 @@ def latest_session(database: Database, session_id: str | None) -> SessionRow:
 
 def _none(database: Database, noun: str) -> SessionError:
     return SessionError(
-        f"there is no {noun} in {database.path}",
+        f"no {noun} in {database.path}",
         hint="start one with `jobrunner run INPUT`; see `jobrunner sessions list`",
     )
 
 
 def unfinished_sessions(database: Database, sha256: str | None = None) -> list[SessionRow]:
-    """Return the sessions that have work left; with ``sha256`` only those of that input."""
+    """Return the unfinished sessions, with ``sha256`` only those of that input."""
     return [
         session
         for session in list_sessions(database)

@@ -1,4 +1,4 @@
-"""What a session's rows and its lock say of it, gathered for people and programs."""
+"""The status of a session, from its rows and its lock, for people and programs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ T = TypeVar("T")
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """A session as it stands. Times are UTC.
+    """The current status of a session. Times are UTC.
 
-    ``last_run`` is the run at work, or the last one. ``last_error`` is why it or one of its sources
-    ended early.
-    The sources have a rate and an ETA only while a run is at work.
-    ``output`` is where the newest snapshot can be read, None before the first. ``next`` is the
-    command to type now, None if there is nothing to do.
+    ``last_run`` is the active run, or the last one. ``last_error`` is the reason why the run or one
+    of its sources ended early. Sources have a rate and an ETA only during a run. ``output`` is the
+    path of the newest snapshot, None before the first. ``next`` is the command to type next, None
+    if there is nothing to do.
     """
 
     session: str
@@ -51,7 +50,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 def read_status(database: Database, session: SessionRow, *, fields: bool = False) -> Status:
-    """Gather the status of a session, whether or not a run is at work on it."""
+    """Return the status of a session, whether or not a run is active."""
     runs, alive = _runs(database, session.id)
     session = get_session(database, session.id)
     progress = read_progress(database, session.id, fields=fields)
@@ -77,7 +76,7 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
 
 
 def read_state(database: Database, session: SessionRow) -> SessionState:
-    """Return the state of a session alone, as its status tells it."""
+    """Return only the state of a session, the same as in its status."""
     runs, alive = _runs(database, session.id)
     session = get_session(database, session.id)
     return _state(session, _last(runs), alive=alive)
@@ -88,7 +87,10 @@ def _last(rows: Sequence[T]) -> T | None:
 
 
 def _output(database: Database, session: SessionRow, newest: SnapshotRow | None) -> str | None:
-    """Return where the newest snapshot is; other files may have its names before it comes there."""
+    """Return the path of the newest snapshot.
+
+    A published path may still hold an older snapshot or another file, so the checksum decides.
+    """
     if newest is None:
         return None
     places = [newest_path(database, session.id)]
@@ -102,24 +104,26 @@ def _output(database: Database, session: SessionRow, newest: SnapshotRow | None)
 
 
 def _runs(database: Database, session_id: str) -> tuple[list[RunRow], bool]:
-    """Return the runs, and whether the last one is at work, also if it begins or ends just now."""
-    alive = is_running(database, session_id)  # first: a run says that it ended, then it lets go
+    """Return the runs, and whether the last one is active, even while it starts or ends."""
+    # Check the lock before the rows: a run records its end first and releases the lock second.
+    alive = is_running(database, session_id)
     runs = list_runs(database, session_id)
-    begun = bool(runs) and runs[-1].ended_at is None
-    return runs, alive or (begun and is_running(database, session_id))
+    started = bool(runs) and runs[-1].ended_at is None
+    # Check it again: the run may have taken the lock and stored its row after the first check.
+    return runs, alive or (started and is_running(database, session_id))
 
 
 def _state(session: SessionRow, last: RunRow | None, *, alive: bool) -> SessionState:
-    """Return the state; a run without an end whose lease is free has crashed."""
+    """Return the state. A run that has no end and does not hold the lease has crashed."""
     if last is None or last.ended_at is not None:
         return SessionState(session.status)
     return SessionState.RUNNING if alive else SessionState.CRASHED
 
 
 def may_be_alive(run: RunRow) -> bool:
-    """Tell whether the process of a run that does not hold the lease may be at work elsewhere.
+    """Return whether the process of a run that does not hold the lease may still be alive.
 
-    Then this database, or its directory, may be a copy of the one that it works on.
+    If so, this database or its directory may be a copy of the one that the process uses.
     """
     if run.host != socket.gethostname():
         return True
@@ -133,7 +137,7 @@ def may_be_alive(run: RunRow) -> bool:
 
 
 def _sources(progress: Progress, state: SessionState) -> tuple[SourceProgress, ...]:
-    """Return the sources; while no run is at work they have no rate, and none is active."""
+    """Return the sources. Without an active run, none is active and none has a rate."""
     if state is SessionState.RUNNING:
         return progress.sources
     return tuple(_at_rest(source) for source in progress.sources)
@@ -166,7 +170,7 @@ def _next(session_id: str, state: SessionState, progress: Progress) -> str | Non
 
 
 def resumable_at(status: Status) -> str | None:
-    """Return the earliest time at which a source can go on, None if at once."""
+    """Return the earliest time at which a source can continue, None if it can immediately."""
     moments = []
     for source in status.sources:
         if source.status is SourceStatus.DROPPED or not source.pending:

@@ -1,4 +1,4 @@
-"""Verification: rows, counters, SQLite's own check, snapshots and their checksums."""
+"""Verifies rows, counters, the database file, snapshots and their checksums."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from jobrunner.store.snapshots import list_snapshots, newest_path
 
 
 class VerifyReport(Struct, frozen=True):
-    """What is wrong with a session, by where the remedy is.
+    """The problems of a session, grouped by remedy.
 
-    Damaged ``rows`` are got back from a snapshot; ``files``, the snapshots, are made again from the
-    rows.
+    Damaged ``rows`` are restored from a snapshot. Damaged ``files`` are snapshots, which can be
+    written again from the rows.
     """
 
     rows: list[str]
@@ -33,17 +33,17 @@ class VerifyReport(Struct, frozen=True):
 
     @property
     def problems(self) -> list[str]:
-        """Everything that is wrong."""
+        """All problems."""
         return self.rows + self.files
 
 
 def verify_all(
     database: Database, session_id: str | None = None
 ) -> Iterator[tuple[str, VerifyReport]]:
-    """Verify a database and its sessions, or the one of that id; yield reports by what each is of.
+    """Verify a database and all its sessions, or only one; yield each session's id and report.
 
-    What is wrong with the database itself is reported under its path. Raises SessionError if there
-    is no such session.
+    Problems of the database itself are reported under its path. Raises SessionError for an unknown
+    session.
     """
     problems = verify_database(database)
     if problems:
@@ -57,7 +57,7 @@ def verify_all(
 
 
 def verify_database(database: Database) -> list[str]:
-    """Return what SQLite finds wrong with the database, [] if nothing is."""
+    """Return the problems that SQLite finds in the database file."""
     try:
         return check_database(database)
     except DamageFound as error:
@@ -65,17 +65,14 @@ def verify_database(database: Database) -> list[str]:
 
 
 def verify_session(database: Database, session_id: str) -> list[str]:
-    """Return everything that is wrong with a session, [] if it is as it should be.
-
-    See :func:`session_report`.
-    """
+    """Return all problems of a session; see :func:`session_report`."""
     return session_report(database, session_id).problems
 
 
 def session_report(database: Database, session_id: str) -> VerifyReport:
-    """Return what is wrong with the rows of a session and with its snapshots.
+    """Return the problems of a session's rows and snapshots.
 
-    Beside a run that goes on the snapshots' files are left out: they may change meanwhile.
+    During a run the snapshot files are not checked, because they may change.
     """
     try:
         rows = check_session(database, session_id)
@@ -85,7 +82,7 @@ def session_report(database: Database, session_id: str) -> VerifyReport:
         return VerifyReport(rows, [])
     snapshots = list_snapshots(database, session_id)
     report = _with_snapshots(database, session_id, rows, snapshots)
-    # A run may have come meanwhile, and gone again: then its files are not those of the rows.
+    # A run may have started, or even ended, during the check: its files do not match these rows.
     if is_running(database, session_id) or snapshots != list_snapshots(database, session_id):
         return VerifyReport(rows, [])
     return report
@@ -94,14 +91,14 @@ def session_report(database: Database, session_id: str) -> VerifyReport:
 def _with_snapshots(
     database: Database, session_id: str, rows: list[str], snapshots: Sequence[SnapshotRow]
 ) -> VerifyReport:
-    """Return the report of a session, whose ``rows`` are checked, with that of its snapshots."""
+    """Return the report of a session, given the problems of its ``rows``."""
     if not snapshots:
         return VerifyReport(rows, [])
     files: list[str] = []
     for snapshot in snapshots:
         files += _verify_snapshot(database, snapshot)
     if not rows and not files:
-        # Only what is whole can be compared.
+        # Only intact rows and files can be compared.
         rows = _compare(database, session_id, snapshots[-1])
     return VerifyReport(rows, files + _verify_newest(database, session_id, snapshots))
 
@@ -116,9 +113,9 @@ def _compare(database: Database, session_id: str, row: SnapshotRow) -> list[str]
 def _verify_newest(
     database: Database, session_id: str, snapshots: Sequence[SnapshotRow]
 ) -> list[str]:
-    """Check that the published file is a snapshot that is kept, or one of before.
+    """Check that the published file is a kept snapshot or an older one.
 
-    After a crash it may be an older one than those, until the next run brings the newest there.
+    After a crash it may be older than all kept ones, until the next run publishes the newest.
     """
     newest = newest_path(database, session_id)
     if not exists(newest):
@@ -126,7 +123,7 @@ def _verify_newest(
     checksums = {read_sidecar(newest), *(row.sha256 for row in snapshots)}
     if sha256_of(newest) in checksums:
         return []
-    return [f"{newest} is none of the snapshots (its checksum differs)"]
+    return [f"{newest} does not match any snapshot (its checksum differs)"]
 
 
 def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
@@ -137,21 +134,21 @@ def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:
     if problems:
         return problems
     if sha256_of(path) != row.sha256:
-        return [f"snapshot {path} has not the checksum that was recorded"]
+        return [f"snapshot {path} does not have the recorded checksum"]
     if papers != row.papers:
-        return [f"snapshot {path} holds {papers} papers, {row.papers} were recorded"]
+        return [f"snapshot {path} holds {papers} papers, but {row.papers} were recorded"]
     return []
 
 
 def verify_file(path: Path) -> tuple[list[str], int]:
-    """Return what is wrong with a snapshot file, and the number of papers in it.
+    """Return the problems of a snapshot file, and the number of papers in it.
 
-    Raises FileError if it cannot be read at all, Refused if a newer jobrunner wrote it.
+    Raises FileError if the file cannot be read, Refused if a newer jobrunner wrote it.
     """
     problems = []
     digest, recorded = sha256_of(path), read_sidecar(path)
     if recorded is None:
-        problems.append(f"{sidecar_of(path)} is missing or holds no checksum of it")
+        problems.append(f"{sidecar_of(path)} is missing or holds no valid checksum")
     elif recorded != digest:
         problems.append(f"{path} does not have the checksum in {sidecar_of(path).name}")
     try:
@@ -162,7 +159,7 @@ def verify_file(path: Path) -> tuple[list[str], int]:
 
 
 def _recount(path: Path) -> int:
-    """Read a document whole; every record's batch must be there with as many as it counted."""
+    """Read a whole document and check each batch's count of papers; return the number of papers."""
     papers = 0
     counts: Counter[tuple[str, int]] = Counter()
     with Document(path) as document:
@@ -174,15 +171,15 @@ def _recount(path: Path) -> int:
             if present != batch.papers:
                 raise document.damaged(
                     f"batch {batch.number} of {batch.source} counted {batch.papers} papers,"
-                    f" but {present} are there"
+                    f" but the file holds {present}"
                 )
         if counts:
-            raise document.damaged(f"{len(counts)} batches are missing in it")
+            raise document.damaged(f"{len(counts)} batches are missing")
     return papers
 
 
 def _batches_of(paper: PaperEntry) -> Iterator[tuple[str, int]]:
-    """Yield source and number of the batch of everything that was learned about a paper."""
+    """Yield source and number of the batch of every answer about a paper."""
     for source, record in paper.records.items():
         yield source, record.batch
     for retired in paper.retired:

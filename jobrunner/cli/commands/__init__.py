@@ -1,1 +1,1 @@
-"""The commands: one module each, named as it is typed."""
+"""The commands, each in a module of the same name."""

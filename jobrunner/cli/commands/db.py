@@ -1,4 +1,4 @@
-"""``db``: the schema of the database."""
+"""``db``: show or upgrade the database schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobrunner.store.schema import HEAD
 from jobrunner.store.schema_version import read_revision, upgrade_database
 
 db_app = typer.Typer(
-    invoke_without_command=True, callback=show_commands, help="The schema of the database."
+    invoke_without_command=True, callback=show_commands, help="Show or upgrade the database schema."
 )
 
 
@@ -23,20 +23,20 @@ def register(app: typer.Typer) -> None:
 
 @db_app.command(epilog="Example: jobrunner db current --db state.db")
 def current(db: Db = None) -> None:
-    """Print the schema revision of the database, and the one that this jobrunner works with."""
+    """Print the schema revision of the database and the revision that this jobrunner uses."""
     path = database_path(db)
-    print_result(f"{path}: {read_revision(path) or 'empty'} (this jobrunner works with {HEAD})")
+    print_result(f"{path}: {read_revision(path) or 'empty'} (this jobrunner uses {HEAD})")
 
 
 @db_app.command(epilog="Example: jobrunner db upgrade --db state.db")
 def upgrade(db: Db = None) -> None:
-    """Bring the database to the schema that this jobrunner works with, after a backup copy.
+    """Back up the database and upgrade its schema to the revision that this jobrunner uses.
 
-    Every command does this by itself when it opens an older database.
+    Every command does this automatically when it opens an older database.
     """
     path = database_path(db)
     before, after, backup = upgrade_database(path)
-    change = f", was {before}" if before != after else ", nothing to do"
+    change = f", was {before}" if before != after else ", already current"
     print_result(f"{path}: {after}{change}")
     if backup:
         print_result(f"backup {backup}")

@@ -1,4 +1,4 @@
-"""``demo``: a real run against a server on this machine, killed in the middle and resumed."""
+"""``demo``: a real run against a local server, killed halfway and resumed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ from jobrunner.store.sessions import list_sessions
 
 BATCH_SIZE = 10
 KILLED_AFTER = 5
-"""Committed batches after which the run is killed."""
+"""Number of committed batches after which the run is killed."""
 
 LATENCY_S = 0.15
+"""Delay of each response, so that the run takes long enough to be killed halfway."""
+
 PATIENCE_S = 60.0
 POLL_S = 0.02
 
@@ -46,25 +48,26 @@ def demo(
         typer.Option(
             "--directory",
             metavar="DIR",
-            help="Where to leave what it makes [default: a new temporary directory].",
+            help="Directory for the demo's files [default: a new temporary directory].",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Watch a run being killed and resumed.
 
-    A small list of real papers is enriched by a server on this machine that speaks OpenAlex's
-    protocol. The run is killed in the middle, resumed and verified. No network, no key.
+    The demo enriches a small list of real papers from a local server that implements OpenAlex's
+    protocol. It kills the run halfway, resumes it and verifies the result. It needs no network
+    and no key.
     """
     place = directory or Path(tempfile.mkdtemp(prefix="jobrunner-demo-"))
     place.mkdir(parents=True, exist_ok=True)
     if exists(place / "state.db"):
-        raise JobrunnerError(f"{place} holds a demo already", hint="name another --directory")
+        raise JobrunnerError(f"{place} already holds a demo", hint="name another --directory")
     shutil.copyfile(PAPERS, place / "papers.json")
     api = OpenAlex(load_records(WORKS))
     with LocalServer(api, log=place / "server.log", latency=LATENCY_S) as server:
         stage = Stage(place, server)
-        print_result(f"A server on this machine speaks OpenAlex's protocol: {server.base_url}")
+        print_result(f"Local server with OpenAlex's protocol: {server.base_url}")
         stage.kill_a_run()
         stage.command("status")
         stage.command("resume")
@@ -73,7 +76,7 @@ def demo(
 
 
 class Stage:
-    """The directory and the server of a demonstration, and what is done with them."""
+    """Runs the steps of the demo in its directory, against its server."""
 
     def __init__(self, place: Path, server: LocalServer) -> None:
         self._place = place
@@ -85,10 +88,10 @@ class Stage:
             "JOBRUNNER_OPENALEX_BASE_URL": server.base_url,
         }
         self._before: set[str] = set()
-        self._asked_before = 0
+        self._requests_before = 0
 
     def kill_a_run(self) -> None:
-        """Start a run and send SIGKILL once some batches are committed."""
+        """Start a run and kill it with SIGKILL after some batches are committed."""
         arguments = ["run", "papers.json", "-o", "enriched.json", "--batch-size", str(BATCH_SIZE)]
         child = self._start(arguments)
         try:
@@ -97,53 +100,53 @@ class Stage:
             child.kill()
             child.wait()
         self._before = _committed(database)
-        self._asked_before = len(self._server.requests)
-        print_result(f"--- kill -9 {child.pid}: the run is dead, in the middle of its work")
+        self._requests_before = len(self._server.requests)
+        print_result(f"--- kill -9 {child.pid}: the run was killed halfway")
 
     def command(self, *arguments: str) -> None:
-        """Run a command and show it."""
+        """Print a command and run it; raise JobrunnerError if it fails."""
         code = self._start(list(arguments)).wait()
         if code:
             raise JobrunnerError(f"jobrunner {' '.join(arguments)} ended with exit code {code}")
 
     def conclude(self) -> None:
-        """Show by the server's own log that nothing committed was asked for again."""
-        asked = self._server.requests[self._asked_before :]
-        again = self._before & {name for request in asked for name in request.ids}
+        """Show from the server's log that no committed paper was requested again."""
+        after_kill = self._server.requests[self._requests_before :]
+        repeated = self._before & {name for request in after_kill for name in request.ids}
         print_result("")
         print_result(
             f"The server answered {len(self._server.requests)} requests,"
-            f" {len(asked)} of them after the kill."
+            f" {len(after_kill)} of them after the kill."
         )
         print_result(
-            f"Papers that were committed before the kill and asked for again: {len(again)}"
+            f"Papers committed before the kill and requested again after it: {len(repeated)}"
         )
-        print_result("The enriched papers, with their checksum beside them (sha256sum -c):")
+        print_result("Enriched papers, with a .sha256 file for sha256sum -c next to them:")
         print_result(str(self._place / "enriched.json"))
-        if again:
-            raise JobrunnerError("committed papers were asked for again")
+        if repeated:
+            raise JobrunnerError("committed papers were requested again")
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         print_result("")
         print_result(f"$ jobrunner {' '.join(arguments)}")
         command = [sys.executable, "-m", "jobrunner", *arguments]
-        # One stream, so that the order of what is shown is the order in which it happened.
+        # One stream for both outputs, so that lines appear in the order in which they were written.
         return subprocess.Popen(
             command, cwd=self._place, env=self._environment, stderr=subprocess.STDOUT
         )
 
     def _wait_for_batches(self, child: subprocess.Popen[bytes]) -> Database:
-        """Wait until the run has committed some batches; return its database."""
+        """Wait until the run has committed enough batches; return its database."""
         deadline = time.monotonic() + PATIENCE_S
         database: Database | None = None
         while database is None or _batches(database) < KILLED_AFTER:
-            _check_under_way(child, deadline)
+            _check_running(child, deadline)
             time.sleep(POLL_S)
             database = database or _opened(self._place / "state.db")
         return database
 
 
-def _check_under_way(child: subprocess.Popen[bytes], deadline: float) -> None:
+def _check_running(child: subprocess.Popen[bytes], deadline: float) -> None:
     if child.poll() is not None:
         raise JobrunnerError(f"the run ended too early, with exit code {child.returncode}")
     if time.monotonic() > deadline:
@@ -153,7 +156,7 @@ def _check_under_way(child: subprocess.Popen[bytes], deadline: float) -> None:
 def _opened(path: Path) -> Database | None:
     try:
         return open_database(path)
-    except StoreError:  # the run is about to make it
+    except StoreError:  # the run has not created it yet
         return None
 
 
@@ -165,7 +168,7 @@ def _batches(database: Database) -> int:
 
 
 def _committed(database: Database) -> set[str]:
-    """Return, as the server's log names them, the papers of committed batches."""
+    """Return the papers of committed batches, named as in the server's log."""
     session = list_sessions(database)[0]
     with database.read() as connection:
         return {

@@ -1,4 +1,4 @@
-"""``doctor``: trouble on this machine."""
+"""``doctor``: check this machine for problems."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False, db: Db = None) -> None:
-    """Look for trouble on this machine.
+    """Check this machine for problems.
 
-    SQLite, file system, locks, disk space, the database, which keys are set.
+    Checks SQLite, the file system, locks, disk space and the database, and shows which keys are
+    set.
     """
     checks = examine(database_path(db), available(), settings_of())
     lines = (f"{check.verdict:<8} {check.name:<16} {check.message}" for check in checks)
@@ -32,4 +33,4 @@ def doctor(as_json: AsJson = False, db: Db = None) -> None:
         raise DamageFound("the database is damaged", hint=GET_BACK)
     problems = verdicts.count("problem")
     if problems:
-        raise JobrunnerError(f"{counted(problems, 'problem')} found", hint="see the lines above")
+        raise JobrunnerError(f"{counted(problems, 'problem')} found", hint="see the list above")

@@ -1,4 +1,4 @@
-"""``duplicates``: papers that are the same work."""
+"""``duplicates``: list papers that are the same work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from jobrunner.cli.console import print_message, print_result
 from jobrunner.cli.json_output import print_json
-from jobrunner.cli.options import AsJson, Db, SessionArgument
+from jobrunner.cli.options import AsJson, Db, LatestSessionArgument
 from jobrunner.cli.state_database import open_db
 from jobrunner.operations.duplicates import find_duplicates
 from jobrunner.operations.select import latest_session
@@ -20,11 +20,15 @@ def register(app: typer.Typer) -> None:
 
 
 def duplicates(
-    context: typer.Context, session: SessionArgument = None, as_json: AsJson = False, db: Db = None
+    context: typer.Context,
+    session: LatestSessionArgument = None,
+    as_json: AsJson = False,
+    db: Db = None,
 ) -> None:
     """List papers that are the same work.
 
-    They share an identifier, as given or as found. Nothing is dropped: this only reports.
+    Papers are the same work if they share an identifier, from the input or from a source. The
+    command only reports them; it removes nothing.
     """
     database = open_db(context.obj, db)
     groups = find_duplicates(database, latest_session(database, session).id)
@@ -36,7 +40,7 @@ def duplicates(
         for shared in group.evidence:
             places, origins = _listed(shared.positions), _listed(shared.origins)
             print_result(f"  {shared.scheme} {shared.value} in {places} (from {origins})")
-    print_message(f"works that stand in the list more than once: {len(groups)}")
+    print_message(f"works listed more than once: {len(groups)}")
 
 
 def _listed(values: Iterable[object]) -> str:

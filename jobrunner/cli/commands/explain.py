@@ -1,4 +1,4 @@
-"""``explain``: why the values of a paper are what they are."""
+"""``explain``: explain where a paper's values come from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobrunner.operations.explain import Explained, FieldExplained, explain_pape
 from jobrunner.operations.select import latest_session
 
 LONGEST_VALUE = 160
-"""Characters of a value that is shown; an abstract would hide the other values."""
+"""Characters shown of a value: a whole abstract would bury the other values."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +37,10 @@ def explain(
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
-    """Say why a paper's values are what they are.
+    """Explain where a paper's values come from.
 
-    Every value that there is, where it came from, and why one was chosen; under another --policy
-    too, without asking any source again.
+    Lists all values of each field with their sources, and the rule that chose one of them. With
+    --policy it shows the choice under another policy, without new requests.
     """
     database = open_db(context.obj, db)
     chosen = latest_session(database, session)

@@ -1,4 +1,4 @@
-"""``plan``: what a run would take, before anything is sent."""
+"""``plan``: estimate requests, cost and time of a run without sending anything."""
 
 from __future__ import annotations
 
@@ -39,20 +39,18 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    input_: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A paper list; - is standard input.")
-    ],
+    input_: Annotated[str, typer.Argument(metavar="INPUT", help="A paper list; - reads stdin.")],
     source: Sources = [],
     in_order: InOrder = False,
     email: Email = None,
     base_url: BaseUrls = [],
     as_json: AsJson = False,
 ) -> None:
-    """Say what a run would take.
+    """Estimate requests, cost and time.
 
-    Papers, requests, money and time for each source, before anything is sent: from what it takes if
-    every paper is found at once, to what it takes if every lookup is in vain. And what would help:
-    a key, an e-mail address, another order of the sources.
+    Sends no requests. Ranges run from the best case, in which the first request for each paper
+    finds it, to the worst case, in which every lookup fails and a title search follows. The command
+    also suggests what would save time or money: a key, an e-mail address, another order of sources.
     """
     settings = settings_of(email, base_url)
     names = settings.sources_to_ask(source)
@@ -69,7 +67,7 @@ def plan(
 
 
 def _before(sources: Sequence[Source], *, in_order: bool) -> dict[str, tuple[str, ...]]:
-    """Return which of the sources each one waits for."""
+    """Return the names of the sources that each source waits for."""
     names = [source.name for source in sources]
     before = {}
     for source in sources:
@@ -79,26 +77,26 @@ def _before(sources: Sequence[Source], *, in_order: bool) -> dict[str, tuple[str
 
 
 def _print_plan(plan: Plan) -> None:
-    unusable = f", {plan.unusable} cannot be used" if plan.unusable else ""
+    unusable = f", {plan.unusable} unusable" if plan.unusable else ""
     print_result(f"{counted(plan.papers, 'paper')}{unusable}")
     for paper in plan.reasons:
         print_result(f"  paper {paper.position}: {paper.reason}")
     if plan.unusable > len(plan.reasons):
         print_result(f"  ... and {plan.unusable - len(plan.reasons)} more")
     schemes = ", ".join(f"{count} by {scheme}" for scheme, count in plan.schemes.items())
-    print_result(f"can be looked up: {schemes or 'none'}; only by title: {plan.titles_only}")
+    print_result(f"with identifiers: {schemes or 'none'}; with a title only: {plan.titles_only}")
     print_result_table(Table(COLUMNS, [_cells(source) for source in plan.sources]))
-    print_result(f"in all {_range(_time(plan.seconds_least), _time(plan.seconds_most))}")
+    print_result(f"total time: {_range(_time(plan.seconds_least), _time(plan.seconds_most))}")
     if plan.advice is not None:
         _print_advice(plan.advice)
 
 
 def _print_advice(advice: Advice) -> None:
     for name, seconds in advice.settings.items():
-        print_result(f"{name}, if it were set, would save up to {_time(seconds)}")
+        print_result(f"setting {name} would save up to {_time(seconds)}")
     if len(advice.order) > 1:
         order, cost = ", ".join(advice.order), money(advice.order_cost_micros)
-        print_result(f"cheapest with --in-order in the order {order}: from {cost}")
+        print_result(f"cheapest order with --in-order: {order} (from {cost})")
 
 
 def _cells(source: SourcePlan) -> list[object]:
@@ -126,7 +124,7 @@ def _time(seconds: float) -> str:
 def _advice(
     planned: Plan, tally: Tally, before: Mapping[str, tuple[str, ...]], settings: Settings
 ) -> Advice:
-    """Say which setting, and which order of the sources, would help most."""
+    """Find the settings that would save most time and the cheapest order of the sources."""
     supposed = dict(_sources_if_set(tally.sources, settings))
     with_setting = {name: tally.plan(before, sources) for name, sources in supposed.items()}
     in_order = {}
@@ -139,7 +137,7 @@ def _advice(
 def _sources_if_set(
     sources: Sequence[Source], settings: Settings
 ) -> Iterator[tuple[str, list[Source]]]:
-    """Yield each setting that is not set, with the sources as they would be with it."""
+    """Yield the name of each missing setting, with the sources opened as if it were set."""
     for keyless in [source for source in sources if source.name not in settings.keys]:
         with_key = SourceSettings(api_key="supposed", email=settings.email)
         changed = open_source(keyless.name, with_key)
@@ -151,9 +149,9 @@ def _sources_if_set(
 
 
 def _orders(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
-    """Yield one order for each source that may go first.
+    """Yield one order per source, with that source first.
 
-    What it costs depends on the first source alone: the others are spared the same searches.
+    The rest of the order does not change the cost: every later source is spared the same searches.
     """
     for first in sources:
         yield [first, *(source for source in sources if source is not first)]

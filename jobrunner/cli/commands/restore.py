@@ -1,4 +1,4 @@
-"""``restore``: a session is made again from a snapshot."""
+"""``restore``: restore a session from a snapshot."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ def restore(
         Path,
         typer.Argument(
             metavar="SNAPSHOT",
-            help="A snapshot file, with its .sha256 beside it, or the directory of a session: its"
-            " newest whole snapshot.",
+            help="A snapshot file with its .sha256 file next to it, or a session's directory, whose"
+            " newest intact snapshot is used.",
         ),
     ],
     db: Db = None,
 ) -> None:
-    """Make a session from a snapshot.
+    """Restore a session from a snapshot.
 
-    The snapshot alone suffices. What was committed after the snapshot is pending again. Where a
-    database holds the session, name one in another directory with --db.
+    Only the snapshot is needed. Papers committed after it become pending again. If a database
+    already holds the session, use --db to name a database in another directory.
     """
     if is_directory(snapshot_):
         snapshot, problems = operation.newest_whole(snapshot_)
         for problem in problems:
-            print_message(f"passed over: {problem}")
+            print_message(f"skipped: {problem}")
         print_message(f"restoring {snapshot.path}")
     elif is_file(snapshot_):
         snapshot = operation.examine(snapshot_)
     else:
-        raise JobrunnerError(f"{snapshot_}: no such file", hint="name a snapshot's .json file")
+        raise JobrunnerError(f"{snapshot_}: no such file", hint="name the .json file of a snapshot")
     database = open_db(context.obj, db, create=True)
     session, missing = operation.restore(database, snapshot)
     papers = read_progress(database, session.id).papers
-    print_message(f"session {session.id} is back, with {counted(papers, 'paper')}")
+    print_message(f"session {session.id} restored with {counted(papers, 'paper')}")
     for sentence in missing:
         print_message(f"  {sentence}")
     print_message(f"next: {context.obj.command(f'jobrunner resume {session.id}')}")

@@ -1,4 +1,4 @@
-"""``resume``: an unfinished session goes on."""
+"""``resume``: continue an unfinished session."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def resume(
     context: typer.Context,
     session: SessionArgument = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say what would be done and why; do nothing.")
+        bool, typer.Option("--explain", help="Show what would be done and why, without doing it.")
     ] = False,
     update_input: Annotated[
-        bool, typer.Option("--update-input", help="Add papers that are new in the input file.")
+        bool, typer.Option("--update-input", help="Add new papers from the input file.")
     ] = False,
     source: Sources = [],
     output: Output = None,
     batch_size: BatchSize = None,
     checkpoint_interval: Interval = None,
     allow_changes: Annotated[
-        bool, typer.Option("--allow-changes", help="Go on even if results would change.")
+        bool, typer.Option("--allow-changes", help="Continue even if results would change.")
     ] = False,
     max_time: MaxTime = None,
     budget: Budgets = [],
@@ -58,11 +58,11 @@ def resume(
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
-    """Go on with an unfinished session.
+    """Continue an unfinished session.
 
-    It goes on after the last committed batch. The input file is not needed any more. With --source
-    the session's sources become those named: new ones are added, others dropped (what they found
-    stays).
+    The run continues from the last committed batch and does not need the input file. --source
+    replaces the session's sources: new ones are added, the others are dropped, and their results
+    stay.
     """
     start = Start(context.obj, email, base_url, max_time, as_json=as_json)
     database = open_db(context.obj, db)

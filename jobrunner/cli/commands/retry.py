@@ -1,4 +1,4 @@
-"""``retry``: papers that failed, or were not found, are asked about again."""
+"""``retry``: retry papers that failed or were not found."""
 
 from __future__ import annotations
 
@@ -35,11 +35,9 @@ def register(app: typer.Typer) -> None:
 def retry(
     context: typer.Context,
     session: Annotated[str, typer.Argument(metavar="SESSION", help="A session's id.")],
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Ask again about failed papers.")
-    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Retry failed papers.")] = False,
     not_found: Annotated[
-        bool, typer.Option("--not-found", help="Ask again about papers that were not found.")
+        bool, typer.Option("--not-found", help="Retry papers that were not found.")
     ] = False,
     source: Sources = [],
     dry_run: DryRun = False,
@@ -52,10 +50,10 @@ def retry(
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
-    """Ask again about papers that failed.
+    """Retry failed papers.
 
-    Or, with --not-found, about those that were not found. What the sources had said of them is
-    kept in the database.
+    With --not-found it retries the papers that were not found. The earlier answers stay in the
+    database.
     """
     start = Start(context.obj, email, base_url, max_time, as_json=as_json)
     database = open_db(context.obj, db)
@@ -69,11 +67,11 @@ def retry(
         print_json_or_lines(counts, map(_line, counts), as_json=as_json)
         return
     start.check(chosen.options.sources, output, database.path, chosen.input_path)
-    # --source chooses whose papers are retried: the session's sources stay as they are.
+    # Here --source only selects what to retry; the session keeps its sources.
     changes = changes_of(start, [], output, None, None, budget, max_requests, None)
     start.go_on(database, chosen, changes, retries=retries)
 
 
 def _line(count: Retried) -> str:
     what = f"{counted(count.papers, 'paper')} ({count.outcome.value.replace('_', ' ')})"
-    return f"{count.source}: {what} would be asked about again"
+    return f"{count.source}: would retry {what}"

@@ -1,4 +1,4 @@
-"""``run``: a paper list becomes a session, and is worked on."""
+"""``run``: create a session from a paper list and run it."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def run(
 ) -> None:
     """Enrich a paper list from the sources.
 
-    Every batch is committed at once: however the run ends, `jobrunner resume` goes on with the
-    next one.
+    Every batch is committed when it is complete. However the run ends, `jobrunner resume`
+    continues from the last committed batch.
     """
     if new and resume_:
-        raise SettingsError("--new and --resume exclude each other", hint="give one of them")
+        raise SettingsError("--new and --resume exclude each other", hint="use only one of them")
     path = None if input_ == "-" else Path(input_)
     start = Start(context.obj, email, base_url, max_time, as_json=as_json)
     asked = changes_of(
@@ -90,15 +90,15 @@ def run(
     delete_abandoned(database)
     if not new:
         unfinished = _unfinished(database, path)
-        if unfinished and (resume_ or _goes_on(database, unfinished, path)):
+        if unfinished and (resume_ or _user_resumes(database, unfinished, path)):
             start.go_on_as_loaded(database, unfinished[-1], asked, in_order=in_order, strict=strict)
-        new = bool(unfinished)  # the user wants another one
+        new = bool(unfinished)  # the user chose a new session
     session, lease = load_session(database, path, options, output=output, strict=strict, new=new)
     start.begin(database, lease, session, input_name(path))
 
 
 def _options(asked: Changes, settings: Settings, *, in_order: bool) -> Options:
-    """Return what a new session remembers of how it was asked for."""
+    """Return the options that a new session stores."""
     interval = asked.checkpoint_interval
     return Options(
         sources=asked.sources or settings.default_sources,
@@ -114,7 +114,7 @@ def _options(asked: Changes, settings: Settings, *, in_order: bool) -> Options:
 
 
 def _check_input(path: Path | None) -> None:
-    """Raise InputError for a file that is not there, before a database is made."""
+    """Raise InputError for a missing file before a database is created."""
     if path is not None and not exists(path):
         open_input(path)
 
@@ -126,12 +126,12 @@ def _unfinished(database: Database, path: Path | None) -> list[SessionRow]:
     return unfinished_sessions(database, sha256_of(path))
 
 
-def _goes_on(database: Database, sessions: list[SessionRow], path: Path | None) -> bool:
-    """Ask whether to go on with the last session rather than start afresh."""
+def _user_resumes(database: Database, sessions: list[SessionRow], path: Path | None) -> bool:
+    """Ask the user whether to continue the last session; raise Refused without a terminal."""
     try:
         check_unfinished(database, path, sessions)
     except Refused as refused:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
         print_message(str(refused))
-    return typer.confirm("Go on with it? (no starts afresh)", default=True, err=True)
+    return typer.confirm("Continue it? (no starts a new session)", default=True, err=True)

@@ -1,4 +1,4 @@
-"""``sessions``: list, show, delete and clean."""
+"""``sessions``: list, show, delete and clean up sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobrunner import clock
 from jobrunner.cli.command_group import show_commands
 from jobrunner.cli.console import counted, input_name, print_message, print_result
 from jobrunner.cli.json_output import print_json, print_json_or_lines
-from jobrunner.cli.options import AsJson, Db, DryRun, SessionArgument, Yes
+from jobrunner.cli.options import AsJson, Db, DryRun, LatestSessionArgument, Yes
 from jobrunner.cli.state_database import open_db
 from jobrunner.cli.tables import Table, print_result_table
 from jobrunner.errors import ExitCode, SettingsError
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 @sessions.command("list", epilog="Example: jobrunner sessions list --json")
 def list_(context: typer.Context, as_json: AsJson = False, db: Db = None) -> None:
-    """List all sessions, the oldest first."""
+    """List all sessions, oldest first."""
     database = open_db(context.obj, db)
     statuses = [read_status(database, row, fields=as_json) for row in list_sessions(database)]
     if as_json:
@@ -61,7 +61,7 @@ def list_(context: typer.Context, as_json: AsJson = False, db: Db = None) -> Non
     elif statuses:
         print_result_table(Table(COLUMNS, [_cells(status) for status in statuses]))
     else:
-        print_message("there are no sessions yet: start one with `jobrunner run INPUT`")
+        print_message("no sessions yet: start one with `jobrunner run INPUT`")
 
 
 def _cells(status: Status) -> list[object]:
@@ -77,14 +77,14 @@ def _cells(status: Status) -> list[object]:
 @sessions.command(epilog="Example: jobrunner sessions show 20261124-013000-3f9a")
 def show(
     context: typer.Context,
-    session: SessionArgument = None,
+    session: LatestSessionArgument = None,
     unusable: Annotated[
-        bool, typer.Option("--unusable", help="List the papers that cannot be used instead.")
+        bool, typer.Option("--unusable", help="List the unusable papers instead.")
     ] = False,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
-    """Show a session's history: runs, sources, snapshots, warnings, in the order they came."""
+    """Show a session's history: runs, sources, snapshots and warnings, oldest first."""
     database = open_db(context.obj, db)
     chosen = latest_session(database, session)
     if unusable:
@@ -100,7 +100,7 @@ def show(
         }
         print_json(parts)
         return
-    print_result(f"session {chosen.id}, made by jobrunner {chosen.version}, {chosen.created_at}")
+    print_result(f"session {chosen.id}, created by jobrunner {chosen.version}, {chosen.created_at}")
     print_result(f"input   {input_name(chosen.input_path)} ({chosen.input_format})")
     print_result(f"sha256  {chosen.input_sha256}")
     print_result(f"sources {', '.join(chosen.options.sources)}")
@@ -123,7 +123,7 @@ def delete(
     yes: Yes = False,
     db: Db = None,
 ) -> None:
-    """Delete a session with everything that it found, and its directory with the snapshots."""
+    """Delete a session, its results, and its directory with the snapshots."""
     database = open_db(context.obj, db)
     _delete(database, [get_session(database, session)], dry_run=dry_run, yes=yes)
 
@@ -138,7 +138,7 @@ def clean(
     yes: Yes = False,
     db: Db = None,
 ) -> None:
-    """Delete completed sessions of long ago, and what interrupted loads have left."""
+    """Delete old completed sessions and the remains of interrupted loads."""
     database = open_db(context.obj, db)
     limit = clock.to_text(datetime.now(UTC) - timedelta(days=older_than))
 
@@ -151,7 +151,7 @@ def clean(
     else:
         abandoned, done = delete_abandoned(database), "deleted"
     if abandoned:
-        print_message(f"{counted(abandoned, 'session')} never loaded whole {done}")
+        print_message(f"{counted(abandoned, 'incompletely loaded session')} {done}")
     if old:
         _delete(database, old, dry_run=dry_run, yes=yes, wanted=is_old)
     else:
@@ -166,12 +166,12 @@ def _delete(
     yes: bool,
     wanted: Callable[[SessionRow], bool] = lambda _: True,
 ) -> None:
-    """Delete sessions if the user confirms it: those that are ``wanted`` still when he does."""
+    """Delete the sessions that are still ``wanted`` after the user has confirmed."""
     for session in chosen:
         directory = session_directory(database.path, session.id)
         print_message(f"{session.id} ({session.status}), with {directory}")
     if dry_run:
-        print_message("nothing is deleted (--dry-run)")
+        print_message("nothing was deleted (--dry-run)")
         return
     if not yes and not _confirmed(len(chosen)):
         raise typer.Exit(ExitCode.ERROR)
@@ -179,11 +179,11 @@ def _delete(
         if delete_whole(database, session.id, wanted=wanted):
             print_result(f"deleted {session.id}")
         else:
-            print_message(f"{session.id} is left: it has been worked on meanwhile")
+            print_message(f"{session.id} kept: another run has used it since")
 
 
 def _confirmed(count: int) -> bool:
     if not sys.stdin.isatty():
-        raise SettingsError("nobody to ask whether to delete", hint="confirm with --yes")
+        raise SettingsError("cannot ask for confirmation without a terminal", hint="add --yes")
     what = "it" if count == 1 else f"these {count} sessions"
-    return typer.confirm(f"Delete {what} for good?", err=True)
+    return typer.confirm(f"Delete {what} permanently?", err=True)

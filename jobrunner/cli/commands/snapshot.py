@@ -1,4 +1,4 @@
-"""``snapshot``: the enriched papers as of now, in a file."""
+"""``snapshot``: write a snapshot of the enriched papers."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ def snapshot(
     session: SessionArgument = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help="Write it here, also beside a run."),
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="Write to this file; works during a run."
+        ),
     ] = None,
     policy: PolicyFile = None,
     db: Db = None,
 ) -> None:
-    """Write the enriched papers as of now.
+    """Write a snapshot of the enriched papers.
 
-    Without --output it becomes the session's newest snapshot, which needs that no run is at work.
-    With --policy the view is made again under another policy, without asking any source: for this
-    file only with --output, else from now on.
+    Without --output the file becomes the session's newest snapshot; no run may be active then.
+    --policy recomputes the consolidated view under another policy without new requests: with
+    --output for this file only, otherwise permanently.
     """
     database = open_db(context.obj, db)
     chosen = choose_session(database, session)

@@ -1,4 +1,4 @@
-"""``sources``: which sources there are, with their limits and keys."""
+"""``sources``: list sources, limits and keys."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def sources(email: Email = None, base_url: BaseUrls = [], as_json: AsJson = Fals
     rows = [_cells(source, key_set=source.name in settings.keys) for source in usable]
     print_result_table(Table(COLUMNS, rows))
     for why in broken.values():
-        print_message(f"cannot be used: {why}")
+        print_message(f"unusable source: {why}")
 
 
 def _opened(settings: Settings) -> tuple[list[Source], dict[str, str]]:
-    """Return the sources that can be used, and why others cannot, by name."""
+    """Return the usable sources, and the errors of the others by name."""
     usable, broken = [], {}
     for name in available():
         try:
@@ -58,8 +58,8 @@ def _cells(source: Source, *, key_set: bool) -> list[str]:
     key = "is set" if key_set else "is not set"
     return [
         source.name,
-        f"{limits.requests_per_second:g}/s, {limits.concurrency} at once",
-        f"{', '.join(source.schemes)}; {source.lookup_size} a request",
+        f"{limits.requests_per_second:g}/s, {limits.concurrency} concurrent",
+        f"{', '.join(source.schemes)}; {source.lookup_size} per request",
         f"{variable(source.name, 'API_KEY')} {key}",
         source.service.base_url,
     ]

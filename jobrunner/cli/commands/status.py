@@ -1,4 +1,4 @@
-"""``status``: how a session stands, asked from any other process."""
+"""``status``: show a session's progress, from any process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from jobrunner.cli.command_context import CommandContext
 from jobrunner.cli.console import counted, input_name, print_message, print_result
 from jobrunner.cli.json_output import print_json
-from jobrunner.cli.options import AsJson, Db, SessionArgument
+from jobrunner.cli.options import AsJson, Db, LatestSessionArgument
 from jobrunner.cli.source_table import source_table
 from jobrunner.cli.state_database import open_db
 from jobrunner.cli.tables import print_result_table
@@ -21,7 +21,7 @@ from jobrunner.store.database import Database
 from jobrunner.store.rows import SessionRow
 
 EVERY_S = 1.0
-"""Seconds between two pictures of ``--watch``."""
+"""Seconds between two updates of ``--watch``."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,17 +31,17 @@ def register(app: typer.Typer) -> None:
 
 def status(
     context: typer.Context,
-    session: SessionArgument = None,
+    session: LatestSessionArgument = None,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it again and again until the run ends.")
+        bool, typer.Option("--watch", "-w", help="Keep updating until the run ends.")
     ] = False,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
-    """Show how far a session is.
+    """Show a session's progress.
 
-    Also whether a run is at work on it, and what to do next. Everything shown is counted from
-    committed rows. Without SESSION it is the latest one.
+    Also shows whether a run is active and what to do next. All figures are counted from committed
+    rows. Without SESSION it shows the latest session.
     """
     database = open_db(context.obj, db)
     chosen = latest_session(database, session)
@@ -63,7 +63,7 @@ def _print_status(context: CommandContext, status: Status) -> None:
 
 
 def _first_lines(status: Status) -> list[str]:
-    """Return who works on what."""
+    """Return the lines above the table: state, runner and input."""
     origin = input_name(status.input_path)
     unusable = f" ({status.unusable} unusable)" if status.unusable else ""
     return [
@@ -82,17 +82,17 @@ def _state(status: Status) -> str:
     if status.state is not SessionState.CRASHED:
         return f"{status.state} at {last.ended_at}"
     if may_be_alive(last):
-        return f"crashed, or a copy: its runner ({runner}) is not at work on this database"
+        return f"crashed, or a copy: its runner ({runner}) is not using this database"
     return f"crashed: its runner ({runner}) is dead"
 
 
 def _last_lines(context: CommandContext, status: Status) -> list[str]:
-    """Return what else is to be known, and what to type next."""
+    """Return the lines below the table: errors, the newest snapshot, and the next command."""
     lines = []
     if status.last_error:
         lines.append(f"reason  {status.last_error}")
     if status.snapshot:
-        owed = ", more is committed since" if status.snapshot_owed else ""
+        owed = ", batches committed since" if status.snapshot_owed else ""
         lines.append(
             f"newest  snapshot {status.snapshot.number}, {status.snapshot.created_at},"
             f" {counted(status.snapshot.papers, 'paper')}{owed}"
@@ -105,20 +105,20 @@ def _last_lines(context: CommandContext, status: Status) -> list[str]:
 
 
 def _next_step(context: CommandContext, command: str, status: Status) -> str:
-    """Return the command to type, and from when on it helps."""
+    """Return the command to type, and the time from which it is useful."""
     moment = resumable_at(status)
-    return context.command(command) + (f"   (from {moment} on)" if moment else "")
+    return context.command(command) + (f"   (not before {moment})" if moment else "")
 
 
 def print_next_step(context: CommandContext, status: Status) -> None:
-    """Say what to type next, if anything."""
+    """Print the command to type next, if there is one."""
     if status.next:
         print_message(f"next: {_next_step(context, status.next, status)}")
 
 
 def _watch(context: CommandContext, database: Database, session: SessionRow) -> None:
-    """Draw how far a session is until its run ends."""
-    # Rich takes longer to import than all else that this command does.
+    """Show a session's progress live until its run ends."""
+    # Importing rich takes longer than the rest of this command.
     from jobrunner.cli.live_view import LiveView  # noqa: PLC0415
 
     with LiveView(err=False) as view:

@@ -1,4 +1,4 @@
-"""``verify``: everything is counted again and checked."""
+"""``verify``: recount and check everything."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from jobrunner.operations.verify import verify_all, verify_file
 from jobrunner.store.database import Database
 
 MAKE_AGAIN = (
-    "the database is whole: delete what is damaged of the snapshots, then make a new one with"
+    "the database is intact: delete the damaged snapshots, then write a new one with"
     " `jobrunner snapshot SESSION`"
 )
-"""What to do about damaged or missing snapshots alone."""
+"""The hint if only snapshots are damaged or missing."""
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def verify(
         str | None,
         typer.Argument(
             metavar="SESSION|FILE",
-            help="A session's id, or a snapshot file [default: all sessions].",
+            help="A session id or a snapshot file [default: all sessions].",
             show_default=False,
         ),
     ] = None,
@@ -43,22 +43,22 @@ def verify(
 ) -> None:
     """Recount and check everything.
 
-    Rows against counters, snapshots against checksums, the database by SQLite's own check. Exit
-    code 6 if anything is wrong.
+    Compares rows with counters and snapshots with checksums, and runs SQLite's own integrity
+    check. The exit code is 6 if it finds damage.
     """
     if what is None or not _is_path(what):
         _verify_sessions(open_db(context.obj, db), what, as_json=as_json)
         return
     path = Path(what)
     if not is_file(path):
-        raise JobrunnerError(f"{what}: no such file", hint="name a snapshot's file, or a session")
+        raise JobrunnerError(f"{what}: no such file", hint="name a snapshot file or a session")
     problems, papers = verify_file(path)
     fine = counted(papers, "paper")
     _conclude({what: problems}, fine, "use another snapshot", as_json=as_json)
 
 
 def _is_path(what: str) -> bool:
-    """Tell whether a file is meant: no session's id has a slash or a dot."""
+    """Return whether the argument names a file: session ids contain no slash and no dot."""
     return is_file(Path(what)) or not {"/", "."}.isdisjoint(what)
 
 
@@ -69,7 +69,7 @@ def _verify_sessions(database: Database, session: str | None, *, as_json: bool) 
 
 
 def _problems_of(database: Database, session: str | None) -> tuple[dict[str, list[str]], bool]:
-    """Return what is wrong, by session, and whether all of the database itself is whole."""
+    """Return the problems by session, and whether the database itself is intact."""
     problems: dict[str, list[str]] = {}
     whole = True
     for name, report in verify_all(database, session):

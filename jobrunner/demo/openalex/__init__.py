@@ -1,4 +1,4 @@
-"""A local server's OpenAlex: the works that it holds, its filters, its prices."""
+"""The local OpenAlex: works, filters and prices."""
 
 from jobrunner.demo.openalex.api import OpenAlex
 

@@ -1,7 +1,6 @@
-"""A local OpenAlex: lists, filters, searches, single works, prices and the daily budget.
+"""A local OpenAlex with lists, filters, searches, single works, prices and a daily budget.
 
-It is as strict as the real one. Where the real one searches abstracts and full texts, this one
-searches titles.
+It is as strict as the real service, but searches only titles, not abstracts and full texts.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from jobrunner.demo.record_files import Fields
 from jobrunner.demo.title_index import Hit
 
 LONGEST_TARGET = 8190
-"""Bytes of a request line; longer ones are refused."""
+"""Maximum length of a request line in bytes."""
 
 KEY_RATE = 30.0
 ANONYMOUS_RATE = 10.0
@@ -43,11 +42,11 @@ NOT_FOUND = (
 
 
 class OpenAlex(Api):
-    """OpenAlex over a list of works.
+    """OpenAlex for a list of works.
 
-    ``merged``: ids that were given up, with those that took their place. ``keys``: the keys that
-    are known; None accepts any. ``budget_usd``: what each key, and everybody without one, may
-    spend, None for any amount; it is new after ``reset_after`` seconds, or at midnight UTC.
+    ``merged`` maps retired ids to the ids that replaced them. ``keys`` are the valid keys; None
+    accepts any. ``budget_usd`` is the budget of each key, and of all requests without one together;
+    None is unlimited. It is renewed after ``reset_after`` seconds, or at midnight UTC.
     """
 
     name = "openalex"
@@ -67,7 +66,7 @@ class OpenAlex(Api):
 
     @property
     def cost_usd(self) -> float:
-        """What all requests together have cost."""
+        """The total cost of all requests."""
         return self.budgets.total_usd
 
     def answer(self, request: Request) -> Reply:
@@ -87,12 +86,12 @@ class OpenAlex(Api):
         return asked_of(request)
 
     def allowed(self, request: Request) -> Allowed:
-        """Return 30 requests a second with a key, 10 without."""
+        """Return the limit: 30 requests per second with a key, 10 without."""
         key = key_of(request)
         return Allowed(pool=key, per_second=KEY_RATE if key else ANONYMOUS_RATE)
 
     def too_many(self, request: Request) -> Reply:
-        """Return the 429 of the limit per second."""
+        """Return the 429 reply for exceeding the limit per second."""
         return self.budgets.too_fast(key_of(request), self.allowed(request).per_second)
 
     def _rate_limit(self, key: str) -> Reply:

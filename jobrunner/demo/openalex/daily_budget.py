@@ -1,4 +1,4 @@
-"""What OpenAlex charges: credits by call, a budget by day, and what it says when that is spent.
+"""The prices of OpenAlex: credits per call, a daily budget, and the reply when it is spent.
 
 One credit is $0.0001: https://developers.openalex.org/api-reference/authentication.
 """
@@ -13,11 +13,11 @@ from jobrunner.demo.messages import Reply, json_reply
 
 CREDITS_PER_USD = 10_000
 ENDLESS = 1_000_000_000
-"""Credits of a budget that is not meant to end."""
+"""Credits of an unlimited budget."""
 
 
 class Budgets:
-    """The budgets of all keys; the key '' stands for everybody without one."""
+    """The budgets of all keys. The key '' stands for all requests without a key."""
 
     def __init__(self, usd: float | None, reset_after: float | None) -> None:
         self.limit = ENDLESS if usd is None else round(usd * CREDITS_PER_USD)
@@ -29,16 +29,16 @@ class Budgets:
 
     @staticmethod
     def usd(credits_: int) -> float:
-        """Return credits in US dollars."""
+        """Convert credits to US dollars."""
         return credits_ / CREDITS_PER_USD
 
     @property
     def total_usd(self) -> float:
-        """What all keys together have spent, over all resets."""
+        """The total spending of all keys, across resets."""
         return self.usd(self._total)
 
     def charge(self, key: str, price: int) -> Reply | None:
-        """Take the price of a call; return the refusal if it is more than there is."""
+        """Charge the price of a call; return the refusal if the budget does not cover it."""
         with self._lock:
             if time.time() >= self._reset_at:
                 self._spent.clear()
@@ -50,7 +50,7 @@ class Budgets:
             return None
 
     def refund(self, key: str, price: int) -> None:
-        """Give the price of a call back."""
+        """Refund the price of a call."""
         with self._lock:
             self._spent[key] -= price
             self._total -= price
@@ -60,7 +60,7 @@ class Budgets:
         return self.limit - self._spent.get(key, 0)
 
     def headers(self, key: str, price: int) -> dict[str, str]:
-        """Return the headers of an answer that cost a price."""
+        """Return the headers of a reply with this price."""
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.remaining(key)),
@@ -74,7 +74,7 @@ class Budgets:
         }
 
     def status(self, key: str) -> dict[str, object]:
-        """Return what ``/rate-limit`` tells of a key."""
+        """Return the body of ``/rate-limit`` for a key."""
         return {
             "rate_limit": {
                 "credits_limit": self.limit,
@@ -87,7 +87,7 @@ class Budgets:
         }
 
     def too_fast(self, key: str, per_second: float) -> Reply:
-        """Return the 429 for too many requests within a second."""
+        """Return the 429 reply for too many requests within a second."""
         message = f"Rate limit exceeded: {per_second:g} requests per second."
         return self._refusal(key, 1, message, round(1 / per_second, 3))
 

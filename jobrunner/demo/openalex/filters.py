@@ -1,8 +1,8 @@
-"""The filter language of OpenAlex: parsed strictly, then applied to works.
+"""The filter language of OpenAlex: parses filters strictly and applies them to works.
 
 Rules: https://developers.openalex.org/api-reference/works and the source of the server,
-ourresearch/openalex-elastic-api. The real server knows many more fields; this one knows those that
-jobrunner asks for, and refuses the others, as a negation.
+ourresearch/openalex-elastic-api. The real server knows many more fields; this one supports those
+that jobrunner uses. It refuses all others, and negations.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ IDENTIFIERS = {
     "ids.mag": "mag",
     "locations.landing_page_url": "location",
 }
-"""Filters by identifier, and the index that answers them."""
+"""Filters by identifier, and the index for each."""
 
 SEARCHES = ("title.search", "display_name.search")
 YEAR = "publication_year"
 FIELDS = sorted((*IDENTIFIERS, *SEARCHES, YEAR))
 EXACT = 1.0
-"""The score of a work that an identifier names."""
+"""The score of a work that matches by identifier."""
 
 _FIELD_INSIDE = re.compile("|".join(re.escape(f"{name}:") for name in FIELDS))
 _SEGMENT = re.compile(r'(?:[^,"]|"[^"]*"?)+')
@@ -52,7 +52,7 @@ _BASES = {
 
 
 class BadQueryError(Exception):
-    """A request that the server refuses. ``edge``: already its gateway does, at no price."""
+    """A request that the server refuses. ``edge``: its gateway refuses it, free of charge."""
 
     def __init__(
         self, message: str, *, error: str = "Invalid query parameters error.", edge: bool = False
@@ -64,14 +64,14 @@ class BadQueryError(Exception):
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """One part of a filter: a field, and the values of which it must have one."""
+    """One part of a filter: a field that must have one of the values."""
 
     field: str
     values: tuple[str, ...]
 
 
 def split(text: str) -> list[tuple[str, str]]:
-    """Return the fields and values of a filter; a comma separates unless it is quoted."""
+    """Return the fields and values of a filter, split at commas outside quotes."""
     parts = []
     for segment in _SEGMENT.findall(text):
         field, colon, value = segment.partition(":")
@@ -120,7 +120,7 @@ def _check_values(field: str, value: str, values: Sequence[str]) -> None:
 
 
 def _check_search(text: str) -> None:
-    """Raise :class:`BadQueryError` for a text that the search engine does not take."""
+    """Raise :class:`BadQueryError` for a text that the search engine does not accept."""
     if len(text) > LONGEST_SEARCH:
         raise BadQueryError(
             f"The search is {len(text)} characters long.", error="Search query too long"
@@ -134,9 +134,9 @@ def _check_search(text: str) -> None:
 
 
 def find(works: Works, conditions: Sequence[Condition], *, with_xpac: bool) -> list[Hit]:
-    """Return the works that meet all conditions, the best first, then the most cited.
+    """Return the works that meet all conditions, sorted by score, then by citations.
 
-    The works called "xpac" are left out unless they are wanted. Raises :class:`BadQueryError`.
+    Works of the "xpac" set are omitted unless ``with_xpac``. Raises :class:`BadQueryError`.
     """
     of_years = [condition for condition in conditions if condition.field == YEAR]
     matches = [_matches(works, condition) for condition in conditions if condition.field != YEAR]
@@ -152,7 +152,7 @@ def find(works: Works, conditions: Sequence[Condition], *, with_xpac: bool) -> l
 
 
 def _matches(works: Works, condition: Condition) -> dict[int, float]:
-    """Return the places of the works that meet a condition, with their scores."""
+    """Return the positions of the works that meet a condition, with their scores."""
     if condition.field in SEARCHES:
         return _title_matches(works, condition)
     index = IDENTIFIERS[condition.field]
@@ -169,13 +169,13 @@ def _title_matches(works: Works, condition: Condition) -> dict[int, float]:
 
 
 def _of_years(works: Works, condition: Condition, places: Iterable[int]) -> set[int]:
-    """Return those of the places whose works are of the years that a condition names."""
+    """Return the positions of the works that were published in the years of a condition."""
     spans = [_span(value) for value in condition.values]
     return {place for place in places if any(works.years[place] in span for span in spans)}
 
 
 def _span(value: str) -> range:
-    """Return the years of '2020' or '2018-2022'."""
+    """Return the years in a text such as '2020' or '2018-2022'."""
     first, _, last = value.partition("-")
     try:
         return range(int(first), int(last or first) + 1)

@@ -1,4 +1,4 @@
-"""What a request to OpenAlex asks for, checked as the real server checks it: page, fields, price.
+"""Reads and checks the parameters of a request as strictly as the real OpenAlex.
 
 Rules: https://developers.openalex.org/api-reference and the sources of the server and its gateway,
 ourresearch/openalex-elastic-api and ourresearch/openalex-api-proxy.
@@ -16,7 +16,7 @@ SINGLE = "/works/"
 MOST_PER_PAGE = 200
 USUAL_PER_PAGE = 25
 MOST_RESULTS = 10_000
-"""Results that pages lead to; the real server gives the rest to cursors."""
+"""Maximum number of results that paging can reach; beyond it the real server requires cursors."""
 
 PARAMETERS = {
     "api_key", "api-key", "data_version", "filter", "include_xpac", "include-xpac", "mailto",
@@ -26,15 +26,15 @@ UNPLAYED = {
     "cursor", "format", "group_by", "group-by", "sample", "search", "search.title", "seed", "sort",
     "q",
 }  # fmt: skip
-"""Parameters that the real server takes and this one does not."""
+"""Parameters that the real server supports and this one does not."""
 
 FREE_PREFIXES = ("doi:", "pmid:", "pmcid:", "mag:", "openalex:")
 LIST_PRICE, SEARCH_PRICE, SINGLE_PRICE = 1, 10, 1
-"""Credits; a single work is free by its identifier, but not by a URL."""
+"""Credits per request. A single work is free if the path names its id, but not if it is a URL."""
 
 
 def key_of(request: Request) -> str:
-    """Return the key of a request, '' if it has none; the header wins over the query."""
+    """Return the key of a request, or ''. The header takes precedence over the query."""
     bearer = request.headers.get("authorization", "")
     if bearer.lower().startswith("bearer "):
         return bearer[len("bearer ") :].strip()
@@ -42,7 +42,7 @@ def key_of(request: Request) -> str:
 
 
 def single_name(request: Request) -> str | None:
-    """Return how a request names the single work that it asks for, None if it asks for none."""
+    """Return the name of the single work in a request's path, or None."""
     return unquote(request.path.removeprefix(SINGLE)) if request.path.startswith(SINGLE) else None
 
 
@@ -56,7 +56,7 @@ def price_of(request: Request) -> int:
 
 
 def asked_of(request: Request) -> tuple[str, ...]:
-    """Return what a request asks for, as 'doi:10.1/x', 'openalex:W1' or 'title.search:words'."""
+    """Return what a request asks for, such as 'doi:10.1/x' or 'title.search:words'."""
     name = single_name(request)
     if name is not None:
         return (f"openalex:{name.upper()}" if name.upper().startswith("W") else name,)
@@ -69,7 +69,7 @@ def asked_of(request: Request) -> tuple[str, ...]:
 
 
 def single_key(name: str) -> tuple[str, str]:
-    """Return the index and the value that the last part of a path asks for."""
+    """Return the index and the value for the last part of a path."""
     if "doi.org/" in name.lower() or name.startswith("10."):
         return "doi", full_doi(name)
     prefix, _, value = name.partition(":")
@@ -87,7 +87,7 @@ def single_key(name: str) -> tuple[str, str]:
 
 
 def check_parameters(request: Request) -> None:
-    """Raise :class:`BadQueryError` for a parameter that the server does not take."""
+    """Raise :class:`BadQueryError` for a parameter that the server does not accept."""
     names = [name for name, _ in request.query]
     if "limit" in names:
         raise BadQueryError("limit is not a valid parameter; use per_page.", edge=True)
@@ -105,7 +105,7 @@ def check_parameters(request: Request) -> None:
 
 
 def select_of(request: Request) -> tuple[str, ...]:
-    """Return the root fields that are asked for, none for all."""
+    """Return the selected root fields; an empty tuple selects all."""
     text = request.get("select")
     names = tuple(name.strip() for name in text.split(",")) if text else ()
     unknown = set(names).difference(SELECTABLE)
@@ -124,12 +124,12 @@ def conditions_of(request: Request) -> list[Condition]:
 
 
 def wants_xpac(request: Request) -> bool:
-    """Tell whether a list is to hold the works called "xpac", too."""
+    """Return whether a list should include works of the "xpac" set."""
     return (request.get("include_xpac", "include-xpac") or "").lower() == "true"
 
 
 class Page:
-    """Which part of a list is asked for."""
+    """The requested page of a list."""
 
     def __init__(self, request: Request) -> None:
         self.size = _number(request, "per_page", "per-page", usual=USUAL_PER_PAGE)
@@ -143,7 +143,7 @@ class Page:
         self.first = (self.page - 1) * self.size
 
     def meta(self, count: int, cost_usd: float) -> dict[str, object]:
-        """Return what a list says about itself."""
+        """Return the ``meta`` object of a list."""
         return {
             "count": count,
             "db_response_time_ms": 1,

@@ -1,4 +1,4 @@
-"""The works that the local OpenAlex holds: found by identifier, encoded once."""
+"""The works of the local OpenAlex, indexed by identifier and encoded only once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobrunner.demo.record_files import Fields
 from jobrunner.demo.title_index import TitleIndex
 
 MOST_AUTHORS = 100
-"""Authors of a work in a list; alone it has them all."""
+"""Maximum number of authors of a work in a list; a single work has all of them."""
 
 SELECTABLE = (
     "id", "doi", "title", "display_name", "relevance_score", "publication_year",
@@ -30,7 +30,7 @@ SELECTABLE = (
     "related_works", "abstract_inverted_index", "cited_by_api_url", "counts_by_year",
     "updated_date", "created_date",
 )  # fmt: skip
-"""The root fields of a work that ``select`` takes."""
+"""The root fields of a work that ``select`` accepts."""
 
 _WORK_ID = re.compile(r"W\d{2,}", re.IGNORECASE)
 _ARRAY = msgspec.json.Decoder(list[Raw])
@@ -38,7 +38,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 class _Entry(Struct, frozen=True, kw_only=True):
-    """A work as it is kept. ``keys``: index and value of every identifier that finds it."""
+    """A stored work. ``keys`` holds the index and value of every identifier that finds it."""
 
     id: str
     title: str
@@ -50,10 +50,10 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
 
 class Works:
-    """All works, in the order in which lists give them: the most cited first.
+    """All works in list order, most cited first.
 
-    ``merged`` maps ids that were given up to those that took their place. ``xpac`` are the places
-    of the works that lists leave out unless they are asked for.
+    ``merged`` maps retired ids to the ids that replaced them. ``xpac`` holds the positions of works
+    that lists omit by default.
     """
 
     def __init__(self, works: Iterable[Fields], merged: Mapping[str, str] | None = None) -> None:
@@ -70,7 +70,7 @@ class Works:
             self._add(entry)
 
     def _entries(self, works: Iterable[Fields]) -> Iterable[_Entry]:
-        """Return the works that can be found, the last one of each id."""
+        """Return the works with a valid id; the last one wins if an id is repeated."""
         entries: dict[str, _Entry] = {}
         for work in works:
             identifier = work_id(str(work.get("id")))
@@ -93,12 +93,12 @@ class Works:
         return len(self.ids)
 
     def at(self, field: str, value: str) -> list[int]:
-        """Return the places of the works with an identifier, in order."""
+        """Return the positions of the works with an identifier, in list order."""
         return self._by.get(field, {}).get(value, [])
 
     @property
     def titles(self) -> TitleIndex:
-        """The index of the titles, built when it is first needed."""
+        """The index of the titles, built on first use."""
         with self._guard:
             return self._titles
 
@@ -107,7 +107,7 @@ class Works:
         return TitleIndex(self._all_titles)
 
     def encoded(self, place: int, select: tuple[str, ...], *, listed: bool) -> bytes:
-        """Return the selected fields of a work (all for none) as JSON, as in a list or alone."""
+        """Return the selected fields of a work as JSON; an empty ``select`` means all fields."""
         bodies = self._cut.setdefault((select, listed), {})
         body = bodies.get(place)
         if body is None:
@@ -122,7 +122,7 @@ def work_id(text: str) -> str | None:
 
 
 def with_score(body: bytes, score: float) -> bytes:
-    """Return an encoded work with its relevance to a search."""
+    """Return an encoded work with its relevance score added."""
     comma = b"," if len(body) > 2 else b""
     return b'%b%b"relevance_score":%g}' % (body[:-1], comma, 1000 * score)
 
@@ -164,7 +164,7 @@ def _title_of(work: Fields) -> str:
 
 
 def _keys(work: Fields) -> Iterator[tuple[str, str]]:
-    """Yield every identifier by which a list can find a work, as the index spells it."""
+    """Yield every identifier by which a filter can find a work, as the index spells it."""
     ids = work.get("ids") or {}
     for doi in filter(None, (work.get("doi"), ids.get("doi"))):
         yield "doi", full_doi(str(doi))
@@ -175,6 +175,6 @@ def _keys(work: Fields) -> Iterator[tuple[str, str]]:
 
 
 def full_doi(value: str) -> str:
-    """Return a DOI as works hold it: a URL in lower case."""
+    """Return a DOI in the form that works use: a URL in lower case."""
     value = value.lower()
     return value if "doi.org" in value else f"https://doi.org/{value}"
