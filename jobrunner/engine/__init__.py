@@ -1,1 +1,1 @@
-"""The run of a session: its loop, workers, queues of batches, calls to sources, stopping."""
+"""Running a session: the main loop, workers, batch queues, source calls and shutdown."""

@@ -1,4 +1,4 @@
-"""What becomes of the answers of one source: they are committed, and failures are counted."""
+"""Commit the answers of one source and count its failures."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ log = logging.getLogger(__name__)
 
 FAILED_COUNT = 25
 FAILED_SHARE = 0.5
-"""A source stops when this many papers, and this share of a run's, have failed."""
+"""A source stops when at least this many papers and at least this share of a run's papers have
+failed. The count keeps a few early failures from stopping it; the share tolerates isolated bad
+papers in a large session."""
 
 
 class AnsweredBatches:
-    """Commits the answers of one source, and stops it once too many papers have failed."""
+    """Commits the answers of one source and stops it when too many papers have failed."""
 
     def __init__(self, context: RunContext, source: SourceRow) -> None:
         self._context = context
@@ -38,15 +40,15 @@ class AnsweredBatches:
         usage: Usage,
         started_at: str,
     ) -> bool:
-        """Commit what was answered, whatever befell the rest: it has been paid for.
+        """Commit the answers, even if other papers got none. Return whether anything was committed.
 
-        Where nothing was, at least what asking used: else a source would be asked a little more in
-        each run than it is allowed in all. Returns whether there was anything to commit.
+        Requests are committed even without an answer. Otherwise each run could exceed the limits
+        that hold for all runs of the session together.
         """
         if not answers and not usage.requests:
             return False
         crash_points.point("batch.answered")
-        # In the order of the papers: answers come in whatever order the source gives them.
+        # Keep the order of the papers: sources may answer in any order.
         answered = [paper for paper in papers if paper.id in answers]
         in_order = {paper.id: answers[paper.id] for paper in answered}
         batch = Batch(kind=kind, answers=in_order, usage=usage, started_at=started_at)

@@ -1,5 +1,4 @@
-"""Queues of batches: the pending papers of one source, by identifier or by title, in batches as
-they fill."""
+"""Batch queues: group the pending papers of one source into batches for lookup or search."""
 
 from __future__ import annotations
 
@@ -14,16 +13,16 @@ from jobrunner.store.database import Database, ReadTransaction
 from jobrunner.store.pending import PendingQuery, load_papers, scans_of
 
 WINDOWS = 10
-"""Windows of a scan that are read in one go; each takes some milliseconds."""
+"""Windows of a scan that are read before other tasks run. Each takes a few milliseconds."""
 
 FILL_S = 15.0
-"""Seconds that a batch waits to become full while more papers may still come to it."""
+"""Seconds that a partly filled batch waits while more papers may still become ready."""
 
 
 class BatchQueue:
-    """What a source looks up, or searches, next. A batch or two of papers are in memory at a time.
+    """The papers that a source looks up or searches next. It holds one or two batches in memory.
 
-    ``is_scanning``: whether the scan was broken off to let others work, and is to go on.
+    ``is_scanning``: the scan was paused to let other tasks run and must continue.
     """
 
     def __init__(self, database: Database, query: PendingQuery, size: int) -> None:
@@ -38,26 +37,26 @@ class BatchQueue:
 
     @property
     def kind(self) -> BatchKind:
-        """How the papers of its batches are to be answered."""
+        """Whether the papers of this queue are looked up or searched."""
         return self._query.kind
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is waiting to be handed out."""
+        """Whether no paper is waiting to be taken."""
         return not self._waiting
 
     @property
     def in_flight(self) -> int:
-        """Papers that were handed out and are neither committed nor given back."""
+        """The number of papers that were taken and are not settled yet."""
         return len(self._taken) - len(self._waiting)
 
     def wait_for(self, waits: tuple[int, ...]) -> None:
-        """Change which sources must have answered a paper first; scan everything again."""
+        """Set the source states that must answer a paper first, and restart the scans."""
         self._query = structs.replace(self._query, waits=waits)
         self._scans = scans_of(self._query)
 
     def take(self, *, more_may_come: bool) -> list[Paper]:
-        """Hand out the next batch; an empty list if there is none, or it is not full yet."""
+        """Return the next batch, or an empty list if no batch is ready."""
         self._fill()
         if not self._waiting or self._waits_to_fill(more_may_come=more_may_come):
             return []
@@ -67,7 +66,7 @@ class BatchQueue:
         return load_papers(self._database, ids, self._query.origins)
 
     def settle(self, papers: Sequence[Paper]) -> None:
-        """Forget papers that were handed out: they are committed."""
+        """Forget papers that were taken and whose batch has ended."""
         self._taken.difference_update(paper.id for paper in papers)
 
     def _is_full(self) -> bool:
@@ -79,7 +78,7 @@ class BatchQueue:
         return more_may_come or self.is_scanning
 
     def _fill(self) -> None:
-        """Scan until a batch is full, the present end is reached, or it takes too long."""
+        """Scan until a batch is full, the current end is reached or the time slice is used up."""
         self.is_scanning = False
         if self._is_full():
             return
@@ -101,7 +100,7 @@ class BatchQueue:
         return None
 
     def _add(self, window: list[int]) -> None:
-        # Papers in flight have no record yet, so that a scan that began anew brings them again.
+        # Papers in flight have no record yet, so a restarted scan returns them again.
         fresh = [paper_id for paper_id in window if paper_id not in self._taken]
         if fresh and not self._waiting:
             self._since = time.monotonic()

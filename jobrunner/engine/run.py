@@ -1,4 +1,4 @@
-"""The consolidation loop: all sources of a session at once, each at its own pace, until the end."""
+"""The consolidation loop: run all sources of a session concurrently, each at its own pace."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ log = logging.getLogger(__name__)
 Companion = Callable[[], Coroutine[None, None, None]]
 
 SWITCH_S = 0.001
-"""Seconds for which a thread that writes a snapshot keeps the loop waiting. A commit waits for its
-turn several times, and Python's own 5 ms added up."""
+"""Interpreter switch interval in seconds while a thread writes a snapshot. A commit waits for the
+interpreter several times, and Python's default of 5 ms adds up."""
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """How a run ended. ``stopped`` are the sources that ended early, by name."""
+    """How a run ended. ``stopped`` maps the names of sources that ended early to their errors."""
 
     ending: RunEnding
     reason: str
@@ -52,12 +52,12 @@ class Ending(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code of the process: the worst of what happened."""
+        """The exit code of the process: the worst code that applies."""
         codes = {error.exit_code for error in self.stopped.values()}
         if self.progress.failed:
             codes.add(ExitCode.PAPERS_FAILED)
         if self.ending is RunEnding.COMPLETED:
-            # Nothing is pending: it does not matter that a source cannot be asked just now.
+            # Nothing is pending, so a source that is unavailable now does not matter.
             codes.discard(ExitCode.STOPPED)
         else:
             codes.add(ExitCode.STOPPED)
@@ -65,9 +65,9 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
-    """What one run is to do. ``sources`` are opened; ``max_seconds`` None for no limit.
+    """The input of one run. ``sources`` are open; ``max_seconds`` is None for no limit.
 
-    ``companion`` runs beside the loop and is cancelled with it, to show progress.
+    ``companion`` runs alongside the loop to show progress. It is cancelled when the loop ends.
     """
 
     database: Database
@@ -80,14 +80,14 @@ class RunRequest(Struct, frozen=True, kw_only=True):
 
 
 def run_session(request: RunRequest) -> Ending:
-    """Work on a leased session until it is done or stopped; say in its rows how it ended.
+    """Run a leased session until it is done or stopped, and record how it ended.
 
-    Raises StoreError, LeaseLost, FileError, or JobrunnerError where memory ran out; what is
-    committed stays, and a resume goes on.
+    Raises StoreError, LeaseLost, FileError, or JobrunnerError if memory ran out. Committed work is
+    kept, and a resume continues from it.
     """
     with run_log(session_directory(request.database.path, request.session.id) / "run.log"):
         start_run(request.database, request.lease)
-        gc.freeze()  # what is loaded by now stays
+        gc.freeze()  # modules loaded so far live as long as the process: do not scan them again
         sys.setswitchinterval(SWITCH_S)
         try:
             ending = asyncio.run(_run(request))
@@ -104,7 +104,8 @@ def run_session(request: RunRequest) -> Ending:
 
 
 def _end_badly(request: RunRequest, error: BaseException) -> None:
-    # The state that the error came from may not take this either: then the run counts as crashed.
+    # The database that raised the error may refuse this write too. The next run then records this
+    # one as crashed.
     with contextlib.suppress(JobrunnerError):
         reason = str(error) if isinstance(error, JobrunnerError) else unexpected(error)
         end_run(request.database, request.lease, ending=RunEnding.FAILED, reason=reason)
@@ -182,7 +183,7 @@ def _budget(options: Options, used: SourceProgress) -> Budget:
 
 
 async def _work(workers: list[Worker], timer: SnapshotTimer, stop: Stop) -> BaseException | None:
-    """Let all workers work to their end; return the error that ended the run, if one did."""
+    """Wait until all workers end. Return the error that ended the run, if any."""
     at_work = {asyncio.create_task(worker.run()): worker for worker in workers}
     snapshots = asyncio.create_task(timer.run())
     pending: set[asyncio.Task[None]] = {*at_work, snapshots}
@@ -196,15 +197,16 @@ async def _work(workers: list[Worker], timer: SnapshotTimer, stop: Stop) -> Base
                 stop.ask("error")
             elif task in at_work and not stop.asked:
                 ended = at_work[task]
-                _let_others_go_on(ended, workers)
+                _release_waiting(ended, workers)
                 timer.ask(f"{ended.source.name} ended")
+    # After the workers: an interval snapshot may be half written, and the last one replaces it.
     timer.close()
     errors += filter(None, await asyncio.gather(snapshots, return_exceptions=True))
     return errors[0] if errors else None
 
 
-def _let_others_go_on(ended: Worker, workers: list[Worker]) -> None:
-    """A source that stopped will answer nothing more: nobody waits for it."""
+def _release_waiting(ended: Worker, workers: list[Worker]) -> None:
+    """Stop other workers from waiting for a stopped source: it answers nothing more in this run."""
     for worker in workers:
         if ended.stopped and ended in worker.waits:
             worker.wait_for([other for other in worker.waits if other is not ended])
@@ -220,16 +222,16 @@ def _why_last(stop: Stop, error: BaseException | None) -> str:
 def _ending(request: RunRequest, workers: list[Worker], stop: Stop) -> Ending:
     progress = read_progress(request.database, request.session.id)
     stopped = {w.source.name: w.stopped for w in workers if w.stopped}
-    told = "; ".join(map(str, stopped.values()))
+    errors = "; ".join(map(str, stopped.values()))
     if progress.pending:
-        ending, reason = RunEnding.INTERRUPTED, stop.reason or told or "papers are left"
-    else:  # a stop came too late to matter
-        ending, reason = RunEnding.COMPLETED, told or "all papers are done"
+        ending, reason = RunEnding.INTERRUPTED, stop.reason or errors or "papers are pending"
+    else:  # even after a stop: it came when nothing was pending any more
+        ending, reason = RunEnding.COMPLETED, errors or "all papers are done"
     return Ending(ending=ending, reason=reason, progress=progress, stopped=stopped)
 
 
 def _check_circles(before: Mapping[str, tuple[str, ...]]) -> None:
-    """Raise SettingsError if sources wait for each other in a circle."""
+    """Raise SettingsError if sources wait for each other in a cycle."""
     try:
         TopologicalSorter(before).prepare()
     except CycleError as error:

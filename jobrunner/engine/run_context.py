@@ -1,4 +1,4 @@
-"""What all workers of a run share."""
+"""State that all workers of a run share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jobrunner.store.lease import Lease
 
 
 class RunContext(Struct, frozen=True, kw_only=True):
-    """What all workers of a run share. ``batch_size`` caps the sizes of the sources."""
+    """State that all workers of a run share. ``batch_size`` caps the batch sizes of the sources."""
 
     database: Database
     lease: Lease

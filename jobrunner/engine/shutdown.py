@@ -1,4 +1,4 @@
-"""Stopping before the end: signals and a time limit, gently first and at once if asked again."""
+"""Early stop on a signal or a time limit: graceful first, immediate on a second signal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 GRACE_S = 20.0
-"""Seconds that requests in flight get after the first signal; cluster schedulers wait some 30."""
+"""Seconds that requests in flight get after the first signal. Cluster schedulers kill the process
+about 30 s after their signal, and the last snapshot needs some of that time."""
 
 
 class Stop:
-    """Whether, and why, a run is to stop before its end; ``now`` if without any grace."""
+    """Whether and why a run must stop early. ``now``: stop without a grace period."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
@@ -26,15 +27,16 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether no new work is to be taken."""
+        """Whether a stop was requested; workers then take no new work."""
         return self.reason is not None
 
     def ask(self, reason: str) -> None:
-        """Ask to stop once the requests under way are answered."""
+        """Request a stop once the requests in flight are answered."""
         if not self.asked:
             self.reason = reason
             log.warning(
-                "stopping (%s): requests under way have %.0f s to end; a signal stops at once",
+                "stopping (%s): waiting up to %.0f s for requests in flight;"
+                " signal again to stop immediately",
                 reason,
                 GRACE_S,
             )
@@ -42,20 +44,20 @@ class Stop:
             listener()
 
     def ask_by_signal(self, name: str) -> None:
-        """Ask to stop; if that was asked for before, at once."""
+        """Request a stop. If one was requested before, stop immediately."""
         self.now = self.asked
         self.ask(f"signal {name}")
 
     def on_ask(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` each time that the stop is asked for."""
+        """Call ``listener`` each time a stop is requested."""
         self._listeners.append(listener)
 
 
 @contextmanager
 def stop_signals(stop: Stop, max_seconds: float | None) -> Iterator[None]:
-    """Let signals and the time limit ask for the stop while the block runs."""
+    """Request the stop on a signal or the time limit while the block runs."""
     loop = asyncio.get_running_loop()
-    # What was ignored at the start stays so: that is what nohup and a shell's & ask for.
+    # A signal that was ignored at the start stays ignored: nohup and a shell's & rely on that.
     heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heeded:
         loop.add_signal_handler(number, stop.ask_by_signal, signal.Signals(number).name)

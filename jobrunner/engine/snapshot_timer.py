@@ -1,4 +1,4 @@
-"""Snapshots while a run goes on: when one is due, and that writing them never takes over."""
+"""Snapshots during a run: when one is due, and how much time they may take."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ T = TypeVar("T")
 INTERVAL = "interval"
 
 LOOK_S = 1.0
-"""Seconds after which it is looked whether a second thread is done."""
+"""Seconds between checks whether the second thread is done."""
 
 REST = 19
-"""A snapshot that took a second is followed by this many without one: a twentieth of the time."""
+"""Seconds of rest per second that the last snapshot took: snapshots thus take at most a twentieth
+of the time of a run."""
 
 
 class SnapshotTimer:
-    """Takes the snapshots of a run. ``interval`` is in seconds, 0 for none but the last."""
+    """Takes the snapshots of a run. ``interval`` is in seconds; with 0 only the last is taken."""
 
     def __init__(
         self, database: Database, lease: Lease, stop: Stop, *, interval: float, output: Path | None
@@ -53,20 +54,20 @@ class SnapshotTimer:
         self._rest = 0.0
 
     def ask(self, reason: str) -> None:
-        """Ask for a snapshot before the interval is over; it still keeps its rest."""
+        """Request a snapshot before the interval ends. It still waits for the rest period."""
         self._reason = reason
         self._asked.set()
 
     def close(self) -> None:
-        """Let :meth:`run` end, giving up a snapshot that is being written."""
+        """End :meth:`run`, cancelling a snapshot that is being written."""
         self._closed.set()
         self._asked.set()
 
     async def run(self) -> None:
         """Take a snapshot whenever one is due, until :meth:`close`.
 
-        One that fails is told in the history, and the run goes on: the next one owes all of it.
-        Raises StoreError or LeaseLost.
+        A failed snapshot is recorded in the history and the run continues. The next snapshot covers
+        everything that it would have held. Raises StoreError or LeaseLost.
         """
         await self._publish()
         while await self._is_due():
@@ -80,7 +81,7 @@ class SnapshotTimer:
                 self._note(error)
 
     async def _is_due(self) -> bool:
-        """Wait until a snapshot is due; False if none will be."""
+        """Wait until a snapshot is due. Return False if the timer was closed."""
         if not self._interval:
             await self._closed.wait()
         elif not await _within(self._rest, self._closed):
@@ -95,7 +96,7 @@ class SnapshotTimer:
         )
 
     async def take_last(self, reason: str) -> None:
-        """Take the last snapshot of a run, unless the user will not wait for it.
+        """Take the last snapshot of a run, unless the user requested an immediate stop.
 
         Raises FileError, StoreError or LeaseLost.
         """
@@ -103,7 +104,7 @@ class SnapshotTimer:
             await self._take(reason, lambda: self._stop.now)
 
     async def _take(self, reason: str, cancelled: Callable[[], bool]) -> None:
-        """Take a snapshot if one is owed, and see that the newest is where users look for it."""
+        """Take a snapshot if one is owed, and publish the newest one."""
         if cancelled():
             return
         began = time.monotonic()
@@ -120,34 +121,35 @@ class SnapshotTimer:
             self._rest = REST * (time.monotonic() - began)
 
     async def _publish(self) -> None:
-        """Bring the newest snapshot to where users look for it."""
+        """Publish the newest snapshot where users expect it."""
         await _in_thread(
             partial(publish_newest, self._database, self._lease.session_id, self._output)
         )
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
-    """Call something in a second thread.
+    """Run a call in a second thread and return its result.
 
-    Where memory has run out, the word that a thread is done can get lost: it is looked for, too.
+    If memory runs out, the notification from the thread can get lost. The thread is therefore also
+    polled.
     """
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(call)
-        word = asyncio.wrap_future(work)
-        word.add_done_callback(_hear)
+        notification = asyncio.wrap_future(work)
+        notification.add_done_callback(_retrieve_error)
         while not work.done():
-            await asyncio.wait({word}, timeout=LOOK_S)
+            await asyncio.wait({notification}, timeout=LOOK_S)
         return work.result()
 
 
-def _hear(word: asyncio.Future[T]) -> None:
-    """Take note of an error, which is raised where the work is asked for its result."""
-    if not word.cancelled():
-        word.exception()
+def _retrieve_error(notification: asyncio.Future[T]) -> None:
+    """Mark an error as retrieved, or asyncio logs it too. The caller gets it from the result."""
+    if not notification.cancelled():
+        notification.exception()
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Wait for an event; return whether it came in time."""
+    """Wait for an event. Return whether it was set in time."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,4 +1,4 @@
-"""Asking a source about the papers of one batch, so that one bad paper never spoils the others."""
+"""Query a source for the papers of one batch. One bad paper never fails the others."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ from jobrunner.sources.contract import LookupResult, Source
 log = logging.getLogger(__name__)
 
 FEW = 2
-"""So few papers may all be the culprits of their malformed answers, and their source be well."""
+"""If all searches of a batch return malformed answers, the papers fail up to this batch size. In a
+larger batch, the source is considered down."""
 
 T = TypeVar("T")
 Answers = dict[int, Answer | None]
-"""By paper id; None is a paper that the lookup did not find and that can be searched."""
+"""Answers by paper id. None means that the lookup did not find the paper and it can be searched."""
 
 
 async def ask_lookup(
     source: Source, papers: Sequence[Paper], requests: Requests, answers: Answers
 ) -> None:
-    """Look papers up, putting each answer into ``answers`` as it comes.
+    """Look up papers and put each answer into ``answers`` as it arrives.
 
-    A batch that is refused as a whole is halved until the culprit is alone. Raises
-    :class:`~jobrunner.errors.SourceStopped`, also where no half is answered any better; what was
-    answered for good until then, or until a cancellation, is in ``answers``.
+    A refused batch is halved until the culprit is alone. Raises
+    :class:`~jobrunner.errors.SourceStopped`, also if halving does not help. After an error or a
+    cancellation, ``answers`` holds the final answers received so far.
     """
     lookup = _Lookup(source, requests, answers, most_malformed=len(papers).bit_length() + 3)
     await lookup.ask(papers)
@@ -49,11 +50,11 @@ async def ask_lookup(
 
 
 class _Lookup:
-    """The lookup of one batch, in halves where it is refused.
+    """The lookup of one batch, halved if the source refuses it.
 
-    Malformed answers in a row are counted: more than lie on the way to a few culprits are too many.
-    Then it is the source that is down, and its papers have done nothing to fail for: ``culprits``,
-    the answers of those that were found to spoil a batch, count only if the lookup comes to an end.
+    Isolating a few culprits takes only a few malformed answers in a row. More of them mean that the
+    source is down. ``culprits`` holds the answers of papers that were isolated. They count only if
+    the lookup completes: if the source is down, the papers are not to blame.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class _Lookup:
     def _keep(self, papers: Sequence[Paper], result: object) -> None:
         checked, stopped = _checked(self._source, papers, result)
         if stopped is not None:
-            # Papers without an answer are no misses: the source did not come to them.
+            # Papers without an answer are not misses: the source stopped before it reached them.
             self._answers |= checked
             raise stopped
         for paper in papers:
@@ -114,11 +115,11 @@ def _answer(paper: Paper, answer: Answer | None) -> Answer | None:
 async def ask_search(
     source: Source, papers: Sequence[Paper], requests: Requests, answers: Answers
 ) -> None:
-    """Search papers at once, each by itself, putting each answer into ``answers`` as it comes.
+    """Search papers concurrently, one by one, and put each answer into ``answers`` as it arrives.
 
-    A search with a malformed answer fails its paper, unless all of several have one: then it is the
-    source that is down. Raises :class:`~jobrunner.errors.SourceStopped` once no search is under way
-    any more; what was answered until then, or until a cancellation, is in ``answers``.
+    A malformed answer fails its paper. If all of more than :data:`FEW` answers are malformed, the
+    source is down. Raises :class:`~jobrunner.errors.SourceStopped` after all searches have ended.
+    After an error or a cancellation, ``answers`` holds the answers received so far.
     """
     malformed: dict[int, AnswerMalformed] = {}
 
@@ -140,7 +141,7 @@ async def ask_search(
 
 async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answer:
     if not paper.title:
-        return Answer.failed(f"{source.name}: no title to search by, and no identifier it knows")
+        return Answer.failed(f"{source.name}: the paper has no title and no usable identifier")
     try:
         answer = await _guarded(source, lambda: source.search(paper, requests))
     except RequestRefused as error:
@@ -151,9 +152,9 @@ async def _search_one(source: Source, paper: Paper, requests: Requests) -> Answe
 def _checked(
     source: Source, papers: Sequence[Paper], result: object
 ) -> tuple[dict[int, Answer], SourceStopped | None]:
-    """Return a lookup's answers, each of which can be stored and read again, and what stopped it.
+    """Return a lookup's storable answers and the error that stopped it, if any.
 
-    Raises SourceBroken for what no source may return: other people write sources too.
+    Raises SourceBroken if the result violates the contract: plug-ins are third-party code.
     """
     if not isinstance(result, LookupResult):
         raise _broken(source, f"a lookup returned {_kind(result)}, not a LookupResult")
@@ -165,25 +166,26 @@ def _checked(
     asked = {paper.id for paper in papers}
     strangers = [paper_id for paper_id in answers if paper_id not in asked]
     if strangers:
-        raise _broken(source, f"an answer for a paper that was not asked for: {strangers[0]!r}")
+        raise _broken(source, f"an answer for a paper that was not requested: {strangers[0]!r}")
     return {paper_id: _storable(source, answer) for paper_id, answer in answers.items()}, stopped
 
 
 def _storable(source: Source, answer: object) -> Answer:
     if not isinstance(answer, Answer):
         raise _broken(source, f"the answer for a paper is {_kind(answer)}, not an Answer")
+    # Encode and decode now: a value that cannot be read back would make the session unreadable.
     try:
         return _ANSWER.decode(msgspec.json.encode(answer))
     except (msgspec.MsgspecError, TypeError, ValueError):
-        return Answer.failed(f"{source.name}: a record that cannot be stored: {_unfit(answer)}")
+        return Answer.failed(f"{source.name}: the record cannot be stored: {_unfit(answer)}")
 
 
 def _unfit(answer: Answer) -> str:
-    """Say what of an answer cannot be stored."""
+    """Describe which part of an answer cannot be stored."""
     try:
         return json_fault(msgspec.json.encode(answer), Answer)
     except (msgspec.MsgspecError, TypeError, ValueError):
-        return "it holds what is no JSON value, or text that is not Unicode"
+        return "it contains a value that is not JSON, or text that is not Unicode"
 
 
 _ANSWER = msgspec.json.Decoder(Answer)
@@ -195,12 +197,12 @@ def _kind(value: object) -> str:
 
 def _broken(source: Source, what: str) -> SourceBroken:
     return SourceBroken(
-        f"{source.name}: {what}", hint="this is a bug of the source: tell who wrote it"
+        f"{source.name}: {what}", hint="this is a bug in the source: report it to its author"
     )
 
 
 async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
-    """Await a call into a source; whatever is wrong with the source's program stops it alone."""
+    """Await a call into a source. A bug in the source's code stops only that source."""
     try:
         return await ask()
     except (JobrunnerError, MemoryError):
@@ -209,6 +211,6 @@ async def _guarded(source: Source, ask: Callable[[], Awaitable[T]]) -> T:
         log.exception("%s: unexpected error", source.name)
         failure = user_error_of(error) or JobrunnerError(
             unexpected(error),
-            hint="this is a bug: run.log of the session has its traceback",
+            hint="this is a bug: the traceback is in run.log of the session",
         )
         raise SourceBroken(f"{source.name}: {failure}", hint=failure.hint) from error

@@ -1,4 +1,4 @@
-"""The work on one source: batches taken from its queues, asked and committed, until it ends."""
+"""The worker of one source: take batches from its queues, query the source, commit the answers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from jobrunner.store.source_states import stop_source
 log = logging.getLogger(__name__)
 
 SPARE = 2
-"""Batches beyond the source's concurrency, so that a commit leaves no request slot empty."""
+"""Extra slots beyond the source's concurrency, so that no request slot idles during a commit."""
 
 
 class BatchWork(Struct, frozen=True, kw_only=True):
-    """A batch and how to ask about it; ``slots`` are the requests that it may have at once."""
+    """A batch and the call that answers it. ``slots``: its maximum of concurrent requests."""
 
     queue: BatchQueue
     ask: Callable[[Source, Sequence[Paper], Requests, Answers], Awaitable[None]]
@@ -41,10 +41,10 @@ class BatchWork(Struct, frozen=True, kw_only=True):
 
 
 class Worker:
-    """Works on one source; ``stopped`` says why it ended early, ``at_work`` whether it goes on.
+    """Works on one source. ``stopped`` is the error that ended it early; ``at_work`` until it ends.
 
-    ``origins`` are where identifiers of papers may come from: only from the input and from sources
-    that are waited for, for with others it would depend on chance whether they have answered yet.
+    ``origins`` name where the identifiers of papers may come from: the input and the sources that
+    this one waits for. With any other source, results would depend on which answers first.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Worker:
         return BatchQueue(context.database, query, max(1, min(size, context.batch_size or size)))
 
     def wait_for(self, workers: Sequence[Worker]) -> None:
-        """Name the workers whose records of a paper this one wants first."""
+        """Set the workers that must answer a paper before this one."""
         self._waits = tuple(workers)
         ids = tuple(worker.row.id for worker in workers)
         self._lookup.wait_for(ids)
@@ -97,11 +97,11 @@ class Worker:
         return self._waits
 
     def wake(self) -> None:
-        """Say that something changed: papers may have become ready, or the run stops."""
+        """Notify the worker of a change: papers may be ready, or the run stops."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until nothing is left for the source, it stops, or the run stops.
+        """Work until no papers are pending for the source, it stops, or the run stops.
 
         Raises StoreError or LeaseLost, which end the whole run.
         """
@@ -110,7 +110,7 @@ class Worker:
             user_agent=user_agent(self._context.email),
             budget=self._budget,
         )
-        # Once the run stops, nothing is tried again: what is in flight is all that may still come.
+        # Once the run stops, nothing is retried: only requests in flight may still finish.
         self._context.stop.on_ask(client.hurry)
         try:
             async with client:
@@ -131,8 +131,8 @@ class Worker:
             await self._keep_busy(client)
             await self._wind_down()
         except SourceStopped as stopped:
-            # The client knows already what its own requests met. It does not know of a program
-            # that is broken, of answers that nobody can read, or of too many failures.
+            # The client knows only the errors of its own requests. It must also stop after a bug
+            # in the source, unreadable answers or too many failures.
             client.stop(stopped)
             await self._wind_down()
             raise
@@ -142,12 +142,12 @@ class Worker:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _keep_busy(self, client: Client) -> None:
-        """Start batches and wait for them until none is left, or the run is to stop."""
+        """Start batches and wait for them until none is left or a stop is requested."""
         while not self._context.stop.asked:
             self._wake.clear()
             self._start_batches(client)
             if self._has_room() and self._is_scanning():
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # let other workers run between time slices of the scan
             elif self._tasks or self._more_may_come():
                 idle = self._lookup.is_empty and self._search.is_empty
                 await self._something(None if idle else FILL_S)
@@ -170,7 +170,7 @@ class Worker:
         return self._lookup.is_scanning or self._search.is_scanning
 
     def _next_work(self) -> BatchWork | None:
-        """Return the next batch: of look-ups if there are any, as they need the fewest requests."""
+        """Return the next batch. Lookups come first, as they need the fewest requests."""
         queue = self._lookup
         if papers := queue.take(more_may_come=self._more_may_come()):
             return BatchWork(queue=queue, ask=ask_lookup, papers=papers, slots=1)
@@ -180,14 +180,15 @@ class Worker:
         return None
 
     def _more_may_come(self) -> bool:
-        # One that has just stopped counts too: its papers come as soon as nobody waits for it.
+        # A worker that has just stopped counts too: its papers become ready when it is released.
         return any(worker.at_work or worker.stopped for worker in self._waits)
 
     def _more_to_search(self) -> bool:
+        # A lookup in flight may miss papers, which are then searched.
         return self._more_may_come() or self._lookup.in_flight > 0
 
     async def _something(self, timeout: float | None) -> None:  # noqa: ASYNC109
-        """Wait until a batch is done, something else happens, or the time is over."""
+        """Wait until a batch is done, :meth:`wake` is called or the timeout expires."""
         woken = asyncio.create_task(self._wake.wait())
         try:
             await asyncio.wait(
@@ -202,7 +203,7 @@ class Worker:
         try:
             await work.ask(self.source, work.papers, requests, answers)
         finally:
-            # Also where the source stopped, or the task was cancelled at the end of the grace.
+            # Also after the source stopped or the grace period ended: answers cost requests.
             committed = self._answered.commit(
                 work.queue.kind, work.papers, answers, requests.usage, started_at
             )
@@ -213,7 +214,7 @@ class Worker:
         self._answered.check_failures(answers)
 
     async def _wind_down(self) -> None:
-        """Let requests in flight finish within the grace period."""
+        """Wait for requests in flight, at most for the grace period."""
         now = asyncio.get_running_loop().time
         end = now() + GRACE_S
         while self._tasks and not self._context.stop.now and now() < end:
@@ -222,7 +223,7 @@ class Worker:
             self._collect(quiet=True)
 
     def _collect(self, *, quiet: bool = False) -> None:
-        """Drop finished batches and raise what one raised; if ``quiet``, only what ends the run."""
+        """Drop finished batches and raise an error of theirs; if ``quiet``, no SourceStopped."""
         for task in [task for task in self._tasks if task.done()]:
             self._tasks.remove(task)
             error = task.exception()

@@ -307,7 +307,7 @@ def test_a_bug_stops_the_source_alone(buggy: Ended) -> None:
 
 def test_a_bug_is_told_with_the_place_of_its_traceback(buggy: Ended) -> None:
     assert "interrupted: catalogue: unexpected TypeError: a bug of the plug-in" in buggy.said
-    assert "run.log of the session has its traceback" in buggy.said
+    assert "the traceback is in run.log of the session" in buggy.said
     (log,) = buggy.program.directory.rglob("run.log")
     assert "raise TypeError" in log.read_text(encoding="utf-8")
 

@@ -30,8 +30,8 @@ def test_what_is_said_while_a_run_is_shown_stays_above_it(
         eventually(lambda: seen.rows()[-2].startswith("openalex"))
         rows = seen.rows()
         assert (
-            f"stopping (signal SIGINT): requests under way have {GRACE_S:.0f} s to end;"
-            " a signal stops at once" in "".join(rows)
+            f"stopping (signal SIGINT): waiting up to {GRACE_S:.0f} s for requests in flight;"
+            " signal again to stop immediately" in "".join(rows)
         )
         assert sum(row.startswith("source ") for row in rows) == 1
         assert not any("^C" in row for row in rows)

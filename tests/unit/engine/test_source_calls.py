@@ -174,7 +174,7 @@ def no_more_threads() -> RuntimeError:
     [
         (TypeError("a slip"), "unexpected TypeError: a slip|this is a bug"),
         (ImportError("failed to map segment"), "a part of the program cannot be loaded"),
-        (no_more_threads(), "the system gives no more threads"),
+        (no_more_threads(), "the system cannot start another thread"),
         (OSError(24, "one too many"), "the system reports an error: one too many|raise the limit"),
         (OSError(13, "no", "x"), "cannot use x: no|check the permissions"),
     ],
@@ -200,7 +200,7 @@ STRANGE: list[tuple[object, str]] = [
     (LookupResult({}, OSError()), "a lookup was stopped by OSError, not by a SourceStopped"),  # type: ignore[arg-type]
     (LookupResult({0: None}), "the answer for a paper is NoneType, not an Answer"),  # type: ignore[dict-item]
     (LookupResult({0: Record(id="T0")}), "the answer for a paper is Record, not an Answer"),  # type: ignore[dict-item]
-    (LookupResult({200: Answer.not_found()}), "an answer for a paper that was not asked for: 200"),
+    (LookupResult({200: Answer.not_found()}), "an answer for a paper that was not requested: 200"),
 ]
 
 
@@ -247,7 +247,7 @@ def test_a_record_that_cannot_be_stored_fails_its_paper_alone(
     assert failed(answers) == {7}
     seventh = answers[7]
     assert seventh is not None
-    assert str(seventh.error).startswith("touchy: a record that cannot be stored: ")
+    assert str(seventh.error).startswith("touchy: the record cannot be stored: ")
 
 
 def test_where_a_lookup_is_cut_off_final_answers_are_kept_and_no_paper_counts_as_missed(
