@@ -1,1 +1,1 @@
-"""Files and locks: atomic writes, checksums, directories, checks of the file system."""
+"""Files and locks: atomic writes, checksums, directories, file system checks."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, with checksums that ``sha256sum -c`` accepts."""
+"""Atomic file writes, with checksum files for ``sha256sum -c``."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from jobrunner.files.system_errors import remedy
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20
+"""Bytes per write. Smaller writes spend more time switching threads."""
 
 AHEAD = 8
-"""Blocks that may wait to be written: while one is synced, the next ones are made."""
+"""Blocks that may be queued for the writing thread, so that a sync does not stall the caller."""
 
 SYNC_EVERY = 16 << 20
-"""Bytes: a large file that is synced at its end alone makes the commits of a run wait for it."""
+"""Bytes between syncs. A single sync at the end of a large file would delay the run's commits."""
 
 
 class Written(Struct, frozen=True):
-    """What was written: the SHA-256 in hex and the number of bytes."""
+    """The SHA-256 (in hex) and the size in bytes of a written file."""
 
     sha256: str
     bytes: int
@@ -44,11 +45,12 @@ class Written(Struct, frozen=True):
 def write_whole(
     path: Path, chunks: Iterable[bytes], *, mode: int = 0o666, summed: bool = False
 ) -> Written:
-    """Write a file so that a crash at any moment leaves the old one or the new one, whole.
+    """Write a file atomically: a crash at any moment leaves the old file or the new one, complete.
 
-    The bytes go to a temporary file in the same directory, are synced, and are renamed; then the
-    directory is synced. ``summed`` puts its checksum beside it, also when others write the same
-    file. Raises :class:`FileError`; the temporary file is gone then, and the old file is as it was.
+    The bytes are written to a temporary file in the same directory and synced. The file is then
+    renamed and the directory synced. ``summed``: also write its checksum next to it, safe against
+    concurrent writers of the same file. Raises :class:`FileError`; the temporary file is then
+    deleted and the old file unchanged.
     """
     try:
         make_directory(path.parent)
@@ -62,16 +64,16 @@ def write_whole(
     except OSError as error:
         raise FileError(
             f"cannot write {path}: {error.strerror or error}",
-            hint=f"{remedy(error)}, or name another place",
+            hint=f"{remedy(error)}, or choose another path",
         ) from error
     return written
 
 
 @contextlib.contextmanager
 def _temporary(path: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
-    """Make a file beside another, on the same file system; what is left of it in the end is gone.
+    """Create a temporary file next to ``path``, on the same file system; delete it if not renamed.
 
-    It is open, and so held against :func:`_sweep`, until it has got its name.
+    It stays open, and so locked against :func:`_sweep`, until it is renamed.
     """
     temporary, descriptor = _make(path, mode)
     try:
@@ -82,7 +84,7 @@ def _temporary(path: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]
 
 
 def _make(path: Path, mode: int) -> tuple[Path, int]:
-    """Make a new file beside another, and hold it; another process may sweep it before that."""
+    """Create and lock a new file next to ``path``. Retry if another process sweeps it first."""
     while True:
         temporary = _new_name(path)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -92,13 +94,13 @@ def _make(path: Path, mode: int) -> tuple[Path, int]:
 
 
 def _new_name(path: Path) -> Path:
-    """Return a name beside a file that nothing has."""
+    """Return a new temporary name next to a file, after deleting leftovers."""
     _sweep(path)
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def _sweep(path: Path) -> None:
-    """Delete what killed processes left of a file; a living writer holds the lock on its own."""
+    """Delete temporary files of killed processes. A live writer holds a lock on its own."""
     for left in named_like(path.parent, f".{glob.escape(path.name)}.????????.tmp"):
         with contextlib.suppress(OSError), left.open("rb") as file:
             if try_lock(file.fileno()):
@@ -106,10 +108,9 @@ def _sweep(path: Path) -> None:
 
 
 def _put(temporary: Path, path: Path) -> None:
-    """Give a finished file its name, durably.
+    """Rename a finished file to its final name, durably.
 
-    The checksum of what had the name goes first, and for good before the file comes: none ever
-    stands beside a file that it is not of.
+    The old checksum is durably deleted first, so that no file ever has the checksum of another.
     """
     with contextlib.suppress(FileNotFoundError):
         sidecar_of(path).unlink()
@@ -119,23 +120,25 @@ def _put(temporary: Path, path: Path) -> None:
 
 
 def _put_pair(temporary: Path, path: Path, sha256: str) -> None:
-    """Give a finished file its name and put its checksum beside it, both under one lock.
+    """Rename a finished file and its checksum to their final names under one lock.
 
-    Without it, of two that write a file at once one may leave its checksum beside the other's.
+    Without the lock, two concurrent writers could leave the file of one with the checksum of the
+    other.
     """
     written = temporary.stat()
-    with _temporary(sidecar_of(path)) as (beside, file):
+    with _temporary(sidecar_of(path)) as (sidecar, file):
         _write(file, [sidecar_line(path, sha256)])
         crash_points.point("snapshot.written")
         with directory_lock(path.parent):
             _put(temporary, path)
             crash_points.point("publish.renamed")
-            if is_at(path, written):  # or somebody has lost patience and has put his own there
-                _put(beside, sidecar_of(path))
+            # Another writer whose wait for the lock timed out may have replaced the file.
+            if is_at(path, written):
+                _put(sidecar, sidecar_of(path))
 
 
 def _discard(temporary: Path) -> None:
-    """Delete a temporary file, if there is one, without hiding an earlier error."""
+    """Delete a temporary file if it exists, without hiding an earlier error."""
     with contextlib.suppress(OSError):
         temporary.unlink()
 
@@ -143,8 +146,8 @@ def _discard(temporary: Path) -> None:
 def _write(file: BinaryIO, chunks: Iterable[bytes]) -> Written:
     """Write and sync a new file.
 
-    A second thread hashes, writes and syncs a block while the caller's makes the next one: none of
-    that needs the interpreter.
+    A second thread hashes, writes and syncs one block while the caller produces the next: these
+    calls release the interpreter lock.
     """
     digest = hashlib.sha256()
     size = synced = 0
@@ -172,7 +175,7 @@ def _write(file: BinaryIO, chunks: Iterable[bytes]) -> Written:
 
 
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Join chunks to blocks that are worth a change of threads."""
+    """Join chunks into blocks large enough to be worth a thread switch."""
     block: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -186,20 +189,20 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _hold(descriptor: int) -> bool:
-    """Tell :func:`_sweep` that a temporary file has a living writer; False if it is swept now."""
+    """Lock a temporary file against :func:`_sweep`. Return False if it is being swept."""
     try:
         return try_lock(descriptor)
-    except OSError:  # a file system without locks: nothing is swept there
+    except OSError:  # a file system without locks: nothing can be swept there either
         return True
 
 
 def write_sidecar(path: Path, sha256: str) -> None:
-    """Write the checksum of a file beside it; ``sha256sum -c --strict`` reads it."""
+    """Write the checksum of a file next to it, in the format of ``sha256sum -c --strict``."""
     write_whole(sidecar_of(path), [sidecar_line(path, sha256)])
 
 
 def publish(source: Path, target: Path, sha256: str, *, link: bool) -> None:
-    """Make ``target`` a whole copy of ``source`` (or a link to it), with its own checksum file."""
+    """Make ``target`` a copy of ``source``, or a hard link to it, with its own checksum file."""
     if not (link and _link(source, target, sha256)):
         _copy(source, target, sha256)
 
@@ -209,7 +212,7 @@ def _link(source: Path, target: Path, sha256: str) -> bool:
     try:
         temporary.hardlink_to(source)
         _put_pair(temporary, target, sha256)
-    except OSError:  # a file system without links
+    except OSError:  # such as a file system without hard links
         return False
     finally:
         _discard(temporary)
@@ -228,5 +231,5 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
     except OSError as error:
         raise FileError(
             f"cannot write {target}: {error.strerror or error}",
-            hint=f"{remedy(error)}, or name another place; its content is safe in {source}",
+            hint=f"{remedy(error)}, or choose another path; its content is safe in {source}",
         ) from error

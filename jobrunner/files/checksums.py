@@ -1,4 +1,4 @@
-"""Checksums of files, and those that stand beside them: ``sha256sum -c`` accepts them."""
+"""Checksums of files, and the checksum files next to them, for ``sha256sum -c``."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from jobrunner.files.system_errors import remedy
 
 
 def sidecar_of(path: Path) -> Path:
-    """Return the file that holds another file's checksum."""
+    """Return the path of a file's checksum file."""
     return path.with_name(path.name + ".sha256")
 
 
 def sidecar_line(path: Path, sha256: str) -> bytes:
+    """Return the content of a file's checksum file."""
     return os.fsencode(f"{sha256}  {path.name}\n")
 
 
 def read_sidecar(path: Path) -> str | None:
-    """Return the checksum that stands beside a file, None if none does or it is no checksum."""
+    """Return the checksum in a file's checksum file, or None if that is missing or invalid."""
     try:
         line = os.fsdecode(sidecar_of(path).read_bytes())
     except OSError:
@@ -41,5 +42,6 @@ def sha256_of(path: Path) -> str:
 
 
 def is_published(target: Path, sha256: str) -> bool:
-    """Tell whether ``target`` was published with this checksum."""
+    """Return whether ``target`` was published with this checksum."""
+    # The file is not hashed again: this runs at every start, and a snapshot may be large.
     return exists(target) and read_sidecar(target) == sha256

@@ -1,4 +1,4 @@
-"""Directories that a power cut leaves, and the names in them."""
+"""Directories and file names that survive a power cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobrunner.files.path_queries import exists
 
 
 def is_at(path: Path, file: os.stat_result) -> bool:
-    """Tell whether a file that was found, or is open, has this name now."""
+    """Return whether ``path`` still refers to this file."""
     try:
         return os.path.samestat(path.stat(), file)
     except FileNotFoundError:
@@ -19,14 +19,14 @@ def is_at(path: Path, file: os.stat_result) -> bool:
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory, and those above it that are missing, so that a power cut leaves them.
+    """Create a directory and its missing parents so that they survive a power cut.
 
-    The name of one that is there is synced too: who made it may have been killed before that.
+    An existing directory is synced too: its creator may have been killed before the sync.
     """
     made = [directory, *takewhile(lambda above: not exists(above), directory.parents)]
     directory.mkdir(parents=True, exist_ok=True)
     for path in made:
-        with contextlib.suppress(PermissionError):  # who may not read a directory cannot sync it
+        with contextlib.suppress(PermissionError):  # syncing requires permission to read
             sync_directory(path.parent)
 
 

@@ -1,7 +1,7 @@
-"""Whether a directory is a place for a database: locks that exclude, memory that is shared.
+"""Check whether a directory is safe for a database: it needs working locks and shared memory.
 
-SQLite's write-ahead log lives in memory that its processes share, and one runner is told from two
-by locks. Network file systems promise neither, and where they fail, they fail silently.
+SQLite's write-ahead log requires memory shared between its processes, and only locks prevent two
+runners. Network file systems guarantee neither, and they fail silently.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ NETWORK = frozenset(
         *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.juicefs"),
     )
 )
-"""File systems on which SQLite's write-ahead log or locks are known not to be safe."""
+"""File systems on which SQLite's write-ahead log or locks are known to be unsafe."""
 
 ALLOW = "JOBRUNNER_NETWORK_DISK"
-"""The variable that, set to 1, says that one machine alone uses a database on such a one."""
+"""The variable that allows a network disk if set to 1: only one machine uses the database."""
 
 
 def check_place(directory: Path) -> None:
@@ -37,14 +37,14 @@ def check_place(directory: Path) -> None:
     if kind in NETWORK and os.environ.get(ALLOW) != "1":
         raise Refused(
             f"{directory} is on {kind}, a network file system, where a database is not safe:"
-            " neither locks nor SQLite's log are shared between machines",
-            hint="put the database on a local disk with --db, or, if this machine alone uses it,"
+            " machines share neither locks nor SQLite's log",
+            hint="put the database on a local disk with --db, or, if only this machine uses it,"
             f" set {ALLOW}=1",
         )
 
 
 def check_locks(directory: Path) -> None:
-    """Refuse a directory where locks or shared memory do not work. Raises :class:`Refused`."""
+    """Refuse a directory in which locks or shared memory do not work. Raises :class:`Refused`."""
     fault = fault_of(directory)
     if fault is not None:
         raise Refused(
@@ -54,7 +54,7 @@ def check_locks(directory: Path) -> None:
 
 
 def kind_of(directory: Path) -> str:
-    """Return the type of the file system that a directory is on, '' where that is not told."""
+    """Return the type of the file system of a directory, or '' if unknown."""
     best, kind = "", ""
     for mount_point, type_ in _mounts():
         inside = directory == Path(mount_point) or Path(mount_point) in directory.parents
@@ -74,9 +74,9 @@ def _mounts() -> Iterator[tuple[str, str]]:
 
 
 def fault_of(directory: Path) -> str | None:
-    """Try locks and shared memory on an unnamed file; return what does not work, None if all does.
+    """Test locks and shared memory on a temporary file. Return the fault, or None if all works.
 
-    None also if no file can be made there: whoever needs one will say why.
+    Also None if no file can be created there: opening the database will report why.
     """
     try:
         with tempfile.TemporaryFile(dir=directory, prefix=".jobrunner-", buffering=0) as file:
@@ -86,6 +86,7 @@ def fault_of(directory: Path) -> str | None:
 
 
 def _fault(file: IO[bytes]) -> str | None:
+    # Both kinds of locks: jobrunner uses flock, SQLite uses lockf.
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _can_lock_again(file):
@@ -95,7 +96,7 @@ def _fault(file: IO[bytes]) -> str | None:
         return f"its file system does not support locks ({error.strerror})"
     try:
         file.truncate(mmap.PAGESIZE)
-    except OSError:  # a limit of the process or of the disk
+    except OSError:  # a limit of the process or the disk, not a fault of the file system
         return None
     try:
         mmap.mmap(file.fileno(), mmap.PAGESIZE).close()
@@ -106,10 +107,10 @@ def _fault(file: IO[bytes]) -> str | None:
 
 
 def _can_lock_again(file: IO[bytes]) -> bool:
-    """Tell whether a second holder gets the lock that the first one has."""
+    """Return whether a second holder can take the lock of the first."""
     try:
         second = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # no such names here: not known
+    except OSError:  # no /proc: cannot be tested
         return False
     try:
         fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)

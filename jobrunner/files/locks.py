@@ -1,8 +1,8 @@
-"""Locks of the operating system, which die with their process: on a file, on a directory.
+"""Operating-system locks on files and directories, released when their process dies.
 
-``flock``, not POSIX ``lockf``: the latter is lost as soon as the holder opens and closes the file
-again. There is nothing to unlock by hand. A lock file goes only with its session: a lock on a file
-that has lost its name excludes nobody, so whoever gets one looks whether it is still there.
+They use ``flock``: a POSIX ``lockf`` lock is lost as soon as the holder opens and closes the file
+again. No lock ever needs to be removed by hand. A lock file is deleted only with its session. A
+lock on a deleted file excludes nobody, so whoever takes a lock checks that its file still exists.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from jobrunner.files.path_queries import exists, is_directory
 from jobrunner.files.system_errors import remedy
 
 PATIENCE_S = 0.5
-"""A reader of the lock (`jobrunner status`) holds it for an instant; wait that out."""
+"""Seconds to wait for a lock. `jobrunner status` holds it for an instant to test it."""
 
 DIRECTORY_PATIENCE_S = 10.0
-"""Writers hold a directory for an instant, unless one is suspended or a stranger locks it."""
+"""Seconds to wait for a directory lock. Writers hold it for an instant, unless one is suspended or
+another program locks the directory."""
 
 _PAUSE_S = 0.02
 
 
 class FileLock:
-    """An advisory lock on a file, shared or exclusive; released by :meth:`release` or death."""
+    """A shared or exclusive advisory lock on a file, held until :meth:`release` or process exit."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = None
 
     def acquire(self, *, exclusive: bool, patience: float = PATIENCE_S) -> bool:
-        """Take the lock; return False if another process holds it for longer than ``patience``.
+        """Take the lock. Return False if another process holds it for longer than ``patience``.
 
-        Raises :class:`StoreError` if the file or its directory cannot be made.
+        Raises :class:`StoreError` if the file or its directory cannot be created.
         """
         if self._descriptor is not None:
             raise RuntimeError(f"{self.path} is locked already")
@@ -58,7 +59,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back; without effect if it is not held."""
+        """Release the lock, if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -76,19 +77,19 @@ def _make(path: Path) -> int:
             make_directory(path.parent)
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            is_passing = isinstance(error, (FileNotFoundError, FileExistsError))
+            is_transient = isinstance(error, (FileNotFoundError, FileExistsError))
             is_blocked = exists(path.parent) and not is_directory(path.parent)
-            if is_passing and not is_blocked:
-                continue  # others delete the directory, or make it, at this moment
+            if is_transient and not is_blocked:
+                continue  # another process is deleting or creating the directory
             raise StoreError(
-                f"cannot make the lock file {path}: {error.strerror}",
-                hint=remedy(error, "name another place with --db"),
+                f"cannot create the lock file {path}: {error.strerror}",
+                hint=remedy(error, "choose another path with --db"),
             ) from error
 
 
 @contextlib.contextmanager
 def _requiring_locks(path: Path) -> Iterator[None]:
-    """Turn the error of a file system without locks into ours."""
+    """Translate the error of a file system without locks into ours."""
     try:
         yield
     except OSError as error:
@@ -99,10 +100,10 @@ def _requiring_locks(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a process holds the exclusive lock on a file, without disturbing it.
+    """Return whether a process holds the exclusive lock on a file.
 
-    The file is neither made nor written, so that whoever may read it may ask. Raises
-    :class:`StoreError` if it cannot be read: that is not known to be free.
+    The file is neither created nor written, so read permission suffices. Raises
+    :class:`StoreError` if it cannot be read, as it may be locked.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -121,7 +122,7 @@ def is_held(path: Path) -> bool:
 
 
 def remove_lock(path: Path) -> None:
-    """Delete a lock file that the caller holds, and its directory if nothing else is in it."""
+    """Delete a lock file that the caller has locked, and its directory if that is empty then."""
     with contextlib.suppress(OSError):
         path.unlink()
         path.parent.rmdir()
@@ -129,11 +130,10 @@ def remove_lock(path: Path) -> None:
 
 @contextlib.contextmanager
 def directory_lock(directory: Path) -> Iterator[None]:
-    """Let nobody else lock a directory while the block runs.
+    """Lock a directory while the block runs.
 
-    The lock is on the directory itself, so that no file is left behind, and dies with the process.
-    It is waited for no longer than :data:`DIRECTORY_PATIENCE_S`, and where there are no locks not
-    at all: then the block goes on without.
+    The lock is on the directory itself, so no lock file is left behind. If it is not free within
+    :data:`DIRECTORY_PATIENCE_S`, or the file system has no locks, the block runs without it.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
@@ -144,8 +144,8 @@ def directory_lock(directory: Path) -> Iterator[None]:
 
 
 def wait_for_lock(descriptor: int, *, exclusive: bool = True, deadline: float) -> bool:
-    """Lock an open file; False if another's lock forbids it until the monotonic ``deadline``."""
-    # flock itself can wait, but without an end, and a thread that waits in it cannot be stopped.
+    """Lock an open file. Return False if it is still locked at the monotonic ``deadline``."""
+    # A blocking flock has no timeout, and a thread that waits in it cannot be stopped.
     while not try_lock(descriptor, exclusive=exclusive):
         if time.monotonic() >= deadline:
             return False
@@ -154,7 +154,7 @@ def wait_for_lock(descriptor: int, *, exclusive: bool = True, deadline: float) -
 
 
 def try_lock(descriptor: int, *, exclusive: bool = True) -> bool:
-    """Lock an open file; False if another's lock forbids it, OSError where there are no locks."""
+    """Lock an open file. Return False if it is locked. Raises OSError without lock support."""
     mode = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     try:
         fcntl.flock(descriptor, mode | fcntl.LOCK_NB)

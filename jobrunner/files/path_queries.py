@@ -1,8 +1,7 @@
-"""Questions about paths, with the same answers on every Python.
+"""Path queries that behave the same in every Python version.
 
-``pathlib`` answers differently from version to version: where links lead in a circle ``resolve``
-raises a RuntimeError or nothing, and ``exists`` and ``glob`` raise an error of the operating system
-or hide it.
+``pathlib`` differs between versions: for a symlink loop ``resolve`` raises RuntimeError or nothing,
+and ``exists`` and ``glob`` raise or suppress errors of the operating system.
 """
 
 from __future__ import annotations
@@ -18,10 +17,7 @@ _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def real_path(path: Path) -> Path:
-    """Follow all links, whether or not there is anything in the end.
-
-    Raises OSError where links lead in a circle.
-    """
+    """Resolve all symlinks. The path need not exist. Raises OSError for a symlink loop."""
     real = Path(os.path.realpath(path))
     try:
         real.stat()
@@ -32,36 +28,36 @@ def real_path(path: Path) -> Path:
 
 
 def exists(path: Path) -> bool:
-    """Tell whether there is anything. Raises OSError where that cannot be seen."""
+    """Return whether the path exists. Raises OSError if that cannot be determined."""
     return _mode(path) != 0
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is a regular file. Raises OSError where that cannot be seen."""
+    """Return whether the path is a regular file. Raises OSError if that cannot be determined."""
     return stat.S_ISREG(_mode(path))
 
 
 def is_directory(path: Path) -> bool:
-    """Tell whether there is a directory. Raises OSError where that cannot be seen."""
+    """Return whether the path is a directory. Raises OSError if that cannot be determined."""
     return stat.S_ISDIR(_mode(path))
 
 
 def _mode(path: Path) -> int:
-    """Return the mode of what is there, links followed; 0 if there is nothing."""
+    """Return the file mode after following symlinks, or 0 if nothing exists."""
     try:
         return path.stat().st_mode
     except OSError as error:
         if error.errno not in _NOTHING_THERE:
             raise
-    except ValueError:  # a name that no file can have
+    except ValueError:  # an impossible name, such as one with a null byte
         pass
     return 0
 
 
 def named_like(directory: Path, pattern: str) -> list[Path]:
-    """Return what a directory holds under names like ``pattern``, links to nothing included.
+    """Return the entries of a directory whose names match ``pattern``, even broken symlinks.
 
-    Nothing if it is not there or may not be read. Raises OSError where reading it fails.
+    Return nothing if it does not exist or may not be read. Raises OSError if reading it fails.
     """
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         return [path for path in directory.iterdir() if fnmatchcase(path.name, pattern)]

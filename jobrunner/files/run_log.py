@@ -1,4 +1,4 @@
-"""The log of a session's runs: one JSON object a line, for people and programs to read later."""
+"""The log of a session's runs: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobrunner.files.system_errors import remedy
 
 ROOT = logging.getLogger("jobrunner")
 OTHERS = logging.getLogger("asyncio")
-"""Tells of connections that broke, with tracebacks: for the log, not for the terminal."""
+"""Logs broken connections with tracebacks, which belong in the log, not on the terminal."""
 
 
 class _Lines(logging.Formatter):
@@ -35,10 +35,10 @@ class _Lines(logging.Formatter):
 
 class _File(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Leave a line out on a full disk: the run itself says what is wrong."""
+        """Drop a line that cannot be written, as on a full disk: the run reports the error."""
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # what could not be written before cannot be now
+        with contextlib.suppress(OSError):  # the flush fails if the disk is still full
             super().close()
 
 
@@ -54,10 +54,10 @@ class _Line(msgspec.Struct):
 
 
 def committed_batches(path: Path) -> dict[tuple[str, int], frozenset[int]]:
-    """Return the positions of papers that a log tells the commit of, by source and batch.
+    """Return the positions of the papers whose commit a log records, by source and batch.
 
-    What was there before a restore counts until the session goes on from it. Lines that cannot be
-    read are passed over, and a log that cannot be read tells nothing.
+    Commits from before a restore count until the restored session commits its first batch.
+    Unreadable lines are skipped, and an unreadable log counts as empty.
     """
     batches: dict[tuple[str, int], frozenset[int]] = {}
     is_restored = False
@@ -83,7 +83,7 @@ def _lines(path: Path) -> Iterator[_Line]:
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Return numbers in short, such as ``0-4, 9``."""
+    """Return numbers in compact form, such as ``0-4, 9``."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
         if parts and number == parts[-1][1] + 1:
@@ -94,7 +94,7 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def _numbers(text: str) -> frozenset[int]:
-    """Return the numbers that :func:`ranges` wrote in short. Raises ValueError."""
+    """Parse the output of :func:`ranges`. Raises ValueError."""
     numbers: set[int] = set()
     for part in filter(None, text.split(", ")):
         first, _, last = part.partition("-")
@@ -104,7 +104,7 @@ def _numbers(text: str) -> frozenset[int]:
 
 @contextmanager
 def run_log(path: Path) -> Iterator[None]:
-    """Append what jobrunner logs during the block to a file. Raises :class:`FileError`."""
+    """Append jobrunner's log messages to a file while the block runs. Raises :class:`FileError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = _File(path, encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Errors that the operating system or Python itself raises, in words for the user."""
+"""Translate errors of the operating system and of Python itself for the user."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jobrunner.errors import FileError, JobrunnerError
 
 _REMEDIES = {
     errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space, or ask for a larger quota",
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EDQUOT: "free some space or request a larger quota",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close some programs: the system can open no more files",
     errno.ENOMEM: "free some memory",
@@ -24,16 +24,16 @@ _REMEDIES = {
 }
 
 SPARE_MEMORY = 8 << 20
-"""Bytes that a process can get at once unless its memory is at an end."""
+"""Bytes that any process can allocate unless its memory is exhausted."""
 
 
 def remedy(error: OSError, otherwise: str = "check the path") -> str:
-    """Return what a user can do about an error of the operating system."""
+    """Return a hint for an error of the operating system."""
     return _REMEDIES.get(error.errno or 0, otherwise)
 
 
 def lack_of_files() -> OSError | None:
-    """Return the error of opening any file at all: SQLite does not tell it from other errors."""
+    """Return the error if no file can be opened at all, which SQLite does not report as such."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
@@ -42,7 +42,7 @@ def lack_of_files() -> OSError | None:
 
 
 def user_error_of(error: BaseException) -> JobrunnerError | None:
-    """Return what an error that Python itself raises means to a user, None if it is a bug."""
+    """Translate an error that Python itself raises for the user. Return None if it is a bug."""
     if isinstance(error, JobrunnerError):
         return error
     if isinstance(error, MemoryError):
@@ -50,7 +50,7 @@ def user_error_of(error: BaseException) -> JobrunnerError | None:
     if isinstance(error, OSError):
         return _file_error(error)
     if isinstance(error, ImportError):
-        hint = "free some memory; if that does not help, install jobrunner again"
+        hint = "free some memory; if that does not help, reinstall jobrunner"
         return JobrunnerError(f"a part of the program cannot be loaded: {error}", hint=hint)
     if isinstance(error, RuntimeError):
         return _interpreter_error(error)
@@ -58,7 +58,7 @@ def user_error_of(error: BaseException) -> JobrunnerError | None:
 
 
 def unexpected(error: BaseException) -> str:
-    """Return how an error is told that nobody foresaw."""
+    """Describe an unexpected error."""
     return f"unexpected {type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
 
 
@@ -72,25 +72,25 @@ def _file_error(error: OSError) -> FileError:
 
 
 def _interpreter_error(error: RuntimeError) -> JobrunnerError | None:
-    """Tell a lack of threads or of memory from a bug.
+    """Return the error for a lack of threads or memory, or None if the error is a bug.
 
-    Python has no class for these two. Where memory is limited (ulimit -v) both come up, and the
+    Python raises a bare RuntimeError for both. They occur if memory is limited (ulimit -v), and the
     README promises a clear error for limits.
     """
     if _is_of_thread_start(error):
         hint = "free some memory, or raise the limit on processes (ulimit -u)"
-        return JobrunnerError("the system gives no more threads", hint=hint)
+        return JobrunnerError("the system cannot start another thread", hint=hint)
     return _no_memory() if _lacks_memory() else None
 
 
 def _is_of_thread_start(error: RuntimeError) -> bool:
-    """Tell whether an error, of which only the words are special, comes from starting a thread."""
+    """Return whether an error comes from starting a thread: its type and text do not tell."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     return bool(frames) and frames[-1].f_code is threading.Thread.start.__code__
 
 
 def _lacks_memory() -> bool:
-    """Tell whether memory is short: where it is, Python raises a bare RuntimeError for a lock."""
+    """Return whether memory is short: Python then raises a bare RuntimeError for a new lock."""
     try:
         mmap.mmap(-1, SPARE_MEMORY).close()
     except (OSError, MemoryError):

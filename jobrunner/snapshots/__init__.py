@@ -1,1 +1,1 @@
-"""Snapshots: writing, file format, publishing, retention, comparison with the database."""
+"""Snapshots: file format, writing, publishing, retention, comparison with the database."""

@@ -1,7 +1,7 @@
-"""What a snapshot holds against the rows: a value that changed by itself shows in no count.
+"""Compare a snapshot with the database: a corrupted value does not show in any counter.
 
-A snapshot is of an earlier moment. Nothing that it holds ever changes: answers are added, or set
-aside with what they said.
+A snapshot shows an earlier moment, but its content must still be in the database: answers are only
+added, or retired unchanged.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from jobrunner.store.database import Database
 from jobrunner.store.runs import find_runs
 from jobrunner.store.session_export import StoredPaper, StoredRecord, iter_batches, iter_papers
 
-Told = tuple[object, ...]
-"""What one source said in one batch."""
+Values = tuple[object, ...]
+"""The values of one source's answer for a paper."""
 
 
 def differences(database: Database, session_id: str, path: Path) -> Iterator[str]:
-    """Yield in sentences what a whole snapshot holds and the rows do not.
+    """Yield one sentence for each paper or batch of a snapshot that differs from the database.
 
-    Raises DamageFound for a file that is no whole snapshot, or rows that cannot be read.
+    Raises DamageFound if the snapshot is incomplete or rows cannot be read.
     """
     with database.read() as connection, Document(path) as document:
         stored = iter_papers(connection, session_id)
         for entry, paper in zip_longest(document.papers(), stored):
             if entry is not None and not _agree(entry, paper):
-                yield f"paper {entry.position} is not what snapshot {path.name} holds of it"
+                yield f"paper {entry.position} differs from snapshot {path.name}"
         runs = [run.id for run in find_runs(connection, session_id)]
         kept = {
             (batch.source, batch.number): batch
@@ -38,10 +38,7 @@ def differences(database: Database, session_id: str, path: Path) -> Iterator[str
         }
         for batch in document.batches():
             if kept.get((batch.source, batch.number)) != batch:
-                yield (
-                    f"batch {batch.number} of {batch.source} is not what snapshot {path.name}"
-                    " holds of it"
-                )
+                yield f"batch {batch.number} of {batch.source} differs from snapshot {path.name}"
 
 
 def _agree(entry: PaperEntry, paper: StoredPaper | None) -> bool:
@@ -50,20 +47,20 @@ def _agree(entry: PaperEntry, paper: StoredPaper | None) -> bool:
     given = (entry.position, entry.key, _text(entry.given), entry.unusable)
     if given != (paper.position, paper.key, paper.given, paper.unusable):
         return False
-    said = {_told(stored_record(record, source)) for source, record in entry.records.items()}
-    said |= {_told(stored_record(record, record.source or "")) for record in entry.retired}
-    kept = {_told(record) for record in (*paper.records, *paper.retired)}
+    shown = {_values(stored_record(record, source)) for source, record in entry.records.items()}
+    shown |= {_values(stored_record(record, record.source or "")) for record in entry.retired}
+    kept = {_values(record) for record in (*paper.records, *paper.retired)}
     missed = {*paper.missed.items(), *((r.source, r.batch) for r in paper.retired)}
-    return said <= kept and set(entry.missed.items()) <= missed
+    return shown <= kept and set(entry.missed.items()) <= missed
 
 
-def _told(record: StoredRecord) -> Told:
-    # Records and what was set aside of them are the same but for the time of that.
+def _values(record: StoredRecord) -> Values:
+    # A record may have been retired since the snapshot; only the time of that differs then.
     return structs.astuple(structs.replace(record, retired_at=None))
 
 
 def stored_record(entry: RecordEntry, source: str) -> StoredRecord:
-    """Return what a snapshot holds of a record as the rows have it."""
+    """Convert a record from a snapshot to its stored form."""
     data = entry.record if bytes(entry.record) else entry.candidates
     return StoredRecord(
         source=source,

@@ -1,7 +1,7 @@
-"""The snapshot document: enriched papers and all that restoring their session needs, as JSON.
+"""The snapshot document: enriched papers and everything needed to restore their session, as JSON.
 
-One object; every paper and every batch stands on a line of its own, so that the document can be
-read and written as a stream. Stored JSON texts are spliced in as they are.
+It is one object. Every paper and every batch is on a separate line, so that the document can be
+read and written as a stream. Stored JSON texts are inserted unchanged.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ VERSION = 1
 T = TypeVar("T", bound=Struct)
 
 ABSENT = Raw()
-"""Stands for a JSON text that is not there; left out when it is written."""
+"""The default of an absent JSON text. It is omitted from the document."""
 
 
 class RecordEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one source said of a paper; ``candidates`` stand where a person must decide."""
+    """One source's answer for a paper. ``candidates`` are set if a person must decide."""
 
     outcome: str
     batch: int
@@ -43,10 +43,10 @@ class RecordEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PaperEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One enriched paper. ``records`` are by source; ``missed`` names the batch of a lookup.
+    """One enriched paper. ``records`` are by source; ``missed`` are lookup batches by source.
 
-    ``consolidated`` is a :class:`~jobrunner.consolidation.view.ConsolidatedPaper` as JSON text.
-    Nothing is restored from it, so nothing of it is checked when a snapshot is read.
+    ``consolidated`` is a :class:`~jobrunner.consolidation.view.ConsolidatedPaper` as JSON text. It
+    is not checked when a snapshot is read, because nothing is restored from it.
     """
 
     position: int
@@ -72,7 +72,7 @@ class RunEntry(Struct, frozen=True, kw_only=True):
 
 
 class EventEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of the session's history; ``run`` is a place in the head's list of runs."""
+    """One event of the session's history. ``run`` is an index into the head's list of runs."""
 
     at: str
     kind: str
@@ -81,14 +81,14 @@ class EventEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Kind(Struct, frozen=True):
-    """What every version of the format begins with."""
+    """The fields with which every version of the format begins."""
 
     format: str
     version: int
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """What stands before the papers."""
+    """The part of the document before the papers."""
 
     format: str
     version: int
@@ -134,18 +134,18 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
-"""An escape in a string: a pair of surrogates, one that stands alone, or any other."""
+"""An escape in a string: a surrogate pair, a lone surrogate (group 1), or any other."""
 
 _HIDDEN = b"\\\\" + secrets.token_hex(8).encode()
-"""Stands for the backslash of a lone surrogate; no document can hold it by chance."""
+"""Replaces the backslash of a lone surrogate. Being random, it occurs in no document by chance."""
 
 
 def _decode_entry(decoder: msgspec.json.Decoder[T], line: bytes) -> T:
-    """Decode a line; a paper as it was given may hold lone surrogates, which msgspec refuses."""
+    """Decode a line. A paper as given may contain lone surrogates, which msgspec refuses."""
     try:
         return decoder.decode(line)
     except msgspec.DecodeError:
-        hidden = _ESCAPE.sub(lambda found: _HIDDEN + found[1] if found[1] else found[0], line)
+        hidden = _ESCAPE.sub(lambda match: _HIDDEN + match[1] if match[1] else match[0], line)
         if hidden == line:
             raise
     entry = decoder.decode(hidden)
@@ -156,17 +156,17 @@ def _decode_entry(decoder: msgspec.json.Decoder[T], line: bytes) -> T:
 
 
 def damaged(path: Path, why: str) -> DamageFound:
-    """Return the error for a file that is not as a snapshot is written."""
+    """Return the error for a file that is not an intact snapshot."""
     return DamageFound(
-        f"{path} is not a whole jobrunner snapshot: {why}",
+        f"{path} is not an intact jobrunner snapshot: {why}",
         hint="use another snapshot: `jobrunner sessions show SESSION` lists them",
     )
 
 
 class Document:
-    """A snapshot document that is read as a stream: the head, then papers, then batches, once.
+    """A snapshot document, read once as a stream: first the head, then papers, then batches.
 
-    Raises :class:`~jobrunner.errors.DamageFound` where the file is not what was written, and
+    Raises :class:`~jobrunner.errors.DamageFound` if the file is not an intact snapshot, and
     :class:`~jobrunner.errors.Refused` if a newer jobrunner wrote it.
     """
 
@@ -185,7 +185,7 @@ class Document:
         if kind.format == FORMAT and kind.version > VERSION:
             raise Refused(
                 f"{self._path} was written by a newer jobrunner (format {kind.version}; this one"
-                f" knows {VERSION})",
+                f" supports {VERSION})",
                 hint="upgrade jobrunner, or use another snapshot",
             )
         if kind != Kind(FORMAT, VERSION):
@@ -217,7 +217,7 @@ class Document:
             if not line:
                 if self._file.readline().rstrip(b"\n") == end:
                     return
-                raise self.damaged("it ends in the middle")
+                raise self.damaged("it ends too early")
             try:
                 yield _decode_entry(decoder, line.removesuffix(b","))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -233,9 +233,9 @@ class Document:
         try:
             return msgspec.json.decode(line, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            why = f"its beginning cannot be read: {json_fault(line, kind)}"
+            why = f"its first line cannot be read: {json_fault(line, kind)}"
             raise self.damaged(why) from error
 
     def damaged(self, why: str) -> DamageFound:
-        """Return the error for a document in which something is wrong."""
+        """Return the error for this document if it is not intact."""
         return damaged(self._path, why)

@@ -1,4 +1,4 @@
-"""Publishing: the newest snapshot is brought to where users look."""
+"""Publish the newest snapshot: to its fixed path and to the user's output file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobrunner.store.snapshots import (
 def take_snapshot(
     database: Database, lease: Lease, reason: str, output: Path | None = None
 ) -> SnapshotRow:
-    """Write a snapshot of a leased session, record and publish it. Raises FileError, StoreError."""
+    """Write, record and publish a snapshot of a leased session. Raises FileError, StoreError."""
     row = write_snapshot(database, lease.session_id, reason)
     finish_snapshot(database, lease, row)
     publish_newest(database, lease.session_id, output)
@@ -29,16 +29,16 @@ def take_snapshot(
 
 
 def publish_newest(database: Database, session_id: str, output: Path | None = None) -> None:
-    """Bring the newest recorded snapshot to its fixed place, and to ``output``, if it is not there.
+    """Publish the newest recorded snapshot at its fixed path and at ``output``, unless it is there.
 
-    Asked at each start and after each snapshot, so that a crash in between heals itself.
+    Called at every start and after every snapshot, so that a crash in between is repaired.
     """
     rows = list_snapshots(database, session_id)
     if not rows:
         return
     newest = rows[-1]
     source = database.path.parent / newest.path
-    if not exists(source):  # somebody deleted it: the next one is owed
+    if not exists(source):  # deleted by somebody: another snapshot is owed anyway
         return
     target = newest_path(database, session_id)
     if not is_published(target, newest.sha256):

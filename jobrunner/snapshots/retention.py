@@ -1,4 +1,4 @@
-"""Which snapshots are kept: a new one is recorded, and what is not needed any more deleted."""
+"""Snapshot retention: record a new snapshot and delete the ones no longer needed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from jobrunner.store.snapshots import (
 )
 
 KEEP = 3
-"""Snapshots that are kept; older ones are deleted when a new one is recorded."""
+"""The number of snapshots to keep. Older ones are deleted when a new one is recorded."""
 
 _NAME = re.compile(r"\d{6,}\.json")
 _UNFINISHED = re.compile(r"\.\d{6,}\.json(\.sha256)?\.[0-9a-f]+\.tmp")
 
 
 def delete_old_snapshots(database: Database, session_id: str, directory: Path) -> None:
-    """Delete snapshot files that no row names: old ones of this session, and what crashes left.
+    """Delete snapshot files without a row: old ones of this session and leftovers of crashes.
 
-    Nothing else: beside a restored session lie files of before, perhaps the only ones that hold
-    what it lacks; all of them are numbered before its own.
+    In a restored session, keep the files from before the restore: they may be the only ones with
+    the answers that it lacks. Their numbers are lower than those of its own snapshots.
     """
     kept = {Path(row.path).name for row in list_snapshots(database, session_id)}
     first = ""
@@ -44,10 +44,11 @@ def delete_old_snapshots(database: Database, session_id: str, directory: Path) -
 
 
 def finish_snapshot(database: Database, lease: Lease, row: SnapshotRow) -> None:
-    """Record a written snapshot, and delete what is not kept; :func:`publish_newest` comes next.
+    """Record a written snapshot and delete old ones. Call :func:`publish_newest` next.
 
-    Snapshots that somebody deleted never come back and are forgotten: nothing is damaged by that.
+    Rows of snapshots whose files somebody deleted are removed: a missing old snapshot is no damage.
     """
+    # Record first: after a crash in between, a file too many does no harm, but a missing file does.
     crash_points.point("snapshot.recording")
     root = database.path.parent
     rows = list_snapshots(database, lease.session_id)

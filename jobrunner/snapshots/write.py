@@ -1,4 +1,4 @@
-"""Snapshots: all enriched papers at one committed moment, in an immutable file with a checksum."""
+"""Write snapshots: all enriched papers at one committed moment, with a checksum file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from jobrunner.store.source_states import find_sources
 
 
 def is_owed(database: Database, session_id: str) -> bool:
-    """Tell whether something is committed that no snapshot shows, or the newest one is gone."""
+    """Return whether a change is in no snapshot yet, or the newest snapshot file is missing."""
     if is_snapshot_owed(database, session_id):
         return True
     newest = list_snapshots(database, session_id)[-1]
@@ -54,10 +54,10 @@ def write_snapshot(
     *,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> SnapshotRow:
-    """Write the file of the next snapshot; it counts once :func:`finish_snapshot` recorded it.
+    """Write the file of the next snapshot. It counts only after :func:`finish_snapshot`.
 
-    May run in another thread than the run's: it only reads the database. Raises
-    :class:`Cancelled` if ``cancelled`` says so meanwhile.
+    It only reads the database and may run in a second thread. Raises :class:`Cancelled` once
+    ``cancelled`` returns true.
     """
     crash_points.point("snapshot.begin")
     began = time.monotonic()
@@ -65,7 +65,7 @@ def write_snapshot(
     number = _next_number(database, session_id, directory)
     path = directory / f"{number:06d}.json"
     counted = Counted(cancelled)
-    # However it ends, the read transaction ends here: one that goes on keeps SQLite's log alive.
+    # Close the read transaction even after an error: while it is open, SQLite's log keeps growing.
     with closing(_pieces(database.read_long, session_id, counted)) as pieces:
         written = write_whole(path, counted.count(pieces), mode=READ_ONLY)
     crash_points.point("snapshot.renamed")
@@ -86,9 +86,9 @@ def write_snapshot(
 def write_copy(
     database: Database, session_id: str, path: Path, policy: Policy | None = None
 ) -> int:
-    """Write what is committed now to a file of the user's; return the number of papers.
+    """Write the current committed state to a file of the user. Return the number of papers.
 
-    ``policy`` is used instead of the session's. Raises FileError, StoreError.
+    ``policy`` replaces the session's. Raises FileError, StoreError.
     """
     counted = Counted(lambda: False)
     with closing(_pieces(database.read, session_id, counted, policy)) as pieces:
@@ -97,7 +97,7 @@ def write_copy(
 
 
 class Counted:
-    """What a document turned out to hold, known when it is written."""
+    """Counts the papers of a document while it is written."""
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self.papers = 0
@@ -105,16 +105,16 @@ class Counted:
         self._cancelled = cancelled
 
     def count(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass the pieces on, unless the snapshot was cancelled meanwhile."""
+        """Yield the pieces. Raises Cancelled if the snapshot is cancelled."""
         for piece in pieces:
             if self._cancelled():
-                raise Cancelled("the snapshot was given up")
+                raise Cancelled("the snapshot was cancelled")
             if self.papers == 1:
                 crash_points.point("snapshot.half")
             yield piece
 
     def see(self, papers: Iterable[document.PaperEntry]) -> Iterator[document.PaperEntry]:
-        """Pass the papers on and count them."""
+        """Yield the papers and count them."""
         for paper in papers:
             self.papers += 1
             yield paper
@@ -126,7 +126,7 @@ def _pieces(
     counted: Counted,
     policy: Policy | None = None,
 ) -> Generator[bytes]:
-    """Yield the document of one committed moment."""
+    """Yield the document of one committed moment in pieces."""
     with read() as connection:
         runs = find_runs(connection, session_id)
         session = find_sessions(connection, session_id)[0]
@@ -197,15 +197,15 @@ def _paper_entry(paper: StoredPaper, consolidator: Consolidator) -> document.Pap
 
 
 def _record_entry(record: StoredRecord, *, named: bool = False) -> document.RecordEntry:
-    found = record.outcome == Outcome.ENRICHED
+    is_enriched = record.outcome == Outcome.ENRICHED
     return document.RecordEntry(
         outcome=record.outcome,
         batch=record.batch,
         retrieved_at=record.retrieved_at,
         match=_raw(record.match),
         error=record.error,
-        record=_raw(record.data if found else None),
-        candidates=_raw(None if found else record.data),
+        record=_raw(record.data if is_enriched else None),
+        candidates=_raw(None if is_enriched else record.data),
         source=record.source if named else None,
         retired_at=record.retired_at,
     )
@@ -226,7 +226,7 @@ def _consolidated(paper: StoredPaper, consolidator: Consolidator) -> Raw:
 
 
 def _next_number(database: Database, session_id: str, directory: Path) -> int:
-    """Return a number that no snapshot and no file left by a crash has."""
+    """Return a number that no row and no file has: a crash may leave a file without a row."""
     recorded = [row.number for row in list_snapshots(database, session_id)]
     files = [int(path.stem) for path in named_like(directory, "[0-9]*.json") if path.stem.isdigit()]
     return max([0, *recorded, *files]) + 1

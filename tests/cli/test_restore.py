@@ -304,7 +304,7 @@ def forge(snapshot: Path, old: bytes, new: bytes) -> None:
     ("old", "new", "said"),
     [
         (b'"record":{"id":', b'"record":{"no":', "what openalex said of paper 0"),
-        (b'"written_at":', b'"written":', "not a whole jobrunner snapshot"),
+        (b'"written_at":', b'"written":', "not an intact jobrunner snapshot"),
         (b'"rules":', b'"rule":', "the options in the snapshot cannot be read"),
         (b'"session":"', b'"session":"../', "is no session's id"),
         (b'"jobrunner-snapshot"', b'"jobrunner-photo"', "its format is jobrunner-photo 1"),
@@ -335,7 +335,7 @@ def test_a_file_of_a_newer_jobrunner_is_refused_as_such(program: Program, snapsh
     forge(snapshot, b'"version":1,', b'"version":2,"more":1,')
     for command in ("restore", "verify"):
         said = program.call(command, snapshot, code=5).stderr
-        assert "was written by a newer jobrunner (format 2; this one knows 1)" in said
+        assert "was written by a newer jobrunner (format 2; this one supports 1)" in said
         assert "upgrade jobrunner" in said
 
 

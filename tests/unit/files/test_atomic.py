@@ -201,7 +201,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file_alone(
 ) -> None:
     message, hint = on_a_full_disk(act, target, source)
     assert message == f"cannot write {target}: {os.strerror(errno.EFBIG)}"
-    assert "(ulimit -f), or name another place" in hint
+    assert "(ulimit -f), or choose another path" in hint
     assert target.read_bytes() == OLD
     assert read_sidecar(target) == sha256(OLD)
     assert names(target.parent) == {"out.json", "out.json.sha256"}

@@ -242,14 +242,14 @@ def test_a_missing_directory_is_made(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot make the lock file") as caught:
+    with pytest.raises(StoreError, match="cannot create the lock file") as caught:
         can_take(tmp_path / "file" / "run.lock", exclusive=True)
     assert caught.value.hint
 
 
 def test_a_read_only_directory_is_told(tmp_path: Path, read_only: Callable[[Path], None]) -> None:
     read_only(tmp_path)
-    with pytest.raises(StoreError, match="cannot make the lock file") as caught:
+    with pytest.raises(StoreError, match="cannot create the lock file") as caught:
         can_take(tmp_path / "run.lock", exclusive=True)
     assert caught.value.hint
 
@@ -257,7 +257,7 @@ def test_a_read_only_directory_is_told(tmp_path: Path, read_only: Callable[[Path
 def test_a_read_only_lock_file_is_told(lock_file: Path, read_only: Callable[[Path], None]) -> None:
     lock_file.touch()
     read_only(lock_file)
-    with pytest.raises(StoreError, match="cannot make the lock file"):
+    with pytest.raises(StoreError, match="cannot create the lock file"):
         can_take(lock_file, exclusive=True)
 
 
