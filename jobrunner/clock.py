@@ -1,4 +1,4 @@
-"""One way to write times: UTC, ISO 8601, milliseconds, 'Z'."""
+"""Times as text in a single format: UTC, ISO 8601, milliseconds, 'Z'."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """Return the present time as text that sorts, such as ``2026-11-24T01:30:00.123Z``."""
+    """Return the current time as sortable text, such as ``2026-11-24T01:30:00.123Z``."""
     return to_text(datetime.now(UTC))
 
 
 def to_text(moment: datetime) -> str:
-    """Return an aware datetime as text in UTC."""
+    """Convert an aware datetime to text in UTC."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:
-    """Return the aware datetime that :func:`to_text` wrote. Raises ValueError."""
+    """Convert text from :func:`to_text` back to an aware datetime. Raises ValueError."""
     return datetime.fromisoformat(text)
 
 
 def seconds_between(earlier: str, later: str) -> float:
-    """Return the seconds from one written time to another."""
+    """Return the seconds between two times given as text."""
     return (from_text(later) - from_text(earlier)).total_seconds()

@@ -1,7 +1,7 @@
-"""Named moments of the loop at which a test can end the process, as a power cut would.
+"""Named points in the code at which a test can kill the process.
 
-``JOBRUNNER_FAULT=commit.before:3`` sends SIGKILL to this process when it passes the moment
-``commit.before`` for the third time. Without the variable a moment costs one dictionary look-up.
+``JOBRUNNER_FAULT=commit.before:3`` sends SIGKILL to this process when it reaches the point
+``commit.before`` for the third time. Without the variable, a point costs one dictionary lookup.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ POINTS = (
     "restore.inside",
     "restore.sealing",
 )
-"""Every moment that :func:`point` is called with, in the order of a session's life."""
+"""All names that :func:`point` is called with, in the order of a session's life."""
 
 _remaining: dict[str, int] = {}
 
 
 def arm(spec: str) -> None:
-    """Ask for the end of this process at a moment; '' for none."""
+    """Kill this process at a point, given as ``NAME`` or ``NAME:COUNT``; '' disarms all."""
     _remaining.clear()
     if spec:
         name, _, count = spec.partition(":")
@@ -59,7 +59,7 @@ arm(os.environ.get("JOBRUNNER_FAULT", ""))
 
 
 def point(name: str) -> None:
-    """Pass a named moment: end the process here if a test asked for it."""
+    """Mark a point in the code. Kill the process here if a test has armed it."""
     if name in _remaining:
         _remaining[name] -= 1
         if _remaining[name] == 0:

@@ -1,7 +1,7 @@
-"""What is wrong with a text that was to be JSON or TOML, in our own words.
+"""Describe in our own words why a text is not valid JSON or TOML.
 
-What a decoder says is made for those who program with it, and changes with its version. Here the
-place is found again, by what every version tells as data or by trying.
+The messages of the decoders are written for programmers and change between versions. The position
+of the error is therefore determined here, from stable attributes or by trial.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 
 
 def json_fault(text: str | bytes, kind: object = object) -> str:
-    """Say why a JSON text, which msgspec refused, is no value of a kind; it shows no value."""
+    """Describe why msgspec refused to decode a JSON text as ``kind``. No value is shown."""
     try:
         whole = text.decode() if isinstance(text, bytes) else text
         json.loads(whole)
@@ -27,12 +27,12 @@ def json_fault(text: str | bytes, kind: object = object) -> str:
     except RecursionError:
         return "it is nested too deeply"
     except ValueError:
-        return "it holds a number of too many digits"
-    return _misfit(whole, kind) or "it is JSON of another kind"
+        return "it contains a number with too many digits"
+    return _misfit(whole, kind) or "it has the wrong type"
 
 
 def _misfit(text: str | Raw, kind: object, within: str = "") -> str | None:
-    """Name the first field that keeps a text from being a Struct, None if there is none."""
+    """Name the first missing or mistyped field of a Struct, None if there is none."""
     struct = _struct_of(kind)
     parts = _parts(text)
     if struct is None or parts is None:
@@ -44,13 +44,14 @@ def _misfit(text: str | Raw, kind: object, within: str = "") -> str | None:
                 return f"`{name}` is missing"
         elif not _fits(parts[field.encode_name], field.type):
             deeper = _misfit(parts[field.encode_name], field.type, f"{name}.")
-            return deeper or f"`{name}` is of the wrong type"
+            return deeper or f"`{name}` has the wrong type"
     return None
 
 
 def _struct_of(kind: object) -> type[Struct] | None:
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    return next((one for one in kinds if isinstance(one, type) and issubclass(one, Struct)), None)
+    structs = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Struct))
+    return next(structs, None)
 
 
 def _parts(text: str | Raw) -> dict[str, Raw] | None:
@@ -60,7 +61,7 @@ def _parts(text: str | Raw) -> dict[str, Raw] | None:
         return None
 
 
-def _fits(text: Raw, kind: Any) -> bool:  # noqa: ANN401 - what a field is declared as
+def _fits(text: Raw, kind: Any) -> bool:  # noqa: ANN401 - the declared type of a field
     try:
         msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -69,33 +70,33 @@ def _fits(text: Raw, kind: Any) -> bool:  # noqa: ANN401 - what a field is decla
 
 
 def misfit(table: dict[str, Any], kind: type[Struct]) -> str:
-    """Say why a table is no value of a Struct, which msgspec refused to make of it."""
+    """Describe why msgspec refused to convert a table to a Struct."""
     for field in msgspec.structs.fields(kind):
         if field.encode_name in table:
             try:
                 msgspec.convert(table[field.encode_name], field.type)
             except msgspec.ValidationError:
-                return f"`{field.encode_name}` is of the wrong type"
+                return f"`{field.encode_name}` has the wrong type"
         elif field.required:
             return f"`{field.encode_name}` is missing"
-    return "it is of another kind"
+    return "it has the wrong type"
 
 
 def toml_table(text: str) -> dict[str, Any]:
-    """Return the table that a TOML text stands for.
+    """Parse a TOML text.
 
-    Raises ValueError, whose message names the line and shows nothing of the text.
+    Raises ValueError. Its message names the line but shows nothing of the text: it may hold a key.
     """
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"line {_wrong_line(text)} is not TOML") from error
+        raise ValueError(f"line {_wrong_line(text)} is not valid TOML") from error
 
 
 def _wrong_line(text: str) -> int:
-    """Return the line where the first statement begins that is none.
+    """Return the line on which the first invalid statement begins.
 
-    All before it is TOML, and nothing that is longer: the text is read from its beginning.
+    It follows the longest run of whole lines from the beginning that is valid TOML.
     """
     lines = text.splitlines(keepends=True)
     for count in range(len(lines) - 1, 0, -1):

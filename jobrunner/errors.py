@@ -1,38 +1,38 @@
-"""Every error that jobrunner raises on purpose, and the exit codes that they lead to.
+"""All errors that jobrunner raises deliberately, and their exit codes.
 
 ::
 
     JobrunnerError            exit code 1
       InputError              the input cannot be read as papers
       SettingsError           an option or variable is missing, unknown or contradictory (2)
-      SessionError            no such session, or it is not in a state that allows this
+      SessionError            no such session, or its state does not allow this
       StoreError              the database cannot be opened, read or written
         DatabaseBusy          another process holds it
       FileError               a snapshot, an output or a log cannot be written or read
-      Cancelled               a snapshot was given up halfway
+      Cancelled               a snapshot was cancelled
       LeaseHeld               the session is running elsewhere (4)
       LeaseLost               another run took the session over; nothing was written (4)
-      Refused                 doing it would change results, or lose data (5)
+      Refused                 continuing would change results or lose data (5)
       DamageFound             rows, counters, checksums or SQLite's own check disagree (6)
-      SourceError             a source did not answer as it should
-        TransientError        no usable answer this time; the same request may work later
-          FaultyAnswer        an answer that is no answer; fewer papers may work too
-        RequestRefused        the source refuses this very request; a smaller one may work
-          NoneKnown           the source knows none of the identifiers in it
-        AnswerMalformed       the answer is not what the protocol promises
-        SourceStopped         the source can be asked nothing more in this run (75)
+      SourceError             a source returned no usable answer
+        TransientError        no usable answer this time; the same request may succeed later
+          FaultyAnswer        not an answer of the protocol; a smaller batch may also succeed
+        RequestRefused        the source refuses this request; a smaller one may succeed
+          NoneKnown           the source knows none of the requested identifiers
+        AnswerMalformed       the answer does not follow the protocol
+        SourceStopped         the source cannot be queried again in this run (75)
           SourceUnavailable   no answer after all retries
-          KeyRefused          it will not serve us: key or address refused (1)
+          KeyRefused          the source refuses the key or the address (1)
           QuotaSpent          the allowance is used up until a stated time
-          BudgetSpent         what the user lets the source use is used up (1)
-          TooManyFailures     the share of failed papers passed the limit (1)
-          SourceBroken        the program of the source itself failed (1)
+          BudgetSpent         the user's limit for the source is used up (1)
+          TooManyFailures     the share of failed papers exceeds the limit (1)
+          SourceBroken        the code of the source failed (1)
 
-    Truncated                 inside the reader of inputs: the text ends too early
-    UnreadableError           inside a source: one record is not as documented
+    Truncated                 internal to the input readers: the text ends too early
+    UnreadableError           internal to a source: one record is not as documented
 
-Messages are one line and are shown to the user as they are; ``hint`` is the exact next command or
-step, shown on a line of its own. The last two never reach a user: their callers handle them.
+A message is one line, shown to the user unchanged. ``hint`` is the next command or step, shown on a
+separate line. The last two errors never reach a user: their callers handle them.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """How the process ends: the table of the README, for scripts and schedulers."""
+    """The exit codes of the process, for scripts and schedulers. The README documents them."""
 
     COMPLETED = 0
-    """Everything that was asked for is done."""
+    """The command did everything that was requested."""
     ERROR = 1
-    """An error; also a source that needs a person, such as one that refuses the key."""
+    """An error, or a source that needs attention, such as one that refuses the key."""
     USAGE = 2
     """The command line or a setting is wrong."""
     PAPERS_FAILED = 3
@@ -59,13 +59,13 @@ class ExitCode(IntEnum):
     LEASE_HELD = 4
     """The session is running elsewhere."""
     REFUSED = 5
-    """Going on would change results or lose data."""
+    """Continuing would change results or lose data."""
     DAMAGE = 6
     """Damage was found."""
     STOPPED = 75
-    """Stopped before the end and resumable. EX_TEMPFAIL of sysexits.h: schedulers try again."""
+    """Stopped early and resumable. EX_TEMPFAIL of sysexits.h, on which schedulers retry."""
     INTERRUPTED = 130
-    """Ctrl-C ended a command that is no run. 128 + SIGINT, as shells count."""
+    """Ctrl-C ended a command other than a run. 128 + SIGINT, as in shells."""
 
 
 _RUN_ENDINGS = (
@@ -74,24 +74,25 @@ _RUN_ENDINGS = (
     ExitCode.STOPPED,
     ExitCode.ERROR,
 )
-"""The exit codes that a run without an exception can end with, from the best to the worst. An
-error is worse than a stop: a scheduler that tries again would not help."""
+"""The exit codes of a run without an exception, from best to worst. An error is worse than a stop,
+because a retry by a scheduler would not help."""
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the exit code of a run of which several hold; COMPLETED if none does."""
+    """Return the worst of several exit codes of a run, or COMPLETED if there are none."""
     return max(codes, key=_RUN_ENDINGS.index, default=ExitCode.COMPLETED)
 
 
 RESTORE = "`jobrunner restore SNAPSHOT --db NEW/state.db`"
-"""In a directory of its own: sessions of one id beside each other would share their files."""
+"""Restores into a new directory: two sessions with the same id in one directory would share their
+files."""
 
-GET_BACK = f"get back the newest good snapshot with {RESTORE}"
-"""What to do about a damaged database."""
+GET_BACK = f"restore the newest good snapshot with {RESTORE}"
+"""The hint for a damaged database."""
 
 
 class JobrunnerError(Exception):
-    """Something went wrong that the user can do something about."""
+    """An error that the user can act on."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.ERROR
 
@@ -111,7 +112,7 @@ class SettingsError(JobrunnerError):
 
 
 class SessionError(JobrunnerError):
-    """There is no such session, or it is not in a state that allows this."""
+    """There is no such session, or its state does not allow this."""
 
 
 class StoreError(JobrunnerError):
@@ -119,7 +120,7 @@ class StoreError(JobrunnerError):
 
 
 class DatabaseBusy(StoreError):
-    """Another process holds the database, and did not let go in time."""
+    """Another process held the database until the timeout."""
 
 
 class FileError(JobrunnerError):
@@ -127,7 +128,7 @@ class FileError(JobrunnerError):
 
 
 class Cancelled(JobrunnerError):
-    """A snapshot was given up halfway; the earlier ones are as they were."""
+    """A snapshot was cancelled. The earlier ones are unchanged."""
 
 
 class LeaseHeld(JobrunnerError):
@@ -137,13 +138,13 @@ class LeaseHeld(JobrunnerError):
 
 
 class LeaseLost(JobrunnerError):
-    """Another run took the session over; nothing was written."""
+    """Another run has taken over the session. Nothing was written."""
 
     exit_code = ExitCode.LEASE_HELD
 
 
 class Refused(JobrunnerError):
-    """Going on would change results or lose data, and was not asked for explicitly."""
+    """Continuing would change results or lose data, and was not requested explicitly."""
 
     exit_code = ExitCode.REFUSED
 
@@ -155,13 +156,13 @@ class DamageFound(JobrunnerError):
 
 
 class SourceError(JobrunnerError):
-    """A source did not answer as it should."""
+    """A source returned no usable answer."""
 
 
 class TransientError(SourceError):
-    """No usable answer this time; the same request may work later.
+    """No usable answer this time. The same request may succeed later.
 
-    ``retry_after``: seconds that the source asked us to wait, if it did.
+    ``retry_after``: the number of seconds to wait, if the source announced one.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -170,28 +171,28 @@ class TransientError(SourceError):
 
 
 class FaultyAnswer(TransientError):
-    """An answer that is no answer: a proxy's page, half of the JSON, HTTP 500.
+    """Not an answer of the protocol: a proxy's page, truncated JSON, HTTP 500.
 
-    Asking again may help, and so may asking for fewer papers: one of them may be what breaks it.
+    A retry may succeed, and so may a smaller batch: one paper may be what breaks the request.
     """
 
 
 class RequestRefused(SourceError):
-    """The source refuses this very request; a smaller one, or one without the culprit, may work."""
+    """The source refuses this request. A smaller one, without the culprit, may succeed."""
 
 
 class NoneKnown(RequestRefused):
-    """The source knows none of the identifiers asked for, or one of them is malformed."""
+    """The source knows none of the requested identifiers, or one of them is malformed."""
 
 
 class AnswerMalformed(SourceError):
-    """The answer is not what the source's protocol promises, however often it is asked for."""
+    """The answer does not follow the source's protocol, and a retry would not help."""
 
 
 class SourceStopped(SourceError):
-    """The source can be asked nothing more in this run.
+    """The source cannot be queried again in this run.
 
-    ``not_before``: when it can be asked again (UTC), where that is known.
+    ``not_before``: when it can be queried again (UTC), if known.
     """
 
     exit_code = ExitCode.STOPPED
@@ -208,7 +209,7 @@ class SourceUnavailable(SourceStopped):
 
 
 class KeyRefused(SourceStopped):
-    """The source will not serve us: the key or the address is refused."""
+    """The source refuses the key or the address."""
 
     exit_code = ExitCode.ERROR
 
@@ -218,26 +219,26 @@ class QuotaSpent(SourceStopped):
 
 
 class BudgetSpent(SourceStopped):
-    """What the user lets the source use, in requests or money, is used up."""
+    """The user's limit on requests or cost for the source is used up."""
 
     exit_code = ExitCode.ERROR
 
 
 class TooManyFailures(SourceStopped):
-    """So many papers failed that going on would only burn quota."""
+    """So many papers failed that continuing would only waste quota."""
 
     exit_code = ExitCode.ERROR
 
 
 class SourceBroken(SourceStopped):
-    """The program of the source itself failed: a bug, in a plug-in or in ours."""
+    """The code of the source failed: a bug, in a plug-in or in jobrunner."""
 
     exit_code = ExitCode.ERROR
 
 
 class Truncated(Exception):
-    """The text of an input ends where more was to come."""
+    """The text of an input ends too early."""
 
 
 class UnreadableError(ValueError):
-    """A record does not have the shape that its service documents."""
+    """A record does not have the structure that its service documents."""

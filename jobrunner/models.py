@@ -1,7 +1,7 @@
-"""The plain types that every other module speaks: papers, records, answers.
+"""The data types that all other modules share: papers, records, answers.
 
-All of them are immutable values without I/O. ``Record`` and its parts are stored and written as
-JSON, so a new field needs a default.
+They are plain values without I/O. ``Record`` and its parts are stored as JSON, so a new field needs
+a default: otherwise stored records cannot be read.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from enum import StrEnum
 from msgspec import Struct
 
 SCHEMES = ("doi", "arxiv", "pmid", "pmcid", "openalex", "s2", "corpusid", "mag", "acl", "dblp")
-"""Identifier schemes that jobrunner knows, in the order in which they are trusted for matching."""
+"""Supported identifier schemes, the most trusted for matching first."""
 
 Identifiers = dict[str, tuple[str, ...]]
-"""Scheme to normalised values (see :mod:`jobrunner.identifiers.extract`), the most trusted value
-first."""
+"""Maps schemes to normalised values (see :mod:`jobrunner.identifiers.extract`), the most trusted
+value first."""
 
 
 class Outcome(StrEnum):
-    """What a source said of a paper; never one for another."""
+    """The outcome of querying a source for one paper."""
 
     ENRICHED = "enriched"
     NOT_FOUND = "not_found"
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """What the row of a session says of it."""
+    """The status stored in the row of a session."""
 
     LOADING = "loading"
     PENDING = "pending"
@@ -40,7 +40,7 @@ class SessionStatus(StrEnum):
 
 
 class SessionState(StrEnum):
-    """What a session's status comes to, as users see it: also whether its runner is alive."""
+    """The state of a session as shown to users: its status and whether its runner is alive."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -51,7 +51,7 @@ class SessionState(StrEnum):
 
 
 class RunEnding(StrEnum):
-    """How a run ended; ``crashed`` is noted by the next one."""
+    """How a run ended. ``crashed`` is recorded by the next run."""
 
     COMPLETED = "completed"
     INTERRUPTED = "interrupted"
@@ -60,7 +60,7 @@ class RunEnding(StrEnum):
 
 
 class SourceStatus(StrEnum):
-    """What the row of a session's source says of it."""
+    """The status stored in the row of a session's source."""
 
     ACTIVE = "active"
     STOPPED = "stopped"
@@ -68,9 +68,9 @@ class SourceStatus(StrEnum):
 
 
 class SourceState(StrEnum):
-    """What a source's status comes to, as users see it.
+    """The state of a source as shown to users.
 
-    ``done``: nothing is pending. ``open``: papers are pending and no run is at work.
+    ``done``: nothing is pending. ``open``: papers are pending and no run is active.
     """
 
     ACTIVE = "active"
@@ -81,7 +81,7 @@ class SourceState(StrEnum):
 
 
 class BatchKind(StrEnum):
-    """How the papers of a batch were answered: by identifier, by title, or by a person."""
+    """How a batch was answered: by identifier, by title, or by a person's decision."""
 
     LOOKUP = "lookup"
     SEARCH = "search"
@@ -89,7 +89,7 @@ class BatchKind(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an event in a session's history tells of."""
+    """The kind of an event in a session's history."""
 
     STARTED = "started"
     RESUMED = "resumed"
@@ -106,7 +106,7 @@ class EventKind(StrEnum):
 
 
 class Paper(Struct, frozen=True, kw_only=True):
-    """One input record, reduced to what looking it up and matching it needs.
+    """One input record, reduced to the fields that lookup, search and matching need.
 
     ``title`` is as given ('' if absent), ``authors`` are display names in order, ``venue`` is ''
     if absent. ``id`` is unique in a database, ``position`` counts from 0 in the input.
@@ -123,9 +123,9 @@ class Paper(Struct, frozen=True, kw_only=True):
 
 
 class Given(Struct, frozen=True, kw_only=True):
-    """A paper as given: all its ``fields``, and what was understood of them when it was read.
+    """A paper as given: all its ``fields``, and the values extracted from them for matching.
 
-    That is what the paper is matched by, under whatever names it stood in the input.
+    The extracted values do not depend on the field names of the input format.
     """
 
     fields: Mapping[str, object] = {}
@@ -136,7 +136,7 @@ class Given(Struct, frozen=True, kw_only=True):
 
 
 class Affiliation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where an author works, as one source says."""
+    """An affiliation of an author, according to one source."""
 
     name: str
     ror: str | None = None
@@ -144,7 +144,7 @@ class Affiliation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Author(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One author of a record. ``orcid`` is bare (0000-0000-0000-000X); ``id`` is the source's."""
+    """One author of a record. ``orcid`` has no URL prefix; ``id`` is the source's own."""
 
     name: str
     id: str | None = None
@@ -153,7 +153,7 @@ class Author(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Link(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A URL of a record; ``kind`` is 'landing' or 'pdf'."""
+    """A URL of a record. ``kind`` is 'landing' or 'pdf'."""
 
     url: str
     kind: str = "landing"
@@ -163,7 +163,7 @@ class Link(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Relation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stated link to another work: ``kind`` such as 'is-preprint-of', 'retraction'."""
+    """A relation to another work, such as the ``kind`` 'is-preprint-of' or 'retraction'."""
 
     kind: str
     scheme: str
@@ -171,10 +171,10 @@ class Relation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A source's normalised answer about one paper.
+    """A source's normalised metadata of one paper.
 
-    ``id`` is the source's own identifier. ``identifiers`` maps scheme to one normalised value.
-    Counts are non-negative; ``None`` means that the source does not say. Dates are ISO 8601.
+    ``id`` is the source's own identifier. ``identifiers`` has one normalised value per scheme.
+    Counts are non-negative; ``None`` means that the source gives none. Dates are ISO 8601.
     """
 
     id: str
@@ -208,10 +208,10 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Match(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a record was tied to a paper.
+    """How a record was matched to a paper.
 
-    ``by`` is an identifier scheme or 'title'; ``score`` is 0..1 (title similarity); ``reasons``
-    are short codes of what supported or contradicted it, such as 'title', 'authors', 'year+1'.
+    ``by`` is an identifier scheme or 'title'; ``score`` is the title similarity, 0 to 1;
+    ``reasons`` are short codes of the evidence for or against it, such as 'authors' or 'year+1'.
     """
 
     by: str
@@ -220,14 +220,14 @@ class Match(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Candidate(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A record that may or may not be the paper, kept for review."""
+    """A record that may be the paper, kept for review."""
 
     record: Record
     match: Match
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that one source says about one paper in one go."""
+    """One source's answer for one paper."""
 
     outcome: Outcome
     record: Record | None = None
@@ -237,27 +237,27 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def found(cls, record: Record, match: Match) -> Answer:
-        """Build the answer for a paper that the source knows."""
+        """Build the answer for a paper that was matched to a record."""
         return cls(outcome=Outcome.ENRICHED, record=record, match=match)
 
     @classmethod
     def not_found(cls) -> Answer:
-        """Build the answer for a paper that the source was asked about and does not have."""
+        """Build the answer for a paper that the source does not have."""
         return cls(outcome=Outcome.NOT_FOUND)
 
     @classmethod
     def ambiguous(cls, candidates: tuple[Candidate, ...], reason: str) -> Answer:
-        """Build the answer for a paper that a person must decide about."""
+        """Build the answer for a paper that needs a person's decision."""
         return cls(outcome=Outcome.AMBIGUOUS, candidates=candidates, error=reason)
 
     @classmethod
     def failed(cls, error: str) -> Answer:
-        """Build the answer for a paper about which nothing could be learned."""
+        """Build the answer for a paper that could not be queried or whose answer is unusable."""
         return cls(outcome=Outcome.FAILED, error=error)
 
 
 class Usage(Struct):
-    """What a batch used: all HTTP requests, how many of them were repeats, and micro-USD."""
+    """The usage of a batch: all HTTP requests, those among them that were retries, micro-USD."""
 
     requests: int = 0
     retries: int = 0
@@ -265,13 +265,13 @@ class Usage(Struct):
 
 
 class InputPaper(Struct, frozen=True, kw_only=True):
-    """One element of the input, whether or not it can be looked up.
+    """One element of the input, usable or not.
 
-    ``position`` counts from 0 and counts unusable elements too. ``given`` is the element's own
-    JSON text on one line, safe to splice into another document: key order, number spelling,
-    escapes and duplicate keys are as in the input, only line breaks and indentation are dropped.
-    An element that is not safe JSON is given as a JSON string of its (bounded) text.
-    ``unusable`` says why nothing can be looked up; the other fields then hold what could be read.
+    ``position`` counts from 0 and includes unusable elements. ``given`` is the element's own JSON
+    text on one line, safe to insert into another document. Key order, number formats, escapes and
+    duplicate keys are as in the input; only line breaks and indentation are removed. An element
+    that is not safe JSON is represented by a JSON string of its (truncated) text. ``unusable`` is
+    the reason why the paper cannot be queried; the other fields then hold what could be read.
     """
 
     position: int

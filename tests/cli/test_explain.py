@@ -291,7 +291,7 @@ def test_no_source_is_asked_again(finished: Finished) -> None:
         ("priorities = ['crossref']", "no such thing in a policy: priorities"),
         ("[fields]\nabstrakt = ['crossref']", "no such thing in a policy: abstrakt"),
         ("given_first = ['titel']", "no such thing in a policy: titel"),
-        ("priority = 'crossref'", "policy: `priority` is of the wrong type"),
+        ("priority = 'crossref'", "policy: `priority` has the wrong type"),
     ],
 )
 def test_a_policy_that_is_none_is_refused_with_an_example(policy: str, message: str) -> None:
@@ -324,8 +324,8 @@ def test_the_paper_as_given_is_no_source_of_a_policy(tmp_path: Path) -> None:
     ("text", "why"),
     [
         (None, ""),
-        (b"priority = ", "line 1 is not TOML$"),
-        (b"[fields]\nyear = [\n  'crossref',\n]\nurl = x\n", "line 5 is not TOML$"),
+        (b"priority = ", "line 1 is not valid TOML$"),
+        (b"[fields]\nyear = [\n  'crossref',\n]\nurl = x\n", "line 5 is not valid TOML$"),
         (b"# caf\xe9", "it is not UTF-8 text$"),
     ],
 )

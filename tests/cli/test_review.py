@@ -370,8 +370,8 @@ def test_an_answer_to_what_was_never_asked_is_an_error_with_its_line(
     [
         ('"none"}\n', '"none"\n', r"answers.jsonl:2: it is not JSON \(column \d+\)$"),
         ('{"position": 1', "\n\nnonsense", r"answers.jsonl:3: it is not JSON \(column 1\)$"),
-        ('"none"', "7", "answers.jsonl:2: `answer` is of the wrong type$"),
-        ('"position": 3', '"position": "x"', "answers.jsonl:3: `position` is of the wrong type$"),
+        ('"none"', "7", "answers.jsonl:2: `answer` has the wrong type$"),
+        ('"position": 3', '"position": "x"', "answers.jsonl:3: `position` has the wrong type$"),
         ('"position": 3', '"position": 2', "answers.jsonl:3: paper 2 has an answer already"),
         ('"title": "A wh', '"title": "\udcff', r"answers.jsonl:3: byte \d+ is not UTF-8 text$"),
     ],

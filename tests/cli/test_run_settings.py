@@ -178,8 +178,8 @@ def test_a_variable_names_another_file(heard: Heard, tmp_path: Path) -> None:
 
 WRONG = {
     "unknown": ('emial = "a@b.org"', "emial is not a setting"),
-    "unquoted": (f"[openalex]\napi_key = {KEY}", "line 2 is not TOML"),
-    "unfinished": (f'[openalex]\napi_key = "{KEY}', "line 2 is not TOML"),
+    "unquoted": (f"[openalex]\napi_key = {KEY}", "line 2 is not valid TOML"),
+    "unfinished": (f'[openalex]\napi_key = "{KEY}', "line 2 is not valid TOML"),
     "misplaced": (f'openalex = "{KEY}"', "openalex is not a setting"),
 }
 

@@ -193,7 +193,9 @@ def test_a_policy_of_an_unknown_source_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_toml_is_refused_without_its_text(text: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"jobrunner\.toml: line [123] is not TOML$") as caught:
+    with pytest.raises(
+        SettingsError, match=r"jobrunner\.toml: line [123] is not valid TOML$"
+    ) as caught:
         config(written(tmp_path, jobrunner=text))
     assert KEY not in str(caught.value)
     assert caught.value.exit_code == 2
