@@ -1,4 +1,4 @@
-"""Run the migrations inside one IMMEDIATE transaction, on jobrunner's own kind of connection."""
+"""Run the migrations in one IMMEDIATE transaction, on a connection with jobrunner's pragmas."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -13,8 +13,8 @@ from jobrunner.store.schema import metadata
 
 
 def upgrade(connection: Connection) -> None:
-    # The transaction has begun before Alembic reads the revision: two first launches at once would
-    # otherwise both find an empty database.
+    # The transaction must begin before Alembic reads the revision. Otherwise two processes that
+    # start at the same time could both find an empty database.
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -38,6 +38,6 @@ else:
     path.parent.mkdir(parents=True, exist_ok=True)
     open_ = partial(connect, create=True)
     with ExitStack() as stack:
-        if is_by_hand():  # then as `jobrunner db upgrade` does
+        if is_by_hand():  # lock and back up, as `jobrunner db upgrade` does
             stack.enter_context(migrations.alone(real_path(path), open_))
         upgrade(stack.enter_context(migrations.engine(real_path(path), open_).begin()))

@@ -1,1 +1,1 @@
-"""The state of all sessions in one SQLite database; the only package that speaks SQL."""
+"""The state of all sessions in one SQLite database. Only this package contains SQL."""

@@ -1,4 +1,4 @@
-"""Recounting: what the rows say against what was counted when they were committed."""
+"""Audit: recount the rows and compare them with the counters written in the same commit."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ _OF_BATCH = text(
 
 
 def check_database(database: Database) -> list[str]:
-    """Let SQLite check its pages, indexes and foreign keys; return what is wrong."""
+    """Run SQLite's checks of pages, indexes and foreign keys. Return the problems."""
     with database.read() as connection:
         reports = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     problems = [f"SQLite: {line}" for line in reports if line != "ok"]
     if broken:
-        problems.append(f"{len(broken)} rows point at missing rows, first in {broken[0][0]}")
+        problems.append(f"{len(broken)} rows refer to missing rows, the first in {broken[0][0]}")
     return problems
 
 
 def check_session(database: Database, session_id: str) -> list[str]:
-    """Recount a session from its rows; return every disagreement in a sentence."""
+    """Recount a session from its rows. Return one sentence per discrepancy."""
     with database.read() as connection:
         return [
             *_check_positions(connection, session_id),
@@ -83,7 +83,7 @@ def check_session(database: Database, session_id: str) -> list[str]:
 def _check_positions(connection: Connection, session_id: str) -> Iterator[str]:
     row = connection.execute(_POSITIONS, {"session": session_id}).one()
     if row.papers != row.positions:
-        yield f"{row.papers} papers stand at {row.positions} positions"
+        yield f"{row.papers} papers occupy {row.positions} positions"
     stray = connection.execute(_STRAY, {"session": session_id}).scalar_one()
     if stray:
         yield f"{stray} records belong to no batch or source of the session"
@@ -102,33 +102,38 @@ def _check_batches(connection: Connection, session_id: str) -> Iterator[str]:
         name = f"batch {row.number} of {row.name}"
         yield from _check_papers(row, name)
         if row.strangers:
-            yield f"{name} holds {row.strangers} records of another source"
+            yield f"{name} contains {row.strangers} records of another source"
         try:
-            counted = from_json(row.fields, dict[str, int], f"what {name} counted")
-            there = field_counts(_read_records(connection, row.id))
+            counted = from_json(row.fields, dict[str, int], f"the field counts of {name}")
+            actual = field_counts(_read_records(connection, row.id))
         except DamageFound as error:
             yield str(error)
         else:
-            yield from _check_fields(name, counted, there)
+            yield from _check_fields(name, counted, actual)
 
 
 def _check_papers(row: Row[Any], name: str) -> Iterator[str]:
     for outcome in _COUNTED:
-        counted, there = getattr(row, outcome), getattr(row, f"has_{outcome}")
-        if counted != there:
+        counted, actual = getattr(row, outcome), getattr(row, f"has_{outcome}")
+        if counted != actual:
             kind = "" if outcome == "papers" else f"{outcome.replace('_', ' ')} "
-            yield f"{name} counted {counted} {kind}papers, but {there} are there"
+            yield f"{name} counted {counted} {kind}papers, but {actual} are stored"
 
 
-def _check_fields(name: str, counted: Mapping[str, int], there: Mapping[str, int]) -> Iterator[str]:
-    for field in sorted({*counted, *there}):
-        count, records = counted.get(field, 0), there.get(field, 0)
+def _check_fields(
+    name: str, counted: Mapping[str, int], actual: Mapping[str, int]
+) -> Iterator[str]:
+    for field in sorted({*counted, *actual}):
+        count, records = counted.get(field, 0), actual.get(field, 0)
         if count != records:
             yield f"{name} counted {count} records with {field}, but {records} have it"
 
 
 def _read_records(connection: Connection, batch_id: int) -> Iterator[Record]:
-    """Yield the records of a batch; what else it holds is read too. Raises DamageFound."""
+    """Yield the records of a batch. Raises DamageFound if any JSON column is unreadable.
+
+    Matches and candidates are decoded too, although only records are counted.
+    """
     for row in connection.execute(_OF_BATCH, {"batch": batch_id}):
         name = f"the {row.outcome} record of paper {row.position}"
         if row.match is not None:

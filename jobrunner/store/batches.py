@@ -1,4 +1,4 @@
-"""The commit of a batch: the one moment at which work becomes done."""
+"""The commit of a batch: work counts as done only after it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ COUNTED = (
     "title", "authors", "year", "venue", "abstract", "summary", "citations", "references", "links",
     "open_access_url", "topics", "relations",
 )  # fmt: skip
-"""Fields of records whose presence a batch counts."""
+"""Record fields for which a batch counts the records that have a value."""
 
 
 FIGURES = BatchFigures.__struct_fields__
-"""Columns that count, in the order of the row."""
+"""The counter columns, in the order of the row."""
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What was learned about some papers together.
+    """The answers for some papers, committed together.
 
-    ``answers`` are by paper id; None is a paper that the lookup did not find, and that is searched
-    next. Answers of a review take the place of what the source said of the papers, which is kept as
-    retired records.
+    ``answers`` are by paper id. None means that the lookup did not find the paper; it is searched
+    next. Answers of a review replace the source's answers, which are kept as retired records.
     """
 
     kind: BatchKind
@@ -47,12 +46,12 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Batch) -> int:
-    """Write a batch, its records, what they identify and its counts in one transaction.
+    """Write a batch, its records, their identifiers and its counters in one transaction.
 
     Return its number among the batches of its source.
 
-    Raises :class:`~jobrunner.errors.LeaseLost` or :class:`~jobrunner.errors.StoreError`; then
-    nothing of the batch is there.
+    Raises :class:`~jobrunner.errors.LeaseLost` or :class:`~jobrunner.errors.StoreError`; nothing is
+    written then.
     """
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id)
@@ -63,6 +62,7 @@ def commit_batch(database: Database, lease: Lease, source: SourceRow, batch: Bat
         identity = (batch_id, source.id, number, batch.kind, lease.run_id)
         _BATCH.insert(connection, [(*identity, *figures.values())])
         crash_points.point("commit.inside")
+        # Before the insert: a paper has at most one record per source.
         if batch.kind is BatchKind.REVIEW:
             retire_reviewed(connection, source, batch.answers, moment)
         _insert_records(connection, source, batch, batch_id, moment)
@@ -114,11 +114,12 @@ _counted = attrgetter(*COUNTED)
 
 
 def field_counts(records: Iterable[Record]) -> dict[str, int]:
-    """Return in how many records each field holds something."""
-    found = list(records)
-    columns = zip(COUNTED, zip(*map(_counted, found), strict=True), strict=True) if found else ()
-    counts = Counter({name: len(found) - _blanks(column) for name, column in columns})
-    counts.update(chain.from_iterable(record.identifiers for record in found))
+    """Return the number of records in which each field has a value."""
+    # By column: this runs in every commit, and a loop over fields of each record is slower.
+    rows = list(records)
+    columns = zip(COUNTED, zip(*map(_counted, rows), strict=True), strict=True) if rows else ()
+    counts = Counter({name: len(rows) - _blanks(column) for name, column in columns})
+    counts.update(chain.from_iterable(record.identifiers for record in rows))
     return {name: count for name, count in sorted(counts.items()) if count}
 
 
@@ -150,7 +151,7 @@ def _record_row(
 
 
 def _data(answer: Answer) -> str | None:
-    """Return what is kept as JSON: the record, or the candidates of an ambiguous answer."""
+    """Return the JSON column: the record, or the candidates of an ambiguous answer."""
     if answer.record is not None:
         return to_json(answer.record)
     return to_json(answer.candidates) if answer.candidates else None

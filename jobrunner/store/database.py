@@ -1,8 +1,8 @@
 """Open the database: pragmas, transactions, schema version.
 
-The driver's own transaction handling is switched off and SQLAlchemy's ``begin`` event says BEGIN
-IMMEDIATE for writers and BEGIN for readers: with the driver's default a SELECT stands outside the
-transaction, and two writers lose each other's updates without an error.
+The driver's own transaction handling is switched off. SQLAlchemy's ``begin`` event sends BEGIN
+IMMEDIATE for writers and BEGIN for readers. With the driver's default, a SELECT runs outside the
+transaction, and two writers overwrite each other's updates without an error.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from jobrunner.store.paths import locate, nothing_at
 from jobrunner.store.sqlite_errors import code_of, translated
 
 APPLICATION_ID = 0x4A52554E
-"""'JRUN': tells our databases from a stranger's (``PRAGMA application_id``)."""
+"""'JRUN': marks a SQLite file as a jobrunner database (``PRAGMA application_id``)."""
 
 PAGE_SIZE = 16384
-"""Records of some 3 KB leave a third of a 4 KB page empty; this page is the better fit."""
+"""Page size in bytes. Records of about 3 KB leave a third of SQLite's default 4 KB page empty."""
 
 LOG_PAGES = 1000
-"""Pages of the write-ahead log after which a commit folds it into the file, as SQLite does."""
+"""Pages in the write-ahead log after which a commit runs a checkpoint (SQLite's default)."""
 
 BUSY_TIMEOUT_MS = 30_000
 SHORT_TIMEOUT_MS = 200
-"""Who has waited in vain once does not wait so long for each thing that is still to be written."""
+"""Timeout after the first one expired, so that ending a run does not wait 30 s for every write."""
 
 OLDEST_SQLITE = (3, 38, 0)
 
 
 ReadTransaction: TypeAlias = Connection
-"""What :meth:`Database.read` gives: for those who hand it on and know no SQL."""
+"""The transaction of :meth:`Database.read`, for callers that pass it on without using SQL."""
 
 
 class Database:
-    """One open database file: a single writing connection, and reading ones as they are needed."""
+    """One open database file, with one writing connection and reading connections on demand."""
 
     def __init__(self, path: Path, writer: Engine, reader: Engine) -> None:
         self.path = path
@@ -62,10 +62,10 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open the one write transaction: all of the block is committed, or nothing of it.
+        """Open the only write transaction. The whole block is committed, or nothing.
 
-        Threads take turns. A transaction inside another is a mistake in the program: it would
-        share the connection, and its failure would end the outer one unnoticed.
+        Threads take turns. Nested transactions are a programming error: the inner one would share
+        the connection, and its failure would silently end the outer one.
         """
         with self._turn:
             if self._writing:
@@ -85,33 +85,34 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a read transaction: everything read in the block is from one committed moment."""
+        """Open a read transaction: the whole block sees the same committed state."""
         self._guard.check()
         with translated(self.path, reading=True), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def read_long(self) -> Iterator[Connection]:
-        """Open a read transaction that may take minutes beside the commits of other threads.
+        """Open a read transaction that may take minutes while other threads commit.
 
-        SQLite folds its log into the file only up to what is being read. What has piled up when
-        the block ends is folded here; else the next commit would do that, and keep a run waiting.
+        A checkpoint cannot go past the state that a reader sees, so the log grows during the block.
+        The checkpoint at its end runs here. Otherwise the next commit would run it and delay the
+        run.
         """
         self._let_log_grow(to_pages=0)
         try:
             with self.read() as connection:
                 yield connection
-            self._fold()
+            self._checkpoint()
         finally:
             self._let_log_grow(to_pages=LOG_PAGES)
 
     def _let_log_grow(self, *, to_pages: int) -> None:
-        """Let commits fold the log once it has so many pages, never if 0."""
+        """Run a checkpoint in a commit once the log has this many pages; never if 0."""
         with self._turn:
             self._run_on_writer(f"PRAGMA wal_autocheckpoint={to_pages}")
 
-    def _fold(self) -> None:
-        """Fold the log in this thread while others write; the next commit does what this cannot."""
+    def _checkpoint(self) -> None:
+        """Run a checkpoint in this thread while others write. A later commit retries it."""
         with (
             suppress(StoreError),
             translated(self.path, quiet=True),
@@ -120,9 +121,9 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file if we wrote, and close; safe after an error.
+        """Close the database, after a checkpoint if it was written. Safe after an error.
 
-        Only writers fold: a reader that did would compete with the run for SQLite's log.
+        Only writers run the checkpoint: a reader's would compete with the run for the log.
         """
         with self._turn:
             self._reader.dispose()
@@ -147,12 +148,13 @@ def default_path() -> Path:
 
 
 def open_database(path: Path, *, create: bool = False) -> Database:
-    """Open a state database, bringing its schema up to date (after a backup copy).
+    """Open a state database and upgrade its schema if needed, after a backup copy.
 
-    With ``create`` a missing or empty file becomes a new database. Raises :class:`StoreError`
-    (missing, unreadable, not ours, disk full), :class:`~jobrunner.errors.LeaseHeld` (a run is at
-    work on a database that must be upgraded), :class:`~jobrunner.errors.Refused` (made by a newer
-    jobrunner; its place is not safe) or :class:`DamageFound`.
+    With ``create``, a missing or empty file becomes a new database. Raises :class:`StoreError`
+    (missing, unreadable, not a jobrunner database, disk full),
+    :class:`~jobrunner.errors.LeaseHeld` (the database must be upgraded but is in use by a run),
+    :class:`~jobrunner.errors.Refused` (made by a newer jobrunner, or its file system is not safe)
+    or :class:`DamageFound`.
     """
     _check_sqlite()
     path = locate(path, create=create)
@@ -172,14 +174,14 @@ def _check_sqlite() -> None:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or later is needed",
-            hint="use a Python that is built with a newer SQLite",
+            hint="use a Python built with a newer SQLite",
         )
 
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     """Open a writing driver connection with our pragmas. Raises sqlite3.Error, StoreError.
 
-    Without ``create`` a missing or empty file is refused and left as it is.
+    Without ``create``, a missing or empty file is refused and not changed.
     """
     return _connect(
         path,
@@ -218,10 +220,10 @@ def _configure(connection: sqlite3.Connection, path: Path, *, create: bool) -> N
     empty = connection.execute("PRAGMA schema_version").fetchone()[0] == 0
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     if owner != APPLICATION_ID and not (empty and owner == 0):
-        raise StoreError(f"{path} is not a jobrunner database", hint="name another with --db")
+        raise StoreError(f"{path} is not a jobrunner database", hint="choose another with --db")
     if empty and not create:
         raise nothing_at(path)
-    if empty:
+    if empty:  # the page size can only be set before the first table
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
     if _use_wal(connection) != "wal":
         raise StoreError(
@@ -233,10 +235,10 @@ def _configure(connection: sqlite3.Connection, path: Path, *, create: bool) -> N
 
 
 def _use_wal(connection: sqlite3.Connection) -> str:
-    """Switch to the write-ahead log; return the journal mode that is in force then.
+    """Switch to the write-ahead log. Return the journal mode now in effect.
 
-    SQLite's busy timeout does not cover the switch of a new file, which two first launches may
-    both be making.
+    SQLite's busy timeout does not cover this switch, which two processes may attempt at the same
+    time on a new file.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:

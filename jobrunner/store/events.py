@@ -14,7 +14,7 @@ from jobrunner.store.rows import EventRow
 def write_event(
     connection: Connection, session_id: str, run_id: int | None, kind: EventKind, message: str
 ) -> None:
-    """Append one line to a session's history, in the transaction of what it tells."""
+    """Append one line to a session's history, in the transaction of the change it describes."""
     connection.execute(
         insert(schema.event).values(
             session_id=session_id, run_id=run_id, at=clock.now(), kind=kind, message=message

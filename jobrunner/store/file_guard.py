@@ -1,7 +1,7 @@
-"""A database file that is deleted or replaced while it is in use: what was committed is saved.
+"""Rescue the committed state if the database file is deleted or replaced while in use.
 
-The system keeps a deleted file as long as it is open, so the connection that has it still reads
-all of it, while every other process finds nothing, or another file, at its place.
+The system keeps a deleted file while it is open. The connection can therefore still read it, but
+other processes find nothing, or a different file, at its path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Identity = tuple[int, int] | None
 
 
 def identity(path: Path) -> Identity:
-    """Return what tells a file from any other that comes to have its name; None if it is gone."""
+    """Return what distinguishes a file from a later one at the same path; None if it is gone."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -32,7 +32,7 @@ def identity(path: Path) -> Identity:
 
 
 class Guard:
-    """Watches that the file to which a connection writes keeps its name."""
+    """Detects that the file to which a connection writes was deleted or replaced."""
 
     def __init__(self, path: Path, writer: Engine) -> None:
         self._path = path
@@ -42,11 +42,11 @@ class Guard:
         self._turn = threading.Lock()
 
     def note(self) -> None:
-        """Say that the connection is open."""
+        """Remember the file that the connection has open."""
         self._file = self._file or identity(self._path)
 
     def check(self) -> None:
-        """Raise StoreError if the file is gone, once what was committed in it is saved."""
+        """If the file was deleted or replaced, save its committed state and raise StoreError."""
         if self._file is None or self._file == identity(self._path):
             return
         with self._turn:
@@ -55,7 +55,7 @@ class Guard:
 
 
 def _rescue(path: Path, writer: Engine) -> StoreError:
-    """Copy what the connection still holds to a file beside ``path``; return what to tell."""
+    """Copy the open database to a file next to ``path``. Return the error to raise."""
     copy = next(
         place
         for number in count(1)
@@ -72,6 +72,6 @@ def _rescue(path: Path, writer: Engine) -> StoreError:
         why = error.strerror if isinstance(error, OSError) else reason_of(error)
         return StoreError(f"{lost}, and a copy cannot be written: {why}", hint="restore a backup")
     return StoreError(
-        f"{lost}; all that was committed is in {copy}",
-        hint=f"go on with `jobrunner resume --db {shlex.quote(str(copy))}`",
+        f"{lost}; everything committed was saved to {copy}",
+        hint=f"continue with `jobrunner resume --db {shlex.quote(str(copy))}`",
     )

@@ -1,4 +1,4 @@
-"""Values that columns hold as JSON, and words of a closed set."""
+"""Encode and decode JSON columns and enum columns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 def to_json(value: object) -> str:
-    """Return a value as the JSON text that columns hold."""
+    """Return the JSON text of a value for a column."""
     return msgspec.json.encode(value).decode()
 
 
 def from_json(text_: str, kind: type[T], what: str) -> T:
-    """Return the value that a column holds; ``what`` names it in the DamageFound of a bad one."""
+    """Decode a JSON column. ``what`` names the value in the DamageFound of an unreadable one."""
     try:
         return msgspec.json.decode(text_, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -31,7 +31,7 @@ def from_json(text_: str, kind: type[T], what: str) -> T:
 
 
 def from_word(text_: str, kind: type[Word], what: str) -> Word:
-    """Return the word that a column holds; ``what`` names it in the DamageFound of a bad one."""
+    """Decode an enum column. ``what`` names the value in the DamageFound of an unknown word."""
     try:
         return kind(text_)
     except ValueError as error:

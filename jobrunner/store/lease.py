@@ -1,4 +1,4 @@
-"""The lease of a session: who works on it, and what a dead runner left behind."""
+"""The lease of a session: which process may work on it, and cleaning up after a dead one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jobrunner.store.transactions import set_session
 
 
 class Lease:
-    """The exclusive right to work on one session, until :meth:`release` or the process's end.
+    """The exclusive right to work on one session, until :meth:`release` or the end of the process.
 
     ``run_id`` is None for a command that changes a session without running it.
     """
@@ -33,7 +33,7 @@ class Lease:
         self._locks = locks
 
     def release(self) -> None:
-        """Give the session back."""
+        """Release the session."""
         for lock in self._locks:
             lock.release()
 
@@ -47,17 +47,17 @@ class Lease:
 def take_lease(
     database: Database, session_id: str, *, new: bool = False, patience: float = PATIENCE_S
 ) -> Lease:
-    """Lease a session, or raise :class:`LeaseHeld` naming who holds it.
+    """Lease a session. Raises :class:`LeaseHeld`, naming the holder, if another process has it.
 
-    Whoever gets it knows that an earlier run without an end has crashed, and writes that down.
-    Raises :class:`SessionError` if the session was deleted meanwhile, unless it is ``new`` and its
-    row is still to be made; :class:`Refused` if a newer jobrunner has upgraded the database, or
-    where locks do not work.
+    An earlier run without an end must have crashed, as its lock is free; it is recorded as crashed.
+    Raises :class:`SessionError` if the session has been deleted (not checked if it is ``new`` and
+    has no row yet), and :class:`Refused` if a newer jobrunner has upgraded the database or locks do
+    not work here.
     """
     check_place(database.path.parent)
     shared = FileLock(lock_path(database.path))
     if not shared.acquire(exclusive=False):
-        raise LeaseHeld(f"{database.path} is being upgraded", hint="try again in a moment")
+        raise LeaseHeld(f"{database.path} is being upgraded", hint="try again later")
     own = FileLock(session_lock(database.path, session_id))
     lease = Lease(session_id, (own, shared))
     try:
@@ -67,6 +67,7 @@ def take_lease(
         if not new:
             _check_row(database, own.path, session_id)
         crash_points.point("lease.taken")
+        # Only with the lock: until then another process may be deleting the session.
         deletion_mark(session_directory(database.path, session_id)).unlink(missing_ok=True)
         _note_crashes(database, session_id)
     except BaseException:
@@ -76,14 +77,14 @@ def take_lease(
 
 
 def _check_revision(database: Database) -> None:
-    """Demand the schema that this version works with: nobody changes it while we share the lock."""
+    """Raise Refused unless the schema is ours. It cannot change while we share the lock."""
     with database.read() as connection:
         revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if revision != schema.HEAD:
         raise Refused(
             f"{database.path} was upgraded meanwhile by a newer jobrunner (schema {revision};"
-            f" this one knows {schema.HEAD})",
-            hint="upgrade jobrunner, or name another database with --db",
+            f" this one supports {schema.HEAD})",
+            hint="upgrade jobrunner, or choose another database with --db",
         )
 
 
@@ -94,7 +95,7 @@ def _check_row(database: Database, lock: Path, session_id: str) -> None:
         )
         if row.first() is not None:
             return
-    remove_lock(lock)
+    remove_lock(lock)  # taking the lock has created the file and the directory again
     raise SessionError(
         f"session {session_id} was deleted meanwhile",
         hint="list the sessions with `jobrunner sessions list`",
@@ -102,7 +103,7 @@ def _check_row(database: Database, lock: Path, session_id: str) -> None:
 
 
 def held_elsewhere(database: Database, session_id: str, *, otherwise: str = "") -> LeaseHeld:
-    """Return the error that says who holds a session; ``otherwise`` ends its hint."""
+    """Return the error that names the holder of a session. ``otherwise`` is added to its hint."""
     runs = list_runs(database, session_id)
     holder = ""
     if runs and runs[-1].ended_at is None:
@@ -110,7 +111,7 @@ def held_elsewhere(database: Database, session_id: str, *, otherwise: str = "") 
         holder = f": host {last.host}, pid {last.pid}, since {last.started_at}"
     return LeaseHeld(
         f"session {session_id} is running elsewhere{holder}",
-        hint=f"look at it with `jobrunner status {session_id}`{otherwise}",
+        hint=f"check it with `jobrunner status {session_id}`{otherwise}",
     )
 
 
@@ -121,18 +122,16 @@ def _note_crashes(database: Database, session_id: str) -> None:
         crashed = connection.execute(
             update(schema.run)
             .where(schema.run.c.session_id == session_id, schema.run.c.ended_at.is_(None))
-            .values(
-                ended_at=clock.now(), ending=RunEnding.CRASHED, reason="ended without saying so"
-            )
+            .values(ended_at=clock.now(), ending=RunEnding.CRASHED, reason="crashed or was killed")
             .returning(schema.run.c.id, schema.run.c.pid)
         ).all()
         for row in crashed:
-            message = f"the run of pid {row.pid} had ended without saying so"
+            message = f"pid {row.pid} crashed or was killed"
             write_event(connection, session_id, row.id, EventKind.CRASHED, message)
         set_session(connection, session_id, status=SessionStatus.INTERRUPTED, run_id=None)
         crash_points.point("crash.noting")
 
 
 def is_running(database: Database, session_id: str) -> bool:
-    """Tell whether a live process holds the session's lease."""
+    """Return whether a live process holds the session's lease."""
     return is_held(session_lock(database.path, session_id))

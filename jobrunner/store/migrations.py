@@ -1,8 +1,8 @@
-"""Bring a database to the schema that this version works with, all or nothing.
+"""Create or upgrade the database schema in one transaction.
 
-The version is read with one query, and a new database gets its tables from the schema: Alembic (a
-third of a second to import) is loaded only to upgrade an older one. Foreign keys are off while it
-runs: rebuilding a parent table with them on deletes its children
+The revision is read with one query, and a new database gets its tables from the schema. Alembic,
+which takes a third of a second to import, is loaded only to upgrade an older database. Foreign keys
+are off during an upgrade: with them on, rebuilding a parent table deletes its children
 (https://www.sqlite.org/lang_altertable.html, section 7).
 """
 
@@ -34,16 +34,17 @@ Connect = Callable[[Path], sqlite3.Connection]
 
 
 def migrations_directory() -> Path:
-    """Return where the migrations are: in the installed package, or beside it in a checkout."""
+    """Return the migrations directory: in the installed package, or next to it in a checkout."""
     package = real_path(Path(__file__)).parents[1]
     installed = package / "migrations"
     return installed if is_directory(installed) else package.parent / "migrations"
 
 
 def current_revision(connection: sqlite3.Connection) -> str | None:
-    """Return the revision that a database is at, or None if it is empty.
+    """Return the schema revision of a database, or None if it is empty.
 
-    Tables and revision are made in one transaction: :class:`DamageFound` where only one is there.
+    Tables and revision are created in one transaction. Raises :class:`DamageFound` if there are
+    tables but no revision.
     """
     tables = {
         name
@@ -62,7 +63,8 @@ def current_revision(connection: sqlite3.Connection) -> str | None:
 
 
 def prepare(path: Path, connect: Connect) -> None:
-    """Make or upgrade the schema until it is at :data:`HEAD`. Raises what :func:`upgrade` does."""
+    """Create or upgrade the schema to :data:`HEAD`. Raises the same errors as :func:`upgrade`."""
+    # A loop: another process may create or upgrade the database between the check and the work.
     while (revision := _revision_of(path, connect)) != HEAD:
         if revision is None:
             make(path, connect)
@@ -76,7 +78,7 @@ def _revision_of(path: Path, connect: Connect) -> str | None:
 
 
 def make(path: Path, connect: Connect) -> None:
-    """Make the tables of an empty database, unless another process has come first."""
+    """Create the tables of an empty database, unless another process has done so."""
     with engine(path, connect).begin() as connection:
         if current_revision(_driver(connection)) is None:
             metadata.create_all(connection)
@@ -94,14 +96,14 @@ _STAMP = (
     f"INSERT INTO alembic_version VALUES ('{HEAD}')",  # noqa: S608 - a constant
     "PRAGMA application_id = 1246909774",  # 'JRUN': see jobrunner.store.database.APPLICATION_ID
 )
-"""What a database that migrations made has beside the tables."""
+"""What migrations add to a new database besides its tables."""
 
 
 def upgrade(path: Path, connect: Connect, revision: str) -> Path | None:
-    """Upgrade to :data:`HEAD` from the revision that was found.
+    """Upgrade a database from ``revision`` to :data:`HEAD`.
 
-    Return the backup copy that was made first: None if another process came first. Raises
-    :class:`Refused` for a database of a newer version, :class:`LeaseHeld` while a run works on it.
+    Return the path of the backup copy, or None if another process has already upgraded it. Raises
+    :class:`Refused` if a newer version made the database, :class:`LeaseHeld` if a run is using it.
     """
     from alembic.config import Config  # noqa: PLC0415 - see the head of this module
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -111,8 +113,8 @@ def upgrade(path: Path, connect: Connect, revision: str) -> Path | None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision not in known:
         raise Refused(
-            f"{path} was made by a newer jobrunner (schema {revision}; this one knows {HEAD})",
-            hint="upgrade jobrunner, or name another database with --db",
+            f"{path} was made by a newer jobrunner (schema {revision}; this one supports {HEAD})",
+            hint="upgrade jobrunner, or choose another database with --db",
         )
     with FileLock(lock_path(path)) as lock:
         _hold_alone(lock, path, connect)
@@ -125,9 +127,9 @@ def upgrade(path: Path, connect: Connect, revision: str) -> Path | None:
 
 @contextmanager
 def alone(path: Path, connect: Connect) -> Iterator[None]:
-    """Keep runs away from a database for a block that changes its schema by hand, after a copy.
+    """Back up a database and keep runs off it while a block changes its schema by hand.
 
-    Raises what :func:`upgrade` does.
+    Raises the same errors as :func:`upgrade`.
     """
     with FileLock(lock_path(path)) as lock, ExitStack() as stack:
         _hold_alone(lock, path, connect, busy=True)
@@ -138,7 +140,7 @@ def alone(path: Path, connect: Connect) -> Iterator[None]:
 
 
 def _migrate(path: Path, connect: Connect, config: Config, revision: str) -> None:
-    """Run the migrations in one transaction, unless another process has come first."""
+    """Run the migrations in one transaction, unless another process has done so."""
     from alembic import command  # noqa: PLC0415
 
     with engine(path, connect).begin() as connection:
@@ -149,41 +151,41 @@ def _migrate(path: Path, connect: Connect, config: Config, revision: str) -> Non
 
 
 def _hold_alone(lock: FileLock, path: Path, connect: Connect, *, busy: bool = False) -> None:
-    """Take the database's lock, so that no run is at work while its tables change.
+    """Take the database's lock exclusively, so that no run is active while its tables change.
 
-    Another upgrade is waited for, however long it takes; a run is not. Unless there will be work
-    in any case (``busy``), a database that is at :data:`HEAD` now may have a run.
+    Wait for another upgrade without limit, but not for a run. If the database is at :data:`HEAD` by
+    now, return without the lock, unless ``busy`` says that the caller needs it anyway.
     """
     while not lock.acquire(exclusive=True):
         if lock.acquire(exclusive=False, patience=0):  # shared, so its holders are runs
             if not busy and _revision_of(path, connect) == HEAD:
                 return
             raise LeaseHeld(
-                f"{path} must be upgraded, but a run is at work on it",
-                hint="wait for the run, or stop it, and try again",
+                f"{path} must be upgraded, but a run is using it",
+                hint="wait for the run or stop it, then try again",
             )
 
 
 def lock_path(path: Path) -> Path:
-    """Return the file whose lock every run of a database shares and a migration holds alone."""
+    """Return the lock file that runs of a database share and a migration holds exclusively."""
     return path.with_name(path.name + ".lock")
 
 
 @contextmanager
 def backed_up(path: Path, connect: Connect, revision: str) -> Iterator[Path]:
-    """Make a copy of a database for a block that changes it; if that fails the copy goes again.
+    """Back up a database before a block changes it. If the block fails, the copy is deleted.
 
-    The copy gets its name when it is whole; earlier ones are kept.
+    The copy gets its final name only when it is complete. Earlier copies are kept.
     """
     copy = next(copy for copy in _copies(path, revision) if not os.path.lexists(copy))
     unfinished = copy.with_name(f".{copy.name}.tmp")
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        unfinished.unlink(missing_ok=True)  # whoever made it was killed: the lock is ours
+        unfinished.unlink(missing_ok=True)  # left by a killed process: we hold the lock
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
     except OSError as error:
         raise StoreError(
-            f"cannot make the backup copy {copy}: {error.strerror}",
+            f"cannot create the backup copy {copy}: {error.strerror}",
             hint=f"{remedy(error)}, and try again",
         ) from error
     try:
@@ -192,7 +194,7 @@ def backed_up(path: Path, connect: Connect, revision: str) -> Iterator[Path]:
         unfinished.rename(copy)
         sync_directory(copy.parent)
         yield copy
-    except BaseException:  # the database is as it was
+    except BaseException:  # the transaction was rolled back: the copy is not needed
         unfinished.unlink(missing_ok=True)
         copy.unlink(missing_ok=True)
         raise
@@ -220,11 +222,11 @@ def engine(path: Path, connect: Connect) -> Engine:
 
 
 def check_foreign_keys(connection: Connection) -> None:
-    """Raise :class:`DamageFound` if a row points at nothing."""
+    """Raise :class:`DamageFound` if a row refers to a missing row."""
     broken = _driver(connection).execute("PRAGMA foreign_key_check").fetchall()
     if broken:
         raise DamageFound(
-            f"{len(broken)} rows point at missing rows, first in {broken[0][0]}",
+            f"{len(broken)} rows refer to missing rows, the first in {broken[0][0]}",
             hint=GET_BACK,
         )
 

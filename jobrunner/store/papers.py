@@ -1,4 +1,4 @@
-"""The papers of a session, as they are loaded."""
+"""Insert the papers of a session while it is loaded."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from jobrunner.store.database import Database
 from jobrunner.store.json_columns import to_json
 
 LOAD_CHUNK = 1000
-"""Papers of one transaction while a session is loaded; it stays invisible until all are in."""
+"""Papers per transaction while a session is loaded. It stays invisible until all are inserted."""
 
 INPUT = "input"
-"""The origin of identifiers that the paper as given holds."""
+"""The origin of identifiers that were given in the input."""
 
 
 def add_papers(
     database: Database, session_id: str, papers: Iterable[InputPaper], *, first: int = 0
 ) -> int:
-    """Insert papers from position ``first`` on, in chunks; return how many."""
+    """Insert papers in chunks, starting at position ``first``. Return their number."""
     count = 0
     iterator = iter(papers)
     while chunk := list(islice(iterator, LOAD_CHUNK)):
@@ -64,7 +64,7 @@ IDENTIFIER = Insertion(schema.identifier, "paper_id", "scheme", "value", "origin
 def identifier_rows(
     paper_id: int, identifiers: Identifiers, origin: str
 ) -> list[tuple[object, ...]]:
-    """Return one origin's identifiers of a paper as rows of :data:`IDENTIFIER`."""
+    """Return the identifiers that one origin gave for a paper, as rows of :data:`IDENTIFIER`."""
     return [
         (paper_id, scheme, value, origin, ordinal)
         for scheme, values in identifiers.items()
@@ -73,7 +73,7 @@ def identifier_rows(
 
 
 def paper_row(paper: InputPaper, session_id: str, row_id: int, position: int) -> tuple[object, ...]:
-    """Return a paper at a position of a session as a row of :data:`PAPER`."""
+    """Return a paper as a row of :data:`PAPER`."""
     return (
         *(row_id, session_id, position, paper.key, paper.title, to_json(paper.authors)),
         *(paper.year, paper.venue, paper.unusable, paper.given),

@@ -1,4 +1,4 @@
-"""Where a database is, or is to be made, and which files and directories beside it are its own."""
+"""Paths of the database and of the files and directories next to it that belong to it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jobrunner.files.directories import make_directory
 from jobrunner.files.path_queries import real_path
 
 SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
-"""A session's id is also the name of its directory, beside the database."""
+"""A session's id is also the name of its directory next to the database."""
 
 _ADDED = re.compile(r"(-wal|-shm|-journal|\.lock|\.pre-\d{4}(\.\d+)?\.bak|\.rescued-\d+)?")
-"""What is added to a database's name to make those of its log, its lock and its copies."""
+"""The suffixes that turn the database's name into those of its logs, lock file and copies."""
 
 
 def locate(path: Path, *, create: bool) -> Path:
-    """Return the real path of a database file; with ``create`` its directory is there."""
+    """Return the real path of a database file. With ``create``, create its directory if missing."""
     try:
         real = real_path(path)
         mode = real.stat().st_mode
@@ -30,26 +30,26 @@ def locate(path: Path, *, create: bool) -> Path:
     except OSError as error:
         raise StoreError(
             f"cannot open the database {path}: {error.strerror}",
-            hint="check the path and its permissions, or name another with --db",
+            hint="check the path and its permissions, or choose another with --db",
         ) from error
     if not stat.S_ISREG(mode):
         kind = "directory" if stat.S_ISDIR(mode) else "special file"
-        raise StoreError(f"{path} is a {kind}, not a database", hint="name a file with --db")
+        raise StoreError(f"{path} is a {kind}, not a database", hint="choose a file with --db")
     return real
 
 
 def nothing_at(path: Path) -> StoreError:
-    """Return the error of a database that is not there."""
+    """Return the error for a missing database."""
     return StoreError(
-        f"there is no jobrunner database at {path}",
-        hint="start a session with `jobrunner run INPUT`, or name a database with --db",
+        f"no jobrunner database at {path}",
+        hint="start a session with `jobrunner run INPUT`, or choose a database with --db",
     )
 
 
 def owner_of(path: Path, database: Path) -> str | None:
-    """Say what a path belongs to if nobody but the program may write there, else None.
+    """Return what owns a path that only jobrunner may write to, else None.
 
-    Both paths are real ones; neither needs to be there.
+    Both paths must be resolved; they need not exist.
     """
     for inside in (path, *path.parents):
         if inside.parent == database.parent and SESSION_ID.fullmatch(inside.name):
@@ -64,18 +64,18 @@ def _make_directory(directory: Path) -> None:
         make_directory(directory)
     except OSError as error:
         raise StoreError(
-            f"cannot make the directory {directory}: {error.strerror}",
-            hint="name another place with --db",
+            f"cannot create the directory {directory}: {error.strerror}",
+            hint="choose another path with --db",
         ) from error
 
 
 def session_directory(database: Path, session_id: str) -> Path:
-    """Return the directory of a session's files, beside the database."""
+    """Return the directory of a session's files, next to the database."""
     return database.parent / session_id
 
 
 def deletion_mark(directory: Path) -> Path:
-    """Return the file that says of a session's directory that it is being deleted."""
+    """Return the file whose existence marks a session's directory as being deleted."""
     return directory / "deleted"
 
 

@@ -1,9 +1,9 @@
-"""What is pending for a source, found in the rows: papers without a record of that source.
+"""Find the papers that are pending for a source: those without a record of that source.
 
-One or more scans bring the papers of a query. A scan reads once what only grows (positions of
-papers, committed batches), one bounded window at a time, so that no query takes long however large
-the session is, and nothing about pending work is kept in memory. It begins where the source came to
-last, and what lies before comes later: a resume need not read what is done before it can go on.
+One or more scans return the papers of a query. Each scan reads something that only grows (positions
+of papers, committed batches) once, in bounded windows. No query takes long, however large the
+session is, and no list of pending work is kept in memory. A scan starts where the source stopped
+and reads the earlier part last, so a resume continues without first reading what is done.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from jobrunner.store.database import Database
 from jobrunner.store.json_columns import to_json
 
 POSITIONS = 500
-"""Papers that one window of positions covers."""
+"""Positions per window."""
 
 BATCHES = 10
-"""Batches that one window of batches covers."""
+"""Batches per window."""
 
 
 class PendingQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which pending papers are wanted: those of one source that are to be looked up, or searched.
+    """Selects the pending papers of one source for lookup or for search.
 
-    ``schemes``: those by which the source looks up; a paper that has one (from one of ``origins``)
-    and was not missed by a lookup is to be looked up, every other is to be searched.
+    ``schemes``: the schemes that the source can look up. A paper with such an identifier (from one
+    of ``origins``) is looked up, unless a lookup has missed it before; every other is searched.
     ``waits``: ids of the source states that must have a record of the paper first.
     """
 
@@ -43,9 +43,9 @@ class PendingQuery(msgspec.Struct, frozen=True, kw_only=True):
 class PendingScan:
     """Reads the papers of a query, window by window.
 
-    ``pending`` selects the papers of a window, ``first`` the place after which to begin (none: the
-    beginning), ``last`` the last place that there is by now. ``of`` is the source whose batches are
-    read, where they are.
+    A place is a position or a batch number. ``pending`` selects the papers of a window, ``first``
+    the place after which the scan starts (no row: at the beginning), ``last`` the last place so
+    far. ``of`` is the source whose batches are read, for a scan of batches.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class PendingScan:
         }
 
     def next_window(self, connection: Connection) -> list[int] | None:
-        """Return the ids of the next window's pending papers, None at the present end."""
+        """Return the ids of pending papers in the next window, or None at the current end."""
         if self._behind is None:
             self._behind = _Places(upto=self._place(connection, self._first))
             self._ahead.after = self._behind.upto
@@ -91,13 +91,13 @@ class PendingScan:
 
 
 class _Places(msgspec.Struct):
-    """Places that a scan has still to read: those after one, up to and with another."""
+    """Places that a scan has yet to read: after ``after``, up to and including ``upto``."""
 
     after: int = -1
     upto: int = -1
 
     def take(self, most: int) -> dict[str, int]:
-        """Take the next places away; return where they begin and end."""
+        """Remove the next window of places and return its bounds."""
         window = {"after": self.after, "upto": min(self.after + most, self.upto)}
         self.after = window["upto"]
         return window
@@ -123,7 +123,7 @@ def _position_scan(query: PendingQuery) -> PendingScan:
 
 
 def _batch_scan(query: PendingQuery, of: int, table: str) -> PendingScan:
-    """Return the scan of a source's committed batches: of the papers it answered, or it missed."""
+    """Return the scan of a source's committed batches, by their records or lookup misses."""
     pending = _pending(
         f"FROM batch b CROSS JOIN {table} t ON t.batch_id = b.id"
         " CROSS JOIN paper p ON p.id = t.paper_id WHERE b.source_id = :of"
@@ -140,7 +140,8 @@ def _batch_scan(query: PendingQuery, of: int, table: str) -> PendingScan:
 
 
 def scans_of(query: PendingQuery) -> list[PendingScan]:
-    """Return the scans that together bring every paper of a query, whenever it becomes ready."""
+    """Return the scans that together find every paper of a query, whenever it becomes ready."""
+    # A paper becomes ready when the last source it waits for commits it: scan those batches.
     scans = [_batch_scan(query, of, "record") for of in query.waits] or [_position_scan(query)]
     if query.kind is BatchKind.SEARCH:
         scans.append(_batch_scan(query, query.source_id, "lookup_miss"))
@@ -164,7 +165,8 @@ def _pending(origin: str, query: PendingQuery, order: str) -> TextClause:
     by_lookup = f"({_HAS_IDENTIFIER} AND NOT {_WAS_MISSED})"
     kind = by_lookup if query.kind is BatchKind.LOOKUP else f"NOT {by_lookup}"
     ready = _IS_READY if query.waits else ""
-    # Of a paper that is done the index alone is read: a resume passes by all of them.
+    # CASE tests the record first: for a paper that is done, SQLite then reads only the index. A
+    # resume has to skip all of them.
     rest = f"p.unusable IS NULL AND {kind}{ready}"
     select = f"SELECT p.id {origin} AND CASE WHEN {_HAS_RECORD} THEN FALSE ELSE {rest} END"
     lists = ("schemes", "origins", "waits") if query.waits else ("schemes", "origins")
@@ -188,11 +190,11 @@ _IDENTIFIERS = (
 def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]) -> list[Paper]:
     """Return papers in the order of ``ids``, with the identifiers that came from ``origins``.
 
-    Of several values of a scheme those of the first origin come first.
+    If a scheme has several values, they are in the order of ``origins``.
     """
     wanted = to_json(ids)
     with database.read() as connection:
-        known = _identifiers(connection, wanted, origins)
+        identifiers = _identifiers(connection, wanted, origins)
         return [
             Paper(
                 id=id_,
@@ -202,7 +204,7 @@ def load_papers(database: Database, ids: Sequence[int], origins: tuple[str, ...]
                 authors=_NAMES.decode(authors),
                 year=year,
                 venue=venue,
-                identifiers=known.get(id_, {}),
+                identifiers=identifiers.get(id_, {}),
             )
             for id_, position, key, title, authors, year, venue in connection.exec_driver_sql(
                 _PAPERS, (wanted,)
@@ -220,10 +222,10 @@ def _identifiers(
     if len(origins) > 1:
         place = {origin: index for index, origin in enumerate(origins)}
         rows = sorted(rows, key=lambda row: place[row[3]])
-    found: dict[int, dict[str, tuple[str, ...]]] = {}
+    by_paper: dict[int, dict[str, tuple[str, ...]]] = {}
     for paper_id, scheme, value, _origin in rows:
-        of_paper = found.setdefault(paper_id, {})
-        have = of_paper.get(scheme, ())
-        if value not in have:
-            of_paper[scheme] = (*have, value)
-    return found
+        of_paper = by_paper.setdefault(paper_id, {})
+        earlier = of_paper.get(scheme, ())
+        if value not in earlier:
+            of_paper[scheme] = (*earlier, value)
+    return by_paper

@@ -1,4 +1,4 @@
-"""How far a session is: sums over committed rows, nothing else."""
+"""The progress of a session: only sums over committed rows."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from jobrunner.store.rows import SourceRow
 from jobrunner.store.source_states import find_sources
 
 RATE_BATCHES = 50
-"""The last batches of the latest run from which the present rate is taken."""
+"""The current rate is averaged over at most this many of the last batches."""
 
 
 class SourceProgress(Struct, frozen=True, kw_only=True):
-    """What the rows say of one source.
+    """The progress of one source.
 
-    ``status`` is what its row says, ``state`` what that comes to: active while a run is at work on
-    it, done once nothing is pending, stopped or dropped; and open in a Status of no run at work.
-    ``done`` is the papers with an outcome, ``pending`` those without. Cost is in micro-USD.
-    ``rate`` is papers a second over its last batches in the latest run, None before its first
-    there; ``eta_seconds`` follows from it. ``fields`` counts records in which a field has a value.
+    ``status`` is stored in its row; ``state`` is derived from it: done if nothing is pending,
+    otherwise active, stopped or dropped. A Status without an active run shows active as open.
+    ``done`` counts the papers with an outcome, ``pending`` those without. Cost is in micro-USD.
+    ``rate`` is in papers per second over its last batches in the latest run, None before the first;
+    ``eta_seconds`` follows from it. ``fields`` counts the records in which a field has a value.
     """
 
     name: str
@@ -53,7 +53,7 @@ class SourceProgress(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """What the rows say of a session at one committed moment."""
+    """The progress of a session at one committed moment."""
 
     papers: int
     unusable: int
@@ -61,27 +61,27 @@ class Progress(Struct, frozen=True, kw_only=True):
 
     @property
     def active(self) -> tuple[SourceProgress, ...]:
-        """The sources that were not dropped: what is pending or failed counts for them alone."""
+        """The sources that were not dropped. Only these count for the totals of the session."""
         return tuple(source for source in self.sources if source.status != SourceStatus.DROPPED)
 
     @property
     def pending(self) -> int:
-        """The answers of active sources that are pending."""
+        """The number of pending answers of active sources."""
         return sum(source.pending for source in self.active)
 
     @property
     def failed(self) -> int:
-        """The answers of active sources that failed."""
+        """The number of failed answers of active sources."""
         return sum(source.failed for source in self.active)
 
     @property
     def ambiguous(self) -> int:
-        """The answers of active sources that a person must decide about."""
+        """The number of answers of active sources that need a person's decision."""
         return sum(source.ambiguous for source in self.active)
 
 
 def read_progress(database: Database, session_id: str, *, fields: bool = False) -> Progress:
-    """Sum up a session. ``fields``: also count the fields of its records, batch by batch."""
+    """Read the progress of a session. ``fields``: also sum the field counts of its batches."""
     with database.read() as connection:
         sources = find_sources(connection, session_id)
         papers = _scalar(connection, _PAPERS, {"session": session_id})
@@ -97,7 +97,7 @@ def read_progress(database: Database, session_id: str, *, fields: bool = False) 
         )
 
 
-# Positions have no gaps; `verify` counts the rows themselves.
+# max() reads one index entry where count() reads all. Positions have no gaps; `verify` checks that.
 _PAPERS = text("SELECT coalesce(max(position) + 1, 0) FROM paper WHERE session_id = :session")
 _UNUSABLE = text("SELECT count(*) FROM paper WHERE session_id = :session AND unusable IS NOT NULL")
 _LATEST_RUN = text("SELECT max(id) FROM run WHERE session_id = :session")
@@ -179,15 +179,15 @@ def _rate(connection: Connection, source: SourceRow, run_id: int | None) -> floa
 
 
 def _fields(connection: Connection, source: SourceRow) -> dict[str, int]:
-    """Add up what the batches counted, without what a person has taken back since."""
-    found: Counter[str] = Counter()
+    """Sum the field counts of the batches, minus those of records retired since."""
+    total: Counter[str] = Counter()
     for row in connection.execute(_FIELDS, {"source": source.id}):
-        found.update(
-            from_json(row.fields, dict[str, int], f"what a batch of {source.name} counted")
+        total.update(
+            from_json(row.fields, dict[str, int], f"the field counts of a batch of {source.name}")
         )
     records = [
         from_json(row.data, Record, f"a retired record of {source.name}")
         for row in connection.execute(_RETIRED_RECORDS, {"source": source.id})
     ]
-    found.subtract(field_counts(records))
-    return {name: count for name, count in sorted(found.items()) if count}
+    total.subtract(field_counts(records))
+    return {name: count for name, count in sorted(total.items()) if count}

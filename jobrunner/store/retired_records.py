@@ -1,4 +1,4 @@
-"""Records set aside: kept for the counts of their batches, and no longer what a source says."""
+"""Retired records: no longer the answer of a source, but kept so that batch counters add up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobrunner.store.transactions import fence
 def retire_reviewed(
     connection: Connection, source: SourceRow, paper_ids: Iterable[int], moment: str
 ) -> None:
-    """Retire what the source said of papers until a person decided, and what that identified."""
+    """Retire the source's records of papers that a person decided on, with their identifiers."""
     pairs = [(source.id, paper_id) for paper_id in paper_ids]
     connection.exec_driver_sql(_RETIRE_REVIEWED, [(moment, *pair) for pair in pairs])
     connection.exec_driver_sql(_DELETE_REVIEWED, pairs)
@@ -59,9 +59,9 @@ _DELETE_RETIRED = text("DELETE FROM record WHERE source_id = :source AND outcome
 
 
 def retire_records(database: Database, lease: Lease, source: SourceRow, outcome: Outcome) -> int:
-    """Make the papers of one outcome pending again; return how many.
+    """Make the papers with one outcome pending again. Return their number.
 
-    The records are kept as retired ones, so that the counts of their batches still add up.
+    Their records are retired, not deleted, so that the counters of their batches still add up.
     """
     parameters = {"source": source.id, "outcome": outcome.value, "now": clock.now()}
     with database.write() as connection:

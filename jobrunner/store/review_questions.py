@@ -1,4 +1,4 @@
-"""Papers that a person must decide about, with the candidates."""
+"""Ambiguous answers that need a person's decision, with their candidates."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jobrunner.store.database import Database
 
 
 class Ambiguous(Struct, frozen=True, kw_only=True):
-    """One ambiguous answer about one paper.
+    """One source's ambiguous answer for one paper.
 
-    ``answer`` is what a person has said since: the id of a candidate, or :data:`NONE`.
+    ``answer`` is the decision of a person: the id of a candidate, or :data:`NONE`; None if open.
     """
 
     paper_id: int
@@ -31,7 +31,7 @@ class Ambiguous(Struct, frozen=True, kw_only=True):
 
 
 NONE = "none"
-"""The answer that none of the candidates is the paper."""
+"""The decision that no candidate is the paper."""
 
 _AMBIGUOUS = text(
     """
@@ -64,10 +64,10 @@ _DECIDED = text(
 def iter_ambiguous(
     database: Database, session_id: str, *, decided: bool = False
 ) -> Iterator[Ambiguous]:
-    """Yield the ambiguous answers of a session by position, or those decided by a person."""
+    """Yield the open ambiguous answers of a session by position, or the ``decided`` ones."""
     with database.read() as connection:
-        found = _DECIDED if decided else _AMBIGUOUS
-        for row in connection.execute(found, {"session": session_id}):
+        query = _DECIDED if decided else _AMBIGUOUS
+        for row in connection.execute(query, {"session": session_id}):
             values = row._asdict()
             values["authors"] = tuple(msgspec.json.decode(row.authors))
             values["candidates"] = msgspec.json.decode(

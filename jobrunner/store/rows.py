@@ -1,4 +1,4 @@
-"""What the rows of the state say, as plain values; times are UTC text."""
+"""Database rows as plain values. Times are UTC text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from jobrunner.models import RunEnding, SessionStatus, SourceStatus
 
 
 class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a session remembers of how it was asked for; never a key.
+    """The options that a session remembers; never a key.
 
-    ``sources``, ``in_order`` (each waits for those named before it) and ``rules`` (the version of
-    the matching rules) decide results; the others only pace and place. ``checkpoint_interval`` is
-    in minutes, 0 for none but the last snapshot. ``policy`` makes the view, which can be made again
-    under another one at any time. ``budgets`` (micro-USD) and ``max_requests`` are by source, for
-    all runs together.
+    ``sources``, ``in_order`` (each source waits for those named before it) and ``rules`` (the
+    version of the matching rules) affect results. The others affect only pace and output.
+    ``checkpoint_interval`` is in minutes; with 0 only the last snapshot is taken. ``policy``
+    controls the consolidated view, which can be rebuilt with another policy at any time.
+    ``budgets`` (micro-USD) and ``max_requests`` are by source and cover all runs together.
     """
 
     sources: tuple[str, ...]
@@ -32,7 +32,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
-    """A session as its row says."""
+    """A session."""
 
     id: str
     input_path: str | None
@@ -50,7 +50,7 @@ class SessionRow(Struct, frozen=True, kw_only=True):
 
 
 class RunRow(Struct, frozen=True, kw_only=True):
-    """One process that worked, or works, on a session."""
+    """One run of a session: a process that works, or worked, on it."""
 
     id: int
     pid: int
@@ -74,11 +74,11 @@ class SourceRow(Struct, frozen=True, kw_only=True):
 
 
 class BatchFigures(Struct, frozen=True, kw_only=True):
-    """What a committed batch counts: columns of its row, and in this order part of snapshots.
+    """The counters of a committed batch: columns of its row, in the order used in snapshots.
 
-    Older snapshots are read too: a new figure stands at the end and has a default. ``papers`` is
-    the sum of the outcomes and of ``passed_on``, what a lookup left to the search. ``fields`` is a
-    JSON object: in how many records each field has a value.
+    Add new counters at the end and with a default, so that older snapshots can still be read.
+    ``papers`` is the sum of the outcomes and ``passed_on``, the papers left to the search.
+    ``fields`` is a JSON object: the number of records in which each field has a value.
     """
 
     papers: int
@@ -96,9 +96,9 @@ class BatchFigures(Struct, frozen=True, kw_only=True):
 
 
 class CommittedBatch(BatchFigures, frozen=True):
-    """A batch of a session; ``run`` is the place of its run among the session's, from 0.
+    """A batch of a session. ``run`` is the index of its run among the session's runs, from 0.
 
-    The figures are named when one is made, and stand behind these fields in a snapshot.
+    The inherited counters are keyword-only and follow these fields in a snapshot.
     """
 
     source: str
@@ -108,7 +108,7 @@ class CommittedBatch(BatchFigures, frozen=True):
 
 
 class SnapshotRow(Struct, frozen=True, kw_only=True):
-    """A snapshot that was written whole; ``seconds`` is how long that took."""
+    """A completely written snapshot. ``seconds``: the time it took to write."""
 
     number: int
     path: str

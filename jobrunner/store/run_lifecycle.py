@@ -1,4 +1,4 @@
-"""How a run starts and ends, and how a session gets work again."""
+"""Start and end runs, and reopen sessions that have new work."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from jobrunner.store.transactions import fence, set_session
 
 
 def start_run(database: Database, lease: Lease, *, asks: bool = True) -> None:
-    """Register this process as the runner.
+    """Register this process as the runner of a leased session.
 
-    If it ``asks`` sources, those that had stopped are tried again; else they stay stopped.
+    If the run ``asks`` sources, stopped sources become active again; otherwise they stay stopped.
     """
     session_id, moment = lease.session_id, clock.now()
     with database.write() as connection:
@@ -37,11 +37,8 @@ def start_run(database: Database, lease: Lease, *, asks: bool = True) -> None:
             )
             .returning(schema.run.c.id)
         ).scalar_one()
-        if earlier:
-            kind, done = EventKind.RESUMED, "went on"
-        else:
-            kind, done = EventKind.STARTED, "began"
-        write_event(connection, session_id, run_id, kind, f"pid {os.getpid()} {done}")
+        kind = EventKind.RESUMED if earlier else EventKind.STARTED
+        write_event(connection, session_id, run_id, kind, f"by pid {os.getpid()}")
         set_session(connection, session_id, status=SessionStatus.RUNNING, run_id=run_id)
         if asks:
             table = schema.source_state
@@ -56,7 +53,7 @@ def start_run(database: Database, lease: Lease, *, asks: bool = True) -> None:
 
 
 def end_run(database: Database, lease: Lease, *, ending: RunEnding, reason: str) -> None:
-    """Say how this run ended: completed, interrupted or failed, as its session is from now on."""
+    """Record how this run ended. The session takes the same status."""
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
         connection.execute(
@@ -71,9 +68,9 @@ def end_run(database: Database, lease: Lease, *, ending: RunEnding, reason: str)
 
 
 def reopen(database: Database, lease: Lease, *, kind: EventKind, message: str) -> None:
-    """Mark a leased session as having work again, and say why.
+    """Mark a leased session as pending again, and record why.
 
-    It counts as a change: what follows may be cut off, and be shown by no snapshot.
+    This counts as a change, so that a snapshot is owed even if a crash cuts off what follows.
     """
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id)

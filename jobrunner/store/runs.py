@@ -1,4 +1,4 @@
-"""The rows of runs."""
+"""Read the runs of a session."""
 
 from __future__ import annotations
 

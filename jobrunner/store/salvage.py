@@ -1,4 +1,4 @@
-"""What a database holds of a session, as far as it can be read at all."""
+"""Salvage: read what is left of a session in a database that may be damaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobrunner.files.path_queries import is_file
 from jobrunner.store.database import Database
 
 Batches = dict[tuple[str, int], frozenset[int]]
-"""Positions of papers, by the source and the number of their batch."""
+"""Positions of papers by source and batch number."""
 
 _MAGIC = b"SQLite format 3\0"
 _NOT_ASKED = ("-wal", "-shm", "-journal", ".bak", ".tmp")
@@ -30,17 +30,17 @@ _PAPERS = (
 
 
 def batches_of(database: Database, session_id: str) -> set[tuple[str, int]]:
-    """Return source and number of every batch of a session."""
+    """Return the source and number of every batch of a session."""
     with database.read() as connection:
         rows = connection.exec_driver_sql(_BATCHES, (session_id,)).all()
     return {(name, number) for name, number, _ in rows}
 
 
 def databases_beside(database: Path) -> Iterator[Path]:
-    """Yield the other databases in the directory of one.
+    """Yield the other databases in the directory of a database.
 
-    Copies that upgrades have made do not count: nobody works with them. No file is opened that
-    SQLite may have locked for this process: closing it would drop the locks
+    Backup copies of upgrades are skipped: no run uses them. Files on which SQLite may hold a lock
+    for this process are not opened: closing them would drop the lock
     (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
     for path in sorted(database.parent.iterdir()):
@@ -51,7 +51,7 @@ def databases_beside(database: Path) -> Iterator[Path]:
 def _is(path: Path, other: Path) -> bool:
     with suppress(OSError):
         return path.samefile(other)
-    return True  # it is gone by now, or cannot be asked
+    return True  # deleted meanwhile or not accessible: skip it like the database itself
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -63,23 +63,23 @@ def _is_sqlite(path: Path) -> bool:
 
 
 def holds_session(path: Path, session_id: str) -> bool:
-    """Tell whether a file is a database that holds a session, and can be read so far."""
+    """Return whether a file is a database from which the row of a session can be read."""
     with suppress(sqlite3.Error), closing(_connect(path)) as connection:
         return bool(connection.execute(_HELD, (session_id,)).fetchall())
     return False
 
 
 def traces_of(path: Path, session_id: str) -> Batches:
-    """Return what a database, perhaps a damaged one, tells of a session's batches."""
-    found: Batches = {}
+    """Return the readable batches of a session in a database that may be damaged."""
+    batches: Batches = {}
     with suppress(sqlite3.Error), closing(_connect(path)) as connection:
         for name, number, batch_id in connection.execute(_BATCHES, (session_id,)):
             papers: set[int] = set()
             for query in _PAPERS:
                 with suppress(sqlite3.Error):
                     papers.update(row[0] for row in connection.execute(query, (batch_id,)))
-            found[name, number] = frozenset(papers)
-    return found
+            batches[name, number] = frozenset(papers)
+    return batches
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,7 +1,7 @@
-"""The tables. Migrations make them; a test demands that both agree.
+"""The tables. A test checks that the migrations create the same ones.
 
-Counters stand in ``batch`` alone, written once in the commit that they count; everything shown is
-a sum over committed rows. What is pending for a source is the papers without a row in ``record``.
+Only ``batch`` has counters, written once in the commit that they count. Every figure shown is a sum
+over committed rows. The papers pending for a source are those without a row in ``record``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy.types import REAL
 from jobrunner.models import BatchKind, Outcome, RunEnding, SessionStatus, SourceStatus
 
 HEAD = "0001"
-"""The revision that this version of jobrunner works with."""
+"""The schema revision that this version of jobrunner requires."""
 
 metadata = MetaData(
     naming_convention={
@@ -53,9 +53,9 @@ session = Table(
     Column("options", Text, nullable=False),
     Column("output", Text),
     Column("status", Text, nullable=False),
-    # Grows by one in every transaction that changes what a snapshot would show.
+    # Incremented in every transaction that changes the content of the next snapshot.
     Column("revision", Integer, nullable=False),
-    # The run that holds the lease: every write names it, so that a lost lease writes nothing.
+    # The run that holds the lease. Every write checks it: a run that lost the lease cannot write.
     Column("run_id", Integer),
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
@@ -105,9 +105,9 @@ identifier = Table(
     Column("paper_id", Integer, ForeignKey("paper.id"), primary_key=True, nullable=False),
     Column("scheme", Text, primary_key=True, nullable=False),
     Column("value", Text, primary_key=True, nullable=False),
-    # 'input', or the name of the source that found it.
+    # 'input' or the name of the source that returned it.
     Column("origin", Text, primary_key=True, nullable=False),
-    # The place among the origin's values of this scheme; the most trusted one stands at 0.
+    # The index among the origin's values of this scheme; 0 is the most trusted.
     Column("ordinal", Integer, nullable=False),
     sqlite_strict=True,
     sqlite_with_rowid=False,
@@ -142,7 +142,7 @@ batch = Table(
     Column("not_found", Integer, nullable=False),
     Column("ambiguous", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
-    # Papers that the lookup did not find and that are to be searched.
+    # Papers that the lookup did not find and left to the search.
     Column("passed_on", Integer, nullable=False),
     Column("requests", Integer, nullable=False),
     Column("retries", Integer, nullable=False),
@@ -163,7 +163,8 @@ batch = Table(
 def _record_columns() -> list[Column[object]]:
     return [
         Column("id", Integer, primary_key=True),
-        Column("source_id", Integer, nullable=False),  # checked through its batch
+        # No foreign key: `verify` compares it with the source of the batch.
+        Column("source_id", Integer, nullable=False),
         Column("paper_id", Integer, ForeignKey("paper.id"), nullable=False),
         Column("batch_id", Integer, ForeignKey("batch.id"), nullable=False),
         Column("outcome", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""The schema revision of a database: read without touching it, or brought up to date."""
+"""Read the schema revision of a database without changing it, or upgrade the database."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from jobrunner.store.sqlite_errors import code_of, translated
 def read_revision(path: Path) -> str | None:
     """Return the revision of a database, None if it is empty. Raises :class:`StoreError`."""
     if not is_file(path):
-        raise StoreError(f"there is no database at {path}", hint="name one with --db")
+        raise StoreError(f"no database at {path}", hint="choose one with --db")
     with translated(path):
         try:
             return _revision_of(path, "ro")
         except sqlite3.OperationalError as error:
             if code_of(error) != sqlite3.SQLITE_READONLY:
                 raise
-        return _revision_of(path, "rw")  # a kill left a journal, which only a writer rolls back
+        return _revision_of(path, "rw")  # a killed writer left a journal: only a writer can recover
 
 
 def _revision_of(path: Path, mode: str) -> str | None:
@@ -34,14 +34,14 @@ def _revision_of(path: Path, mode: str) -> str | None:
     with closing(sqlite3.connect(address, uri=True)) as connection:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         if owner != APPLICATION_ID and path.stat().st_size:
-            raise StoreError(f"{path} is not a jobrunner database", hint="name another: --db")
+            raise StoreError(f"{path} is not a jobrunner database", hint="choose another with --db")
         return current_revision(connection)
 
 
 def upgrade_database(path: Path) -> tuple[str | None, str, Path | None]:
-    """Upgrade a database; return its revision before and after, and the backup that was made.
+    """Upgrade a database. Return its revision before and after, and the backup copy if any.
 
-    Raises StoreError, Refused (made by a newer jobrunner) or LeaseHeld (a run is at work).
+    Raises StoreError, Refused (made by a newer jobrunner) or LeaseHeld (in use by a run).
     """
     before = read_revision(path)
     path = real_path(path)

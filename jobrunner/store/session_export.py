@@ -1,4 +1,4 @@
-"""Everything that a session holds, read in one transaction and in constant memory."""
+"""Read a whole session in one transaction and in constant memory."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from jobrunner.store.database import Database
 from jobrunner.store.rows import CommittedBatch
 
 WINDOW = 500
-"""Papers that are read at a time."""
+"""Papers read at a time."""
 
 
 class StoredRecord(Struct, frozen=True):
-    """A row of a source's answer. ``match`` and ``data`` are JSON texts as stored."""
+    """A stored answer of a source. ``match`` and ``data`` are JSON texts as stored."""
 
     source: str
     batch: int
@@ -35,9 +35,9 @@ class StoredRecord(Struct, frozen=True):
 
 
 class StoredPaper(Struct, frozen=True):
-    """A paper with all that is known of it. ``given`` and ``authors`` are JSON texts.
+    """A paper with all its stored answers. ``given`` and ``authors`` are JSON texts.
 
-    ``missed``: the number of the batch in which a source's lookup did not find it, by source.
+    ``missed``: by source, the number of the batch in which its lookup did not find the paper.
     """
 
     position: int
@@ -53,7 +53,7 @@ class StoredPaper(Struct, frozen=True):
     venue: str = ""
 
     def as_given(self) -> Given:
-        """Return what the paper itself says. Raises ValueError, MsgspecError if it is damaged."""
+        """Return the paper as given. Raises ValueError or MsgspecError if it is damaged."""
         return Given(
             fields=given_of(self.given),
             title=self.title,
@@ -75,10 +75,10 @@ _NAMES = msgspec.json.Decoder(tuple[str, ...])
 
 
 def given_of(text: str) -> dict[str, object]:
-    """Return a paper as given, from its JSON text; {} if it is no object."""
+    """Return the fields of a paper as given, from its JSON text; {} if that is not an object."""
     try:
         value: object = msgspec.json.decode(text)
-    except msgspec.MsgspecError:  # such as a lone surrogate, which Python's own decoder takes
+    except msgspec.MsgspecError:  # such as a lone surrogate, which Python's own decoder accepts
         value = json.loads(text)
     return value if isinstance(value, dict) else {}
 
@@ -116,7 +116,7 @@ _BATCHES = text(
 
 
 def iter_papers(connection: Connection, session_id: str) -> Iterator[StoredPaper]:
-    """Yield the papers of a session by position, inside a read transaction."""
+    """Yield the papers of a session by position."""
     first = 0
     while papers := _window(connection, session_id, first, first + WINDOW):
         yield from papers
@@ -124,7 +124,7 @@ def iter_papers(connection: Connection, session_id: str) -> Iterator[StoredPaper
 
 
 def _window(connection: Connection, session_id: str, first: int, last: int) -> list[StoredPaper]:
-    """Return the papers from a position on up to, but without, another one."""
+    """Return the papers from position ``first`` up to, but not including, ``last``."""
     window = (session_id, first, last)
     papers = connection.exec_driver_sql(_PAPERS, window).all()
     if not papers:
@@ -157,7 +157,7 @@ _BY_IDENTIFIER = text(
 
 
 def find_papers(connection: Connection, session_id: str, name: str) -> list[StoredPaper]:
-    """Return the papers that a key, a position (from 0) or an identifier names, at most 20."""
+    """Return the papers that match a key, a position (from 0) or an identifier, at most 20."""
     papers: list[StoredPaper] = []
     for position in _positions(connection, session_id, name):
         papers += _window(connection, session_id, position, position + 1)
@@ -165,8 +165,8 @@ def find_papers(connection: Connection, session_id: str, name: str) -> list[Stor
 
 
 def _positions(connection: Connection, session_id: str, name: str) -> Sequence[int]:
-    asked = {"session": session_id, "name": name}
-    positions = connection.execute(_BY_KEY, asked).scalars().all()
+    parameters = {"session": session_id, "name": name}
+    positions = connection.execute(_BY_KEY, parameters).scalars().all()
     if positions:
         return positions
     if name.isascii() and name.isdigit():
@@ -174,8 +174,8 @@ def _positions(connection: Connection, session_id: str, name: str) -> Sequence[i
     identifier = detect(name)
     if identifier is None:
         return []
-    asked = {"session": session_id, "scheme": identifier[0], "value": identifier[1]}
-    return connection.execute(_BY_IDENTIFIER, asked).scalars().all()
+    parameters = {"session": session_id, "scheme": identifier[0], "value": identifier[1]}
+    return connection.execute(_BY_IDENTIFIER, parameters).scalars().all()
 
 
 _GIVEN = text(
@@ -201,7 +201,7 @@ _UNUSABLE = text(
 
 
 def list_unusable(database: Database, session_id: str, most: int = -1) -> list[tuple[int, str]]:
-    """Return (position, reason) of papers that cannot be used, at most ``most`` (-1 for all)."""
+    """Return (position, reason) of unusable papers, at most ``most`` (-1 for all)."""
     with database.read() as connection:
         rows = connection.execute(_UNUSABLE, {"session": session_id, "most": most})
         return [(row.position, row.unusable) for row in rows]
@@ -210,11 +210,11 @@ def list_unusable(database: Database, session_id: str, most: int = -1) -> list[t
 def _by_paper(
     connection: Connection, query: str, window: tuple[str, int, int]
 ) -> dict[int, list[StoredRecord]]:
-    """Return the rows of a window by paper; their columns are in the order of the fields."""
-    found: defaultdict[int, list[StoredRecord]] = defaultdict(list)
+    """Return the rows of a window by paper. Columns must be in the order of the fields."""
+    by_paper: defaultdict[int, list[StoredRecord]] = defaultdict(list)
     for paper_id, *values in connection.exec_driver_sql(query, window).all():
-        found[paper_id].append(StoredRecord(*values))
-    return found
+        by_paper[paper_id].append(StoredRecord(*values))
+    return by_paper
 
 
 def iter_batches(
@@ -227,6 +227,6 @@ def iter_batches(
         run_id = values.pop("run_id")
         if run_id not in place:
             name = f"batch {row.number} of {row.source}"
-            raise DamageFound(f"{name} is of no run of its session", hint=GET_BACK)
+            raise DamageFound(f"{name} belongs to no run of its session", hint=GET_BACK)
         values["fields"] = Raw(row.fields.encode())
         yield CommittedBatch(run=place[run_id], **values)

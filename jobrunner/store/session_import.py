@@ -1,4 +1,4 @@
-"""Rows made again from a snapshot: a session with its runs, batches, papers and records."""
+"""Restore the rows of a session from a snapshot: runs, batches, papers, records, events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jobrunner.store.transactions import set_session
 
 
 class Restored(Struct, frozen=True, kw_only=True):
-    """A paper as the snapshot holds it; ``found`` are the identifiers by the source they are of."""
+    """A paper from a snapshot. ``found``: the identifiers that sources returned, by source."""
 
     paper: InputPaper
     stored: StoredPaper
@@ -42,9 +42,9 @@ class _PaperRows(Struct):
 
 
 class Restoration:
-    """A session that is being made again; invisible until :meth:`seal`.
+    """A session that is being restored. It is invisible until :meth:`seal`.
 
-    ``runs`` are columns of the table ``run``; batches and events name them by their place. Raises
+    ``runs`` are columns of the table ``run``; batches and events refer to them by index. Raises
     StoreError.
     """
 
@@ -79,7 +79,7 @@ class Restoration:
             _insert(connection, schema.run, rows)
 
     def add_events(self, events: Sequence[tuple[EventRow, int | None]]) -> None:
-        """Insert the history, each event with the place of its run."""
+        """Insert the history: events, each with the index of its run."""
         with self._database.write() as connection:
             for event, place in events:
                 values = {"at": event.at, "kind": event.kind, "message": event.message}
@@ -91,7 +91,7 @@ class Restoration:
                 )
 
     def add_batches(self, batches: Sequence[CommittedBatch]) -> None:
-        """Insert batches, which must come before their papers."""
+        """Insert batches. Call it before the papers are added, whose records refer to them."""
         with self._database.write() as connection:
             first = next_id(connection, schema.batch)
             rows = [self._batch(id_, batch) for id_, batch in enumerate(batches, start=first)]
@@ -109,7 +109,7 @@ class Restoration:
         }
 
     def add_papers(self, papers: Sequence[Restored]) -> None:
-        """Insert papers with all that is known of them."""
+        """Insert papers with all their stored answers."""
         with self._database.write() as connection:
             rows = _PaperRows()
             for paper_id, item in enumerate(papers, start=next_id(connection, schema.paper)):
@@ -156,7 +156,7 @@ class Restoration:
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    # Without rows SQLAlchemy would insert one of default values.
+    # For an empty list, SQLAlchemy would insert one row of default values.
     if rows:
         connection.execute(insert(table), rows)
 

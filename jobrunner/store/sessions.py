@@ -1,4 +1,4 @@
-"""Sessions: made in one piece, listed, changed, deleted."""
+"""Create, list, change and delete sessions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def create_session(
     options: Options,
     output: str | None,
 ) -> None:
-    """Insert a session that is still loading: no other command sees it until it is sealed."""
+    """Insert a session that is being loaded. Other commands cannot see it until it is sealed."""
     moment = clock.now()
     with database.write() as connection:
         connection.execute(
@@ -75,10 +75,10 @@ def seal_session(
     other: dict[str, Any],
     check: Callable[[list[SessionRow]], None] | None = None,
 ) -> None:
-    """Make a loaded session visible: from here on the input file is not needed any more.
+    """Make a loaded session visible. From now on its input file is no longer needed.
 
-    ``check`` is given the unfinished sessions of the same input and may refuse, by raising; none is
-    sealed meanwhile.
+    ``check`` receives the unfinished sessions of the same input and raises to refuse. It runs in
+    the same transaction, so no other session can be sealed meanwhile.
     """
     crash_points.point("load.sealing")
     with database.write() as connection:
@@ -96,7 +96,7 @@ def seal_session(
 
 
 def update_input(database: Database, lease: Lease, *, path: str, sha256: str, added: int) -> None:
-    """Take over the checksum of an input whose new papers have been added."""
+    """Store the path and checksum of an input whose new papers were added."""
     session_id = lease.session_id
     with database.write() as connection:
         fence(connection, session_id, lease.run_id)
@@ -113,12 +113,12 @@ def update_input(database: Database, lease: Lease, *, path: str, sha256: str, ad
 
 
 def get_session(database: Database, session_id: str) -> SessionRow:
-    """Return a session by its id or the unmistakable beginning of one. Raises SessionError."""
+    """Return a session by its id or an unambiguous prefix of it. Raises SessionError."""
     with database.read() as connection:
-        found = find_sessions(connection, session_id)
-    if len(found) == 1:
-        return found[0]
-    what = f"{len(found)} sessions begin with" if found else "there is no session"
+        matches = find_sessions(connection, session_id)
+    if len(matches) == 1:
+        return matches[0]
+    what = f"{len(matches)} sessions begin with" if matches else "no session"
     raise SessionError(
         f"{what} {session_id} in {database.path}",
         hint="list the sessions with `jobrunner sessions list`",
@@ -126,7 +126,7 @@ def get_session(database: Database, session_id: str) -> SessionRow:
 
 
 def find_sessions(connection: Connection, session_id: str) -> list[SessionRow]:
-    """Return the session of that id, or else those whose ids begin with it."""
+    """Return the session with this id, or else all whose ids begin with it."""
     table = schema.session
     rows = connection.execute(
         select(table)
@@ -147,7 +147,7 @@ def list_sessions(database: Database) -> list[SessionRow]:
 
 
 def find_visible(connection: Connection) -> list[SessionRow]:
-    """Return all sessions that are loaded, as a transaction sees them, the oldest first."""
+    """Return all loaded sessions as a transaction sees them, the oldest first."""
     table = schema.session
     rows = connection.execute(
         select(table)
@@ -158,7 +158,7 @@ def find_visible(connection: Connection) -> list[SessionRow]:
 
 
 def loading_sessions(database: Database) -> list[str]:
-    """Return the ids of sessions that were never loaded whole; nothing was asked for them."""
+    """Return the ids of incompletely loaded sessions. No source was queried for them."""
     with database.read() as connection:
         rows = connection.execute(
             select(schema.session.c.id).where(schema.session.c.status == SessionStatus.LOADING)
@@ -167,7 +167,7 @@ def loading_sessions(database: Database) -> list[str]:
 
 
 def session_exists(database: Database, session_id: str) -> bool:
-    """Tell whether there is a session of that id, be it not loaded whole."""
+    """Return whether a session with this id exists, even if it is incompletely loaded."""
     with database.read() as connection:
         query = select(schema.session.c.id).where(schema.session.c.id == session_id)
         return connection.execute(query).first() is not None
@@ -183,9 +183,9 @@ def _session(row: Row[Any]) -> SessionRow:
 
 
 def set_options(database: Database, lease: Lease, options: Options, output: str | None) -> None:
-    """Replace the remembered options of a leased session, among them its sources and its policy.
+    """Replace the stored options of a leased session, including its sources and its policy.
 
-    A session that gets a source has work again, and says so from the same moment on.
+    A session that gains a source becomes pending in the same transaction.
     """
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id)

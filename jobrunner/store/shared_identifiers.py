@@ -1,4 +1,4 @@
-"""Papers of a session that share an identifier, as given or as found."""
+"""Papers of a session that share an identifier, from the input or from a source."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from sqlalchemy import bindparam, text
 
 from jobrunner.store.database import Database
 
-TELLING = ("doi", "arxiv", "openalex", "s2", "corpusid", "pmid", "pmcid", "mag", "acl", "dblp")
-"""Schemes in which one value stands for one work."""
+UNIQUE_SCHEMES = (
+    "doi", "arxiv", "openalex", "s2", "corpusid", "pmid", "pmcid", "mag", "acl", "dblp"
+)  # fmt: skip
+"""Schemes in which one value identifies one work."""
 
 
 class Shared(Struct, frozen=True, kw_only=True):
-    """One identifier that several papers have; ``origins`` say who told it."""
+    """One identifier that several papers have. ``origins``: the input or sources that gave it."""
 
     scheme: str
     value: str
@@ -36,9 +38,10 @@ _SHARED = text(
 
 
 def iter_shared(database: Database, session_id: str) -> Iterator[Shared]:
-    """Yield every identifier that more than one paper of a session has."""
+    """Yield every identifier that several papers of a session have."""
     with database.read() as connection:
-        for row in connection.execute(_SHARED, {"session": session_id, "schemes": TELLING}):
+        parameters = {"session": session_id, "schemes": UNIQUE_SCHEMES}
+        for row in connection.execute(_SHARED, parameters):
             yield Shared(
                 scheme=row.scheme,
                 value=row.value,

@@ -1,6 +1,6 @@
-"""Rows of snapshots, where their files are, and whether one is owed.
+"""Snapshot rows, the paths of their files, and whether a snapshot is owed.
 
-That is a question to the rows, never a remembered task.
+Whether one is owed is derived from committed rows. A remembered task would be lost in a crash.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from jobrunner.store.rows import SnapshotRow
 from jobrunner.store.transactions import fence
 
 NEWEST = "papers_enriched.json"
+"""The name of the newest snapshot in a session's directory."""
 
 _COLUMNS = tuple(schema.snapshot.c[name] for name in SnapshotRow.__struct_fields__)
 
 
 def snapshot_directory(database: Database, session_id: str) -> Path:
-    """Return where the snapshots of a session are."""
+    """Return the directory of a session's snapshots."""
     return session_directory(database.path, session_id) / "snapshots"
 
 
 def newest_path(database: Database, session_id: str) -> Path:
-    """Return where the newest snapshot of a session can always be read."""
+    """Return the path at which the newest snapshot of a session is published."""
     return session_directory(database.path, session_id) / NEWEST
 
 
@@ -58,15 +59,16 @@ _RESTORED = text(
 
 
 def was_restored(database: Database, session_id: str) -> bool:
-    """Tell whether a session was made from a snapshot."""
+    """Return whether a session was restored from a snapshot."""
     with database.read() as connection:
         return bool(connection.execute(_RESTORED, {"session": session_id}).scalar())
 
 
 def own_snapshots(database: Database, session_id: str) -> set[str]:
-    """Return the paths of all snapshots that were ever recorded, by the session's history.
+    """Return the paths of all snapshots that the session's history records, even deleted ones.
 
-    Those of before a restore are not its own: they may hold what the restored session lacks.
+    Snapshots from before a restore are excluded: they may hold answers that the restored session
+    lacks.
     """
     with database.read() as connection:
         messages = connection.execute(_EVER, {"session": session_id}).scalars()
@@ -74,7 +76,7 @@ def own_snapshots(database: Database, session_id: str) -> set[str]:
 
 
 def is_snapshot_owed(database: Database, session_id: str) -> bool:
-    """Tell whether something is committed that no snapshot shows yet."""
+    """Return whether a change is committed that no snapshot contains."""
     table = schema.snapshot
     with database.read() as connection:
         shown = connection.execute(
@@ -89,7 +91,7 @@ def is_snapshot_owed(database: Database, session_id: str) -> bool:
 def record_snapshot(
     database: Database, lease: Lease, row: SnapshotRow, *, keep: int, gone: Collection[int] = ()
 ) -> None:
-    """Record a written snapshot; forget those whose files are ``gone``, and all but ``keep``."""
+    """Record a written snapshot. Delete rows numbered ``gone``, and all but the last ``keep``."""
     table = schema.snapshot
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
@@ -105,6 +107,6 @@ def record_snapshot(
         own = table.c.session_id == lease.session_id
         if gone:
             connection.execute(delete(table).where(own, table.c.number.in_(gone)))
-        # Numbers may have gaps: a crash uses up the number of the snapshot that it cut off.
+        # Numbers may have gaps: an unfinished snapshot of a crashed run uses one up.
         last = select(table.c.number).where(own).order_by(table.c.number.desc()).limit(keep)
         connection.execute(delete(table).where(own, table.c.number.not_in(last)))

@@ -1,4 +1,4 @@
-"""The sources of a session: which there are, which are active, why one stopped."""
+"""The sources of a session: add, drop, stop and reactivate them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def insert_source(
     *,
     status: SourceStatus = SourceStatus.ACTIVE,
 ) -> int:
-    """Insert a source of a session; return the id of its row."""
+    """Insert a source of a session. Return the id of its row."""
     table = schema.source_state
     return int(
         connection.execute(
@@ -45,7 +45,7 @@ def insert_source(
 
 
 def list_sources(database: Database, session_id: str) -> list[SourceRow]:
-    """Return the sources of a session in the order in which they were asked for."""
+    """Return the sources of a session in the order in which the user named them."""
     with database.read() as connection:
         return find_sources(connection, session_id)
 
@@ -69,7 +69,7 @@ def _source(row: Row[Any]) -> SourceRow:
 def stop_source(
     database: Database, lease: Lease, source: SourceRow, error: str, not_before: str | None
 ) -> None:
-    """Write down that a source can be asked nothing more in this run, and why."""
+    """Record that a source has stopped for this run, and why."""
     with database.write() as connection:
         fence(connection, lease.session_id, lease.run_id, changes=0)
         _set_status(connection, source.id, SourceStatus.STOPPED, error, not_before)
@@ -77,10 +77,10 @@ def stop_source(
 
 
 def choose_sources(connection: Connection, lease: Lease, names: tuple[str, ...]) -> bool:
-    """Make ``names`` the sources of a leased session: add new ones, drop those not named.
+    """Make ``names`` the sources of a leased session: add new ones and drop those not named.
 
-    A dropped source keeps what it found; named again, it goes on where it was. Returns whether
-    there are sources now that there were not. The transaction is the caller's.
+    A dropped source keeps its records. If it is named again, it continues from them. Return whether
+    a source was added or reactivated. Runs in the caller's transaction.
     """
     rows = find_sources(connection, lease.session_id)
     has_added = _add_sources(connection, lease, rows, names)
@@ -107,7 +107,7 @@ def _activate_again(
     wanted = [row for row in dropped if row.name in names]
     for row in wanted:
         _set_status(connection, row.id, SourceStatus.ACTIVE)
-        _write_event(connection, lease, f"{row.name}: back again")
+        _write_event(connection, lease, f"{row.name}: added again")
     return bool(wanted)
 
 

@@ -1,4 +1,7 @@
-"""SQLite's errors, told apart by code and never by text, as ours: what a user can do about them."""
+"""Translate SQLite's errors into ours, with a hint for the user.
+
+Errors are classified by code: SQLite's texts change between versions.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from jobrunner.errors import GET_BACK, DamageFound, DatabaseBusy, JobrunnerError
 from jobrunner.files.system_errors import lack_of_files, remedy
 
 INDEX_SIZE = 1 << 15
-"""Bytes by which SQLite's index of the write-ahead log grows."""
+"""Bytes by which SQLite extends the index of the write-ahead log (the -shm file)."""
 
 _ADVICE = {
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space"),
@@ -27,7 +30,7 @@ _ADVICE = {
     sqlite3.SQLITE_LOCKED: ("another process holds it", "end that process, or wait"),
     sqlite3.SQLITE_PROTOCOL: ("another process holds it", "wait"),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the path and its permissions"),
-    sqlite3.SQLITE_NOTADB: ("it is not a SQLite database", "name another with --db"),
+    sqlite3.SQLITE_NOTADB: ("it is not a SQLite database", "choose another with --db"),
     sqlite3.SQLITE_PERM: ("permission denied", "check the file's permissions"),
     sqlite3.SQLITE_NOMEM: ("memory ran out", "free some memory"),
 }
@@ -37,10 +40,11 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 @contextmanager
 def translated(path: Path, *, quiet: bool = False, reading: bool = False) -> Iterator[None]:
-    """Turn SQLite's errors into ours, told apart by code and never by text.
+    """Translate SQLite's errors into ours.
 
-    ``quiet``: swallow them instead, for clean-up that must not hide an earlier error. ``reading``:
-    the block only asks what any whole database of ours can answer.
+    ``quiet``: suppress them instead, for clean-up that must not hide an earlier error. ``reading``:
+    the block only runs queries that succeed on any intact jobrunner database, so that an unknown
+    error means damage.
     """
     try:
         yield
@@ -62,29 +66,29 @@ def _translate(path: Path, error: BaseException | None, *, reading: bool) -> Job
 
 
 def reason_of(error: sqlite3.Error) -> str:
-    """Say what an error of SQLite's means."""
+    """Return the reason of a SQLite error in our words."""
     return _ADVICE.get(code_of(error), (f"unexpected error: {error}", ""))[0]
 
 
 def _is_damage(error: BaseException | None, code: int, *, reading: bool) -> bool:
     if code == 0:
-        # The driver's own error, not SQLite's: of a text that is no UTF-8.
+        # An error of the driver, not of SQLite: a text is not UTF-8.
         return isinstance(error, sqlite3.OperationalError) or reading
     return code == sqlite3.SQLITE_CORRUPT or (reading and code not in _ADVICE)
 
 
 def _advice(path: Path, error: BaseException | None, code: int) -> tuple[str, str]:
-    """Return the reason of an error and what a user can do about it."""
-    # Without room or open files SQLite says that the disk fails, or that a file does not open.
+    """Return the reason of an error and a hint for the user."""
+    # On a full disk or without free file descriptors, SQLite reports only an I/O or open error.
     if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
         return _ADVICE[sqlite3.SQLITE_FULL]
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and (lack := lack_of_files()):
         return str(lack.strerror), remedy(lack)
-    return _ADVICE.get(code, (f"unexpected error: {error}", "see `jobrunner doctor`"))
+    return _ADVICE.get(code, (f"unexpected error: {error}", "check with `jobrunner doctor`"))
 
 
 def _is_full(directory: Path) -> bool:
-    """Tell what SQLite does not where its index of the log cannot grow: that no space is left."""
+    """Return whether the log's index cannot grow for lack of space: SQLite does not report that."""
     try:
         return shutil.disk_usage(directory).free < INDEX_SIZE
     except OSError:
@@ -92,5 +96,5 @@ def _is_full(directory: Path) -> bool:
 
 
 def code_of(error: BaseException | None) -> int:
-    """Return SQLite's primary result code; 0 for an error that is not SQLite's own."""
+    """Return SQLite's primary result code, or 0 if the error is not SQLite's."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -1,4 +1,4 @@
-"""What every write to a session shares: the fence, and the time of the change."""
+"""Helpers for every write to a session: the fence against a lost lease, and the time of change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TOUCH = "UPDATE session SET revision = revision + ?, updated_at = ? WHERE id = 
 
 
 def fence(connection: Connection, session_id: str, run_id: int | None, *, changes: int = 1) -> None:
-    """Prove inside a write transaction that the session is ours, and count the change.
+    """Check inside a write transaction that the session is still ours, and count the change.
 
     Raises :class:`LeaseLost`, which rolls the transaction back.
     """
@@ -20,12 +20,12 @@ def fence(connection: Connection, session_id: str, run_id: int | None, *, change
     if touched.rowcount != 1:
         raise LeaseLost(
             f"session {session_id} was taken over by another run; this one stops",
-            hint=f"look at it with `jobrunner status {session_id}`",
+            hint=f"check it with `jobrunner status {session_id}`",
         )
 
 
 def set_session(connection: Connection, session_id: str, **values: object) -> None:
-    """Change columns of a session's row."""
+    """Set columns of a session's row."""
     connection.execute(
         update(schema.session)
         .where(schema.session.c.id == session_id)

@@ -96,7 +96,7 @@ def test_a_database_of_a_newer_version_is_refused_by_every_command(
     before = newer.read_bytes()
     error = called(words, newer)
     assert error.exit_code == 5
-    assert "was made by a newer jobrunner (schema 9999; this one knows " in str(error)
+    assert "was made by a newer jobrunner (schema 9999; this one supports " in str(error)
     assert "upgrade jobrunner" in str(error.hint)
     assert newer.read_bytes() == before
 
@@ -121,6 +121,6 @@ def test_what_is_no_database_of_ours_is_refused_by_every_command_and_left_as_it_
 def test_a_refusal_is_one_line_and_what_to_do_then(program: Program, newer: Path) -> None:
     said = program.run("status", "--db", newer, code=5).stderr
     assert said.splitlines() == [
-        f"error: {newer} was made by a newer jobrunner (schema 9999; this one knows {HEAD})",
-        "  upgrade jobrunner, or name another database with --db",
+        f"error: {newer} was made by a newer jobrunner (schema 9999; this one supports {HEAD})",
+        "  upgrade jobrunner, or choose another database with --db",
     ]

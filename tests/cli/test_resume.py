@@ -96,7 +96,7 @@ def test_a_beginning_that_fits_several_sessions_is_not_enough(killed: Program) -
 
 def test_an_unknown_id_is_an_error_that_names_the_next_command(killed: Program) -> None:
     said = killed.call("resume", "19991231-000000-0000", code=1).stderr
-    assert "there is no session 19991231-000000-0000" in said
+    assert "no session 19991231-000000-0000" in said
     assert "jobrunner sessions list" in said
 
 

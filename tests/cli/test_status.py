@@ -209,7 +209,7 @@ def test_a_stopped_source_tells_why_and_from_when_on_it_can_go_on(
         start_run(database, lease)
         source = list_sources(database, session)[0]
         stop_source(database, lease, source, "openalex: the allowance is used up", MOMENT)
-        end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="papers are left")
+        end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="papers are pending")
     said = program.call("status").stdout
     assert "reason  openalex: the allowance is used up\n" in said
     assert f"next    jobrunner resume {session}   (from {MOMENT} on)\n" in said
@@ -223,7 +223,7 @@ def test_while_another_source_can_go_on_no_time_is_named(
         start_run(database, lease)
         source = list_sources(database, session)[0]
         stop_source(database, lease, source, "openalex: the allowance is used up", MOMENT)
-        end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="papers are left")
+        end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="papers are pending")
     assert program.call("status").stdout.endswith(f"next    jobrunner resume {session}\n")
 
 
@@ -336,12 +336,12 @@ def test_without_a_name_it_is_the_latest_session(program: Program, session: str)
 
 def test_an_unknown_session_is_an_error(program: Program, session: str) -> None:
     said = program.call("status", f"{session}-x", code=1).stderr
-    assert f"there is no session {session}-x" in said
+    assert f"no session {session}-x" in said
 
 
 def test_without_a_database_the_first_step_is_told(program: Program) -> None:
     said = program.call("status", code=1).stderr
-    assert "there is no jobrunner database at .jobrunner/state.db" in said
+    assert "no jobrunner database at .jobrunner/state.db" in said
     assert "jobrunner run INPUT" in said
 
 

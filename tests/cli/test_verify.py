@@ -90,7 +90,7 @@ def test_all_sessions_are_verified_unless_one_is_named(completed: Program) -> No
 def test_what_is_wrong_is_a_sentence_and_exit_code_six(completed: Program) -> None:
     change(completed, "DELETE FROM record WHERE id = 3")
     done = completed.run("verify", code=6)
-    assert "batch 0 of openalex counted 10 enriched papers, but 9 are there" in done.stdout
+    assert "batch 0 of openalex counted 10 enriched papers, but 9 are stored" in done.stdout
     assert "1 problem" not in done.stdout
     assert " problems found" in done.stderr
     assert "jobrunner restore SNAPSHOT --db NEW/state.db" in done.stderr
@@ -103,17 +103,17 @@ def test_problems_are_listed_by_session_as_json(completed: Program) -> None:
 
 ROWS = {
     "DELETE FROM record WHERE id = 3": "batch 0 of openalex counted 10 enriched papers, but 9 are",
-    "DELETE FROM lookup_miss": "batch 2 of openalex counted 1 passed on papers, but 0 are there",
+    "DELETE FROM lookup_miss": "batch 2 of openalex counted 1 passed on papers, but 0 are stored",
     "UPDATE record SET outcome = 'not_found' WHERE id = 3": "counted 10 enriched papers, but 9",
     "UPDATE batch SET enriched = 9, failed = 1 WHERE number = 0": "counted 1 failed papers, but 0",
     "UPDATE batch SET enriched = enriched + 1, papers = papers + 1 WHERE number = 1": (
-        "batch 1 of openalex counted 11 enriched papers, but 10 are there"
+        "batch 1 of openalex counted 11 enriched papers, but 10 are stored"
     ),
     "UPDATE batch SET fields = json_set(fields, '$.title', 7) WHERE number = 0": (
         "batch 0 of openalex counted 7 records with title, but 10 have it"
     ),
     "UPDATE batch SET fields = '{' WHERE number = 0": (
-        "what batch 0 of openalex counted cannot be read: "
+        "the field counts of batch 0 of openalex cannot be read: "
     ),
     "UPDATE record SET data = substr(data, 1, 40) WHERE id = 3": (
         "the enriched record of paper 2 cannot be read: "
@@ -121,8 +121,8 @@ ROWS = {
     "UPDATE record SET data = NULL WHERE id = 3": "the enriched record of paper 2 cannot be read: ",
     "UPDATE record SET match = '[' WHERE id = 3": "the match of the enriched record of paper 2",
     "UPDATE paper SET given = '{\"title\": ' WHERE position = 4": "paper 4 as given cannot be read",
-    "UPDATE paper SET position = 99 WHERE position = 29": "30 papers stand at 100 positions",
-    "DELETE FROM paper WHERE position = 29": "rows point at missing rows, first in ",
+    "UPDATE paper SET position = 99 WHERE position = 29": "30 papers occupy 100 positions",
+    "DELETE FROM paper WHERE position = 29": "rows refer to missing rows, the first in ",
     "DELETE FROM batch WHERE number = 0": "10 records belong to no batch or source of the session",
 }
 
@@ -137,7 +137,7 @@ def test_a_sum_that_its_parts_do_not_add_up_to_is_told(completed: Program) -> No
     with closing(sqlite3.connect(completed.database)) as connection, connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute("UPDATE batch SET papers = papers + 1 WHERE number = 0")
-    assert problems(completed) == ["batch 0 of openalex counted 11 papers, but 10 are there"]
+    assert problems(completed) == ["batch 0 of openalex counted 11 papers, but 10 are stored"]
 
 
 def test_a_session_row_that_cannot_be_read_is_damage(completed: Program) -> None:
@@ -173,7 +173,7 @@ def test_a_value_that_changed_by_itself_is_told_by_the_newest_snapshot(
 ) -> None:
     change(completed, change_)
     [problem] = problems(completed)
-    assert problem.endswith(" is not what snapshot 000002.json holds of it")
+    assert problem.endswith(" differs from snapshot 000002.json")
 
 
 # ---- its snapshots
@@ -331,7 +331,7 @@ def test_a_file_that_was_cut_off_is_damage_whatever_its_checksum(alone: Program)
     cut_off(alone.directory / NAME)
     said = alone.call("verify", NAME, code=6).stdout
     assert f"{NAME} does not have the checksum" in said
-    assert f"{NAME} is not a whole jobrunner snapshot: " in said
+    assert f"{NAME} is not an intact jobrunner snapshot: " in said
 
 
 def test_the_problems_of_a_file_are_listed_as_json(alone: Program) -> None:
@@ -341,7 +341,7 @@ def test_the_problems_of_a_file_are_listed_as_json(alone: Program) -> None:
 def test_a_file_that_is_no_snapshot_is_damage(alone: Program) -> None:
     alone.input(PAPERS)
     said = alone.call("verify", "papers.json", code=6).stdout
-    assert "papers.json is not a whole jobrunner snapshot: " in said
+    assert "papers.json is not an intact jobrunner snapshot: " in said
 
 
 def test_a_file_that_is_not_there_is_an_error(alone: Program) -> None:

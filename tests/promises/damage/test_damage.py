@@ -294,5 +294,5 @@ def test_a_write_ahead_log_that_was_cut_off_takes_back_whole_commits_only(
         with_log.call("verify")
     else:  # not even the tables were in the file
         assert code == 1, said
-        assert "there is no jobrunner database" in said[0]
+        assert "no jobrunner database" in said[0]
         assert call(with_log, "run", "papers.json", said=said) == 0

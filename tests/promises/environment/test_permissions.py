@@ -159,10 +159,11 @@ def test_a_database_that_is_taken_away_is_saved_and_goes_on(
     error = told(finish(child))
     assert child.returncode == 1
     copy = slowly.database.with_name("state.db.rescued-1")
-    assert f"was deleted or replaced while it was in use; all that was committed is in {copy}|" in (
-        error
+    assert (
+        f"was deleted or replaced while it was in use; everything committed was saved to {copy}|"
+        in (error)
     )
-    assert error.endswith(f"go on with `jobrunner resume --db {copy}`")
+    assert error.endswith(f"continue with `jobrunner resume --db {copy}`")
     with closing(sqlite3.connect(copy)) as saved:
         assert saved.execute("SELECT count(*) FROM record").fetchone()[0] >= 6
     server.faults = None

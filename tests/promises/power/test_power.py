@@ -122,15 +122,15 @@ def test_a_restored_session_is_there_once_that_was_said(
 SESSION = r"/\.jobrunner/[0-9]+-[0-9]+-[0-9a-f]+"
 NOT_SYNCED = {
     "write-ahead log": (r".*-wal$", " batches of "),
-    "database": (r".*/state\.db$", "there is no jobrunner database"),
+    "database": (r".*/state\.db$", "no jobrunner database"),
     "snapshot": (r".*/snapshots/\.\d+\.json\.[0-9a-f]+\.tmp$", "is none that was finished"),
     "checksum of a snapshot": (r".*\d\.json\.sha256\..*tmp$", "holds no checksum of it"),
     "directory of snapshots": (rf"{SESSION}/snapshots$", "snapshot .* is missing"),
     "session's directory": (rf"{SESSION}$", "snapshot .* is missing"),
     "output": (r"/\.out\.json\.[0-9a-f]+\.tmp$", "out.json is none that was finished"),
     "checksum of the output": (r"/\.out\.json\.sha256\..*tmp$", "out.json has not the checksum"),
-    "database's directory": (r"/\.jobrunner$", "there is no jobrunner database"),
-    "working directory": (r"$", "there is no jobrunner database"),
+    "database's directory": (r"/\.jobrunner$", "no jobrunner database"),
+    "working directory": (r"$", "no jobrunner database"),
 }
 """What is not synced, by its name, and what is lost then."""
 

@@ -267,7 +267,7 @@ def test_an_older_version_refuses_what_a_newer_one_has_upgraded(
     old.input(PAPERS)
     for command in commands:
         said = old.call(*command.split(), code=5).stderr
-        assert f"was made by a newer jobrunner (schema {NEXT}; this one knows {HEAD})" in said
+        assert f"was made by a newer jobrunner (schema {NEXT}; this one supports {HEAD})" in said
         assert "upgrade jobrunner" in said
     assert old.database.read_bytes() == before
 

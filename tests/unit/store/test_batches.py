@@ -241,7 +241,7 @@ def test_whoever_lost_the_lease_writes_nothing(desk: Desk) -> None:
         desk.commit({1: FOUND})
     with pytest.raises(LeaseLost):
         desk.retire(Outcome.FAILED)
-    assert lost.value.hint == f"look at it with `jobrunner status {SESSION}`"
+    assert lost.value.hint == f"check it with `jobrunner status {SESSION}`"
     assert desk.dump() == before
 
 

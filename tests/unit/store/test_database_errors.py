@@ -106,7 +106,7 @@ def closed(path: Path) -> Path:
 
 
 def test_a_missing_file_is_not_made_unless_asked(path: Path) -> None:
-    assert "there is no jobrunner database" in refusal(path, create=False)
+    assert "no jobrunner database" in refusal(path, create=False)
     assert not path.exists()
 
 
@@ -154,7 +154,7 @@ def test_a_strangers_database_is_refused_and_left_alone(
 
 def test_an_empty_file_is_no_database_and_is_left_empty(path: Path) -> None:
     path.touch()
-    assert "there is no jobrunner database" in refusal(path, create=False)
+    assert "no jobrunner database" in refusal(path, create=False)
     assert path.read_bytes() == b""
 
 
@@ -182,7 +182,7 @@ def test_a_database_of_a_newer_version_is_refused(closed: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_told() -> None:
     path = Path("/proc/nowhere/state.db")
-    assert "cannot make the directory /proc/nowhere" in refusal(path, create=True)
+    assert "cannot create the directory /proc/nowhere" in refusal(path, create=True)
 
 
 @pytest.mark.parametrize("create", [False, True])
@@ -226,7 +226,7 @@ def test_a_new_database_in_a_read_only_directory_is_told(
 ) -> None:
     read_only(tmp_path)
     assert "cannot be opened" in refusal(tmp_path / "state.db", create=True)
-    assert "cannot make the directory" in refusal(tmp_path / "deep" / "state.db", create=True)
+    assert "cannot create the directory" in refusal(tmp_path / "deep" / "state.db", create=True)
 
 
 def test_a_directory_that_may_not_be_entered_is_told(tmp_path: Path, start: Start) -> None:

@@ -354,7 +354,7 @@ def test_a_copy_that_cannot_be_made_stops_the_upgrade(older: Path, second: Secon
     second(REBUILD)
     longest = os.pathconf(older.parent, "PC_NAME_MAX")
     older = older.rename(older.with_name("a" * (longest - len(".lock"))))  # too long for ".bak"
-    with pytest.raises(StoreError, match="cannot make the backup copy") as caught:
+    with pytest.raises(StoreError, match="cannot create the backup copy") as caught:
         open_database(older)
     assert caught.value.hint
     assert revision(older) == "0001"
@@ -392,7 +392,7 @@ def test_a_migration_that_would_leave_rows_pointing_at_nothing_is_undone(
     older: Path, second: Second
 ) -> None:
     second(ORPHAN)
-    with pytest.raises(DamageFound, match="2 rows point at missing rows") as caught:
+    with pytest.raises(DamageFound, match="2 rows refer to missing rows") as caught:
         open_database(older)
     assert caught.value.hint
     assert counts(older) == (1, 1, 1)
@@ -407,7 +407,7 @@ def test_an_upgrade_is_refused_while_a_run_is_at_work(
     child = start(OPEN, older)
     assert hears(child) == "True"
     second(REBUILD)
-    with pytest.raises(LeaseHeld, match="a run is at work") as caught:
+    with pytest.raises(LeaseHeld, match="a run is using it") as caught:
         open_database(older)
     assert caught.value.hint
     assert caught.value.exit_code == 4

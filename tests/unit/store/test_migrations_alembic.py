@@ -81,7 +81,7 @@ def test_upgrade_by_hand_makes_a_copy_first_and_waits_for_no_run(
     with FileLock(lock_path(path)) as run:
         assert run.acquire(exclusive=False)
         said = alembic(path, "upgrade", "head", checkout=checkout, code=1)
-        assert "a run is at work on it" in said
+        assert "a run is using it" in said
         assert alembic(path, "current", checkout=checkout).split()[0] == HEAD
     alembic(path, "upgrade", "head", checkout=checkout)
     copy = path.with_name(f"{path.name}.pre-{HEAD}.bak")
