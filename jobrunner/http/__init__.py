@@ -1,1 +1,1 @@
-"""The only HTTP: client, retry, rate limit, budget, responses."""
+"""All HTTP code: client, retries, rate limit, budget, responses."""

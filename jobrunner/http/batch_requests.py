@@ -1,8 +1,8 @@
-"""The requests of one batch, with retries, and HTTP errors turned into ours.
+"""The requests of one batch, with retries; HTTP errors become errors of jobrunner.
 
-A :class:`~jobrunner.http.client.Client` serves one source for a run, a :class:`Requests` one batch
-of it and counts what the batch cost. Keys travel in headers only, so that no URL, message or log
-line can show one.
+A :class:`~jobrunner.http.client.Client` serves one source for a whole run. A :class:`Requests`
+serves one batch and counts its requests and cost. Keys are sent in headers only, so that no URL,
+message or log line can contain one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jobrunner.models import Usage
 
 
 class Requests:
-    """The requests of one batch, with what they used; ``usage`` starts at zero."""
+    """Sends the requests of one batch and counts them in ``usage``, which starts at zero."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -46,31 +46,33 @@ class Requests:
     async def get(
         self, path: str, params: Params | None = None, *, missing: Collection[int] = (404,)
     ) -> object:
-        """Return decoded JSON, or None where the status is one of ``missing``.
+        """Return decoded JSON, or None if the status is one of ``missing``.
 
-        Raises a :class:`~jobrunner.errors.SourceError`, never anything of HTTP.
+        Raises a :class:`~jobrunner.errors.SourceError`, never an error of the HTTP library.
         """
-        return await self._ask("GET", path, params or {}, None, missing)
+        return await self._send("GET", path, params or {}, None, missing)
 
     async def post(
         self, path: str, params: Params, body: object, *, missing: Collection[int] = (404,)
     ) -> object:
         """Send a JSON body; otherwise like :meth:`get`."""
-        return await self._ask("POST", path, params, body, missing)
+        return await self._send("POST", path, params, body, missing)
 
-    async def _ask(
+    async def _send(
         self, method: str, path: str, params: Params, body: object, missing: Collection[int]
     ) -> object:
         async def attempt() -> object:
-            # Built anew each time: a request that was sent cannot be sent again.
+            # Build a new request for each attempt: a sent request cannot be sent again.
             request = self._client.request(method, path, params, body)
             return await self._attempt(request, missing)
 
         try:
             return await self._backoff.call(attempt)
         except FaultyAnswer as exc:
+            # One paper of the batch may be the cause: the engine splits the batch.
             raise AnswerMalformed(str(exc)) from exc
         except TransientError as exc:
+            # The retries are used up: the source counts as down for the rest of the run.
             unavailable = SourceUnavailable(str(exc), not_before=moment_after(exc.retry_after))
             self._client.stop(unavailable)
             raise unavailable from exc
@@ -82,6 +84,7 @@ class Requests:
         response: httpx2.Response | None = None
         try:
             response = await self._follow(await self._client.send(request, self.usage))
+            # The source's own rules come first: a 404 can mean "unknown paper" or "wrong address".
             self._service.judge(response)
             if response.status_code in missing:
                 return None
@@ -94,7 +97,7 @@ class Requests:
             raise
 
     async def _follow(self, response: httpx2.Response) -> httpx2.Response:
-        """Follow the redirects of a request to its answer."""
+        """Follow redirects and return the final response."""
         for _ in range(MOST_REDIRECTS):
             if not response.has_redirect_location:
                 return response
@@ -103,7 +106,7 @@ class Requests:
         raise SourceUnavailable(f"{self._service.name}: more than {MOST_REDIRECTS} redirects")
 
     def _hold(self, exc: TransientError, response: httpx2.Response) -> None:
-        """Make all requests of the source wait as asked, or stop where that would be too long."""
+        """Pause the whole source for ``Retry-After``, or stop it if the wait is too long."""
         if exc.retry_after is None:
             return
         check_patience(exc, response.status_code, self._client.retry)

@@ -1,6 +1,6 @@
-"""What the user lets one source use: requests and money, counted before a request is sent.
+"""The user's limits for one source, in requests and money, checked before a request is sent.
 
-A service's own limit for a day is another matter: it is called its daily allowance.
+A service's own limit per day is called its daily allowance.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from jobrunner.errors import BudgetSpent
 
 
 class Budget:
-    """A limit over all runs of a session, in requests and in micro-USD; None for no limit.
+    """A limit for all runs of a session, in requests and in micro-USD; None means no limit.
 
-    ``used_*`` is what the committed batches of the session have used. What a request would cost
-    that got no answer is in doubt, and counts for the rest of the run.
+    ``used_*`` is what the session's committed batches have used. A request without an answer may
+    have been charged, so its price counts for the rest of the run.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class Budget:
         self._used_cost_micros = used_cost_micros
 
     def reserve(self, price: int) -> None:
-        """Count a request of this price, or raise :class:`BudgetSpent` if it would be too much."""
+        """Count a request of this price; raise :class:`BudgetSpent` if it exceeds a limit."""
         self._check_requests()
         self._check_cost(price)
         self._used_requests += 1
         self._used_cost_micros += price
 
     def settle(self, price: int, cost: int) -> None:
-        """Count what a reserved request has really cost."""
+        """Replace the price of a reserved request by its actual cost."""
         self._used_cost_micros += cost - price
 
     def _check_requests(self) -> None:
@@ -46,7 +46,7 @@ class Budget:
         if limit is None or self._used_requests < limit:
             return
         raise BudgetSpent(
-            f"{self._source}: the {limit} requests allowed are used",
+            f"{self._source}: all {limit} allowed requests are used",
             hint=f"allow more with --max-requests {self._source}=N",
         )
 
@@ -55,9 +55,8 @@ class Budget:
         if limit is None or self._used_cost_micros + price <= limit:
             return
         raise BudgetSpent(
-            f"{self._source}: of the budget of {_usd(limit, 'g')}"
-            f" {_usd(self._used_cost_micros)} are spent or in doubt and the next"
-            f" request costs {_usd(price)}",
+            f"{self._source}: {_usd(self._used_cost_micros)} of the {_usd(limit, 'g')} budget"
+            f" is spent or may have been spent, and the next request costs {_usd(price)}",
             hint=f"allow more with --budget {self._source}=AMOUNTusd",
         )
 

@@ -1,4 +1,4 @@
-"""The connection to one service for a whole run: rate limit, budget and bounds of every request."""
+"""The connection to one service for a whole run: rate limit, budget, size and time limits."""
 
 from __future__ import annotations
 
@@ -28,25 +28,27 @@ from jobrunner.http.service import Params, Service, check_address, check_headers
 from jobrunner.models import Usage
 
 LARGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes of a decompressed answer; the largest real ones are some 10 MB."""
+"""Most bytes of a decompressed answer; the largest real ones have about 10 MB."""
 
 REQUEST_SECONDS = 120.0
-"""Longest time one request may take, however slowly its bytes trickle."""
+"""Most seconds for one request, even if bytes keep arriving slowly."""
 
 TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
+"""No timeout for the pool: the rate limit already bounds the number of open requests."""
+
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Load whom to trust once for all sources: it takes 20 ms."""
+    """Load the trusted certificates once for all sources: loading takes 20 ms."""
     return httpx2.create_ssl_context()
 
 
 class Client:
-    """Speaks to one service for a whole run: ``async with Client(...) as client``.
+    """Sends requests to one service for a whole run: ``async with Client(...) as client``.
 
-    Batches ask through :class:`jobrunner.http.batch_requests.Requests`.
+    Batches send their requests through :class:`jobrunner.http.batch_requests.Requests`.
     """
 
     def __init__(
@@ -83,13 +85,14 @@ class Client:
 
     @cached_property
     def _http(self) -> httpx2.AsyncClient:
-        """What connects, made for the first request: a source in this process has none."""
+        """The HTTP client, created for the first request: a source without a network needs none."""
         client = httpx2.AsyncClient(
             headers=self._headers,
             timeout=TIMEOUT,
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=60.0),
             verify=_certificates(),
             transport=self._transport,
+            # Requests follows them itself, within one host: no other host gets the key.
             follow_redirects=False,
         )
         self._connections.push_async_callback(client.aclose)
@@ -120,25 +123,25 @@ class Client:
         return self._http.build_request("GET", target)
 
     def stop(self, stopped: SourceStopped) -> None:
-        """Let no further request leave in this run: the source has said, or shown, enough.
+        """Send no further request in this run: the source refused them or is down.
 
-        Where only the user's budget is used up, requests that it covers still may.
+        If only the user's budget is used up, requests that it still covers are sent.
         """
         if not isinstance(stopped, BudgetSpent):
             self._stopped = self._stopped or stopped
         self.hurry()
 
     def hurry(self) -> None:
-        """Let nothing be tried again; who waits to do so gives up at once."""
+        """Retry nothing from now on; requests that wait for a retry fail immediately."""
         self._hurried.set()
 
     @property
     def is_hurried(self) -> bool:
-        """Whether nothing is tried again any more."""
+        """Whether retries are switched off."""
         return self._hurried.is_set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait before another attempt. Raises SourceStopped if none is to be made after all."""
+        """Wait before another attempt. Raises SourceStopped if there will be no other attempt."""
         slept = asyncio.ensure_future(self.sleep(seconds))
         hurried = asyncio.ensure_future(self._hurried.wait())
         try:
@@ -148,20 +151,22 @@ class Client:
             hurried.cancel()
         self._check_open()
         if self.is_hurried:
-            raise SourceUnavailable(f"{self.service.name}: not tried again, for the run stops")
+            raise SourceUnavailable(f"{self.service.name}: not retried because the run is stopping")
 
     def _check_open(self) -> None:
         if (stopped := self._stopped) is not None:
+            # A new error each time: one shared error would collect all tracebacks.
             raise type(stopped)(str(stopped), not_before=stopped.not_before, hint=stopped.hint)
 
     async def send(self, request: httpx2.Request, usage: Usage) -> httpx2.Response:
-        """Send one request in its turn and read its answer whole, within all bounds.
+        """Send one request when the rate limit allows it, and read the whole answer.
 
-        Raises BudgetSpent if the user's budget does not cover it, TransientError,
-        SourceUnavailable for a certificate that is not trusted, and again what :meth:`stop` was
-        told.
+        Raises BudgetSpent if the user's budget does not cover it, TransientError if it may
+        succeed later, SourceUnavailable if the certificate is not trusted, and after
+        :meth:`stop` the error passed to it.
         """
         price = self.service.price(request)
+        # Reserve before waiting: requests that wait at the same time share one budget.
         self.budget.reserve(price)
         async with self.rate_limit as start:
             self._check_open()
@@ -183,15 +188,15 @@ class Client:
         except (httpx2.RequestError, TimeoutError) as exc:
             if isinstance(exc, NEVER_SENT):
                 self.budget.settle(price, 0)
-            if is_untrusted(exc):  # asking again will not make it trusted
+            if is_untrusted(exc):  # a retry would not make it trusted
                 raise SourceUnavailable(
-                    f"{self.service.name}: its certificate is not trusted ({reason(exc)})",
-                    hint="check the address; SSL_CERT_FILE names certificates to trust",
+                    f"{self.service.name}: the certificate is not trusted ({reason(exc)})",
+                    hint="check the address, or set SSL_CERT_FILE to the certificates to trust",
                 ) from exc
             raise TransientError(f"{self.service.name}: {reason(exc)}") from exc
 
     def _trace(self, start: Start) -> Callable[[str, object], Awaitable[None]]:
-        """Tell the rate limit when the bytes really leave: making a connection can take longer."""
+        """Report to the rate limit when the bytes are sent: connecting can take a while."""
 
         async def trace(event: str, _info: object) -> None:
             if event.endswith("send_request_headers.started"):
@@ -205,7 +210,7 @@ class Client:
             body = await self._body(response)
         finally:
             await response.aclose()
-        # As bytes: a header need not be ASCII, and as text it could not be given back.
+        # Keep headers as bytes: one that is not ASCII would not survive decoding and encoding.
         headers = [(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"]
         return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
 

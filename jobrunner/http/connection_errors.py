@@ -1,4 +1,4 @@
-"""What went wrong on the wire, in our own words: without URL and without anything that we sent."""
+"""Messages for failed connections, without the URL and without anything that was sent."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from collections.abc import Iterator
 import httpx2
 
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
-    (httpx2.ConnectTimeout, "no connection in time"),
-    (httpx2.TimeoutException, "no answer in time"),
-    (TimeoutError, "no answer in time"),
+    (httpx2.ConnectTimeout, "the connection timed out"),
+    (httpx2.TimeoutException, "the answer timed out"),
+    (TimeoutError, "the answer timed out"),
     (httpx2.ConnectError, "no connection"),
-    (httpx2.NetworkError, "the connection broke off"),
-    (httpx2.ProxyError, "the proxy makes no connection"),
-    (httpx2.RemoteProtocolError, "the answer breaks off, or is not HTTP"),
-    (httpx2.DecodingError, "the compression of the answer is damaged"),
-    (Exception, "the request cannot be made"),
+    (httpx2.NetworkError, "the connection was lost"),
+    (httpx2.ProxyError, "the proxy did not connect"),
+    (httpx2.RemoteProtocolError, "the answer is incomplete or not HTTP"),
+    (httpx2.DecodingError, "the compressed answer is damaged"),
+    (Exception, "the request could not be sent"),
 )
-"""Errors are classes of each other: the first that fits says most."""
+"""Most specific class first: some of these classes are subclasses of others."""
 
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
-"""Errors of making a connection, before which nothing leaves that could cost anything."""
+"""Errors while connecting: nothing was sent yet, so nothing can have been charged."""
 
 
 def reason(exc: Exception) -> str:
-    """Say why a request failed, with what the system says of it."""
+    """Return why a request failed, with the system's own message."""
     words = next(words for kind, words in _WORDS if isinstance(exc, kind))
     details = filter(None, map(_detail, _causes(exc)))
     detail = next(details, None)
@@ -35,12 +35,12 @@ def reason(exc: Exception) -> str:
 
 
 def is_untrusted(exc: Exception) -> bool:
-    """Tell whether a request failed at the certificate of the other side."""
+    """Return whether a request failed because the server's certificate is not trusted."""
     return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(exc))
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came from."""
+    """Yield an error and its causes."""
     pending = [exc]
     while pending:
         error = pending.pop()
@@ -53,12 +53,12 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _detail(exc: BaseException) -> str | None:
-    """Return what the operating system or the TLS library says of a connection."""
+    """Return the message of the operating system or the TLS library."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         return exc.verify_message
     if isinstance(exc, ssl.SSLError):
         return exc.reason
     number = exc.errno if isinstance(exc, OSError) else None
     if number and number > 0:
-        return os.strerror(number)  # asyncio puts words of its own in the error
+        return os.strerror(number)  # asyncio replaces the text of the error with its own
     return exc.strerror if isinstance(exc, socket.gaierror) else None

@@ -1,8 +1,8 @@
-"""How fast one source may be asked: starts a second, requests at once, pauses.
+"""The rate limit of one source: request starts per second, concurrent requests, pauses.
 
 Services count requests in a window of one second. Evenly spaced starts stay below the limit only
-while nothing is late, and an event loop that has just committed a batch is late. So two rules hold
-together: starts follow an even schedule, and the start n places back must lie a full window behind.
+while none is late, and the event loop is late after it has committed a batch. So two rules apply:
+starts follow an even schedule, and a full window must pass between a start and the n-th after it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 MARGIN = 1.02
-"""The allowed rate is used to 98 %: a 1 s window at the service holds 1.02 s of our starts."""
+"""Starts are spaced 2 % wider than allowed: delays can move 1.02 s of starts into a 1 s window."""
 
 CATCH_UP = 0.1
-"""Seconds of lateness that the starts after it may make up for; more of it is lost."""
+"""Most seconds of a late start that later starts may catch up on; the rest is lost."""
 
 RECOVERY = 60.0
-"""Seconds after which the full rate is back when it had gone down to nothing."""
+"""Seconds in which the rate recovers from zero to the full rate."""
 
 DEEPEST = 1 / 16
-"""The part of the allowed rate below which :meth:`RateLimit.slow_down` does not go."""
+"""Smallest share of the allowed rate to which :meth:`RateLimit.slow_down` reduces it."""
 
 
 class Start:
-    """When a request began; ``at`` may be moved to the moment it was really sent."""
+    """The start of a request; ``at`` is moved to the time at which it was really sent."""
 
     __slots__ = ("at",)
 
@@ -37,7 +37,7 @@ class Start:
 
 
 class RateLimit:
-    """Lets requests to one source through, in order: ``async with rate_limit as start: ...``.
+    """Admits requests to one source in order: ``async with rate_limit as start: ...``.
 
     ``requests_per_second`` may be ``math.inf``. ``clock`` and ``sleep`` are replaced in tests.
     """
@@ -66,17 +66,18 @@ class RateLimit:
 
     @property
     def allowed(self) -> float:
-        """Requests a second that the source allows."""
+        """Requests per second that the source allows."""
         return self._allowed
 
     @property
     def rate(self) -> float:
-        """Requests a second that are made now; less than allowed for a while after a 429."""
+        """Current requests per second; below the allowed rate for a while after a 429."""
         self._recover()
         return self._rate
 
     async def __aenter__(self) -> Start:
         await self._slots.acquire()
+        # A lower concurrency was announced: keep surplus slots instead of returning them.
         while self._surplus > 0:
             self._surplus -= 1
             await self._slots.acquire()
@@ -95,11 +96,11 @@ class RateLimit:
         self._leave()
 
     def sent(self, start: Start) -> None:
-        """Say that the request of ``start`` leaves only now, after waiting for a connection."""
+        """Record that the request of ``start`` is sent only now, after connecting."""
         start.at = self._clock()
 
     def slow_down(self) -> None:
-        """Halve the rate; many requests refused within one second count once."""
+        """Halve the rate, at most once per second: one burst causes many refusals."""
         now = self._clock()
         if math.isinf(self._allowed) or now - self._slowed_at < 1.0:
             return
@@ -108,13 +109,13 @@ class RateLimit:
         self._rate = max(self._rate / 2, self._allowed * DEEPEST)
 
     def pause(self, seconds: float) -> None:
-        """Let no request start for some seconds; a longer pause that is under way stays."""
+        """Start no request for some seconds; a longer pause that is running stays."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def limit(
         self, *, requests_per_second: float | None = None, concurrency: int | None = None
     ) -> None:
-        """Take over limits that the source announced."""
+        """Apply limits that the source announced; they take precedence."""
         if requests_per_second is not None and requests_per_second != self._allowed:
             slowed = self._rate < self._allowed
             self._allowed = requests_per_second
@@ -145,7 +146,7 @@ class RateLimit:
             now = self._clock()
             start = Start(now)
             if not math.isinf(self._allowed):
-                # Only a start that had to wait is late; one after idle time has nothing to make up.
+                # Only a start that had to wait is late; after idle time nothing is missing.
                 earliest = now - CATCH_UP if waited else now
                 self._next = max(self._next, earliest) + MARGIN / self.rate
                 self._starts.append(start)
@@ -159,7 +160,7 @@ class RateLimit:
         return free - now
 
     def _window_free(self) -> float:
-        """Return when the window of one second (of 1/rate for slower sources) has room."""
+        """Return when the window has room: 1 s, or 1/rate for sources slower than 1 per second."""
         room = max(1, math.floor(self._allowed))
         while len(self._starts) > room:
             self._starts.popleft()

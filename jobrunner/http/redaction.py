@@ -1,4 +1,4 @@
-"""Messages without our keys: a service may repeat in its answer what we sent."""
+"""Removes keys from messages: an answer may repeat what was sent."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from collections.abc import Mapping
 
 MESSAGE_LENGTH = 360
-"""Characters of a message about a service's answer that are shown."""
+"""Most characters shown of a message about an answer."""
 
 SHORTEST_KEY = 7
-"""Shorter words of a header are no keys, and would be struck out of harmless places."""
+"""Shorter words in a header are not keys; redacting them would damage harmless text."""
 
 
 def redacted(message: str, headers: Mapping[str, str]) -> str:
-    """Return a message as it may be shown: without the keys of our headers, and not too long."""
+    """Return a message without the keys in the headers, cut to a readable length."""
     words = [word for value in headers.values() for word in value.split()]
     for word in words:
         if len(word) >= SHORTEST_KEY:
-            # In a host name a key stands in lower case.
+            # Ignore case: a key inside a host name is in lower case.
             message = re.sub(re.escape(word), "***", message, flags=re.IGNORECASE)
     if len(message) <= MESSAGE_LENGTH:
         return message
-    # Only now is it cut: a key cut first would leave its beginning at the end.
+    # Cut last: a key that is cut first is not recognised, and its beginning would remain.
     return message[: MESSAGE_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""Where a redirect may lead: never to another host, and never out of encryption."""
+"""Allowed redirects: never to another host, never from https to http."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import httpx2
 from jobrunner.errors import SourceUnavailable
 
 MOST_REDIRECTS = 5
+"""More are a loop: a merged work redirects once or twice."""
 
 
 def redirect_target(response: httpx2.Response, source: str) -> httpx2.URL:
-    """Return where the redirect of a GET leads within the same host.
+    """Return the target of a GET's redirect within the same host.
 
-    Raises SourceUnavailable for any other: elsewhere our key has no business.
+    Raises SourceUnavailable for other redirects: another host must not receive the key.
     """
     origin = response.request.url
     try:
         target = origin.join(response.headers["location"])
     except httpx2.InvalidURL as exc:
-        raise SourceUnavailable(f"{source}: redirect to no address") from exc
+        raise SourceUnavailable(f"{source}: redirect to an invalid address") from exc
     if origin.scheme == "https" and target.scheme == "http":
-        # A server behind a proxy takes itself for http, on whatever port; our key stays encrypted.
+        # A server behind a proxy may believe that it serves http. Stay on https to protect the key.
         target = target.copy_with(scheme="https")
     is_http = target.scheme in ("http", "https")
     is_same_host = (target.host, target.port) == (origin.host, origin.port)

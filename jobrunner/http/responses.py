@@ -1,4 +1,4 @@
-"""What an HTTP answer means, in pure functions: our errors, retry times, decoded JSON."""
+"""Interprets HTTP answers in pure functions: errors, retry times, decoded JSON."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ _REFUSED_KEY = (401, 403)
 
 
 def check_status(response: httpx2.Response, source: str) -> None:
-    """Raise the error that a status stands for with every source; return if it is a success."""
+    """Raise the error for a status, by the rules common to all sources; return on success."""
     status = response.status_code
     if 200 <= status < 300:
         return
     message = f"{source}: HTTP {status}{server_message(response)}"
     if status == 500:
+        # One record can cause a 500 on every attempt; a smaller batch may avoid it.
         raise FaultyAnswer(message, retry_after=retry_after(response))
     if status in _TRY_AGAIN or status > 500:
         raise TransientError(message, retry_after=retry_after(response))
@@ -39,25 +40,25 @@ def check_status(response: httpx2.Response, source: str) -> None:
     if status in _REFUSED_KEY:
         hint = f"check the key and the e-mail address set for {source}"
         raise KeyRefused(message, hint=hint)
-    # Never "not found" for a paper: a wrong address or a moved service would empty the session.
+    # Never "not found" for a paper: a wrong address would mark all papers as not found.
     raise SourceUnavailable(f"{message} from {response.url.copy_with(query=None)}")
 
 
 def server_message(response: httpx2.Response) -> str:
-    """Return ': ' and the service's own words on one line, or '' where it has none."""
+    """Return ': ' and the service's own message on one line, or '' if it sent none."""
     try:
         body = decode(response.content)
     except AnswerMalformed:
         return ""
     text = " - ".join(_sentences(body))
-    # Control characters could move a terminal's cursor, or break the line.
+    # Control characters could move the terminal's cursor or break the line.
     visible = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(visible.split())
     return f": {line}" if line else ""
 
 
 def _sentences(body: object) -> list[str]:
-    """Return the texts under ``error`` and ``message``, which services nest differently."""
+    """Return the texts in ``error``, ``message`` and ``description``, however they are nested."""
     if isinstance(body, str):
         return [body] if body else []
     if isinstance(body, list):
@@ -68,12 +69,12 @@ def _sentences(body: object) -> list[str]:
     sentences = []
     for name in ("error", "message", "description"):
         sentences += _sentences(body.get(name))
-    # Some services say the same under two names.
+    # Some services send the same text under two names.
     return list(dict.fromkeys(sentences))
 
 
 def retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for (RFC 9110: a number or an HTTP date)."""
+    """Return the seconds in ``Retry-After`` (RFC 9110: a number or an HTTP date)."""
     value = response.headers.get("retry-after", "").strip()
     try:
         seconds = float(value)
@@ -83,7 +84,7 @@ def retry_after(response: httpx2.Response) -> float | None:
 
 
 def _seconds_until(value: str, date: str) -> float:
-    """Return the seconds from the answer's own date, so that a wrong clock here does no harm."""
+    """Return the seconds since the answer's own ``Date``: the local clock may be wrong."""
     until = _http_date(value)
     if until is None:
         return math.nan
@@ -100,7 +101,7 @@ def _http_date(value: str) -> datetime | None:
 
 
 def decode_answer(response: httpx2.Response, source: str) -> object:
-    """Return the JSON value of a success; raise :class:`FaultyAnswer` if there is none."""
+    """Return the JSON value of a successful answer; raise :class:`FaultyAnswer` without one."""
     try:
         value = decode(response.content)
     except AnswerMalformed as exc:
@@ -116,10 +117,10 @@ def decode_answer(response: httpx2.Response, source: str) -> object:
 
 
 def decode(body: bytes) -> object:
-    """Return a JSON value whose texts can be stored: no lone surrogate, no NUL.
+    """Return a JSON value whose texts can be stored: without lone surrogates and NUL.
 
-    Strict and fast first; what JSON forbids but services send (a byte order mark, broken UTF-8,
-    raw control characters, NaN) is repaired. Raises :class:`AnswerMalformed`.
+    Decodes strictly and fast first. Repairs what JSON forbids but services send: a byte order
+    mark, broken UTF-8, raw control characters, NaN. Raises :class:`AnswerMalformed`.
     """
     try:
         value = msgspec.json.decode(body)
@@ -139,7 +140,7 @@ def _decode_leniently(body: bytes) -> object:
 
 
 def _storable(value: object) -> object:
-    """Return a JSON value with every text, number and key that could not be stored replaced."""
+    """Return a JSON value; texts, numbers and keys that cannot be stored are replaced."""
     if isinstance(value, str):
         return _storable_text(value)
     if isinstance(value, list):
@@ -151,6 +152,6 @@ def _storable(value: object) -> object:
 
 
 def _storable_text(text: str) -> str:
-    # Through UTF-16, which joins the halves of a surrogate pair and replaces lone ones.
+    # A round trip through UTF-16 joins surrogate pairs and replaces lone surrogates.
     pairs = text.encode("utf-16", "surrogatepass")
     return pairs.decode("utf-16", "replace").replace("\0", "\ufffd")

@@ -1,6 +1,6 @@
-"""The back-off: which requests are tried again, after which wait, and when no more.
+"""Retries: which requests are retried, how long to wait, and when to give up.
 
-Every :class:`~jobrunner.errors.TransientError` is tried again, and nothing else.
+Every :class:`~jobrunner.errors.TransientError` is retried, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from jobrunner.models import Usage
 log = logging.getLogger(__name__)
 
 FAULTY_ATTEMPTS = 2
-"""Attempts at a request once another one of its batch got nothing but faulty answers."""
+"""Attempts per request after another request of the batch got only faulty answers."""
 
 WARNING_ATTEMPTS = 3
-"""Failed attempts at one request after which it is a warning, and no longer daily business."""
+"""From this many failed attempts on, a retry is logged as a warning; fewer are normal."""
 
 LONGEST_DELAY_S = 366 * 86400.0
-"""A service that asks for more than a year cannot mean it, and a date could not hold it."""
+"""Longest wait that is stored: more than a year is a mistake and can overflow a date."""
 
 
 class RetryBudget(Struct, frozen=True, kw_only=True):
-    """How often and how long one request is tried again before its source counts as down.
+    """How often and how long one request is retried before its source counts as down.
 
-    ``patience``: the longest ``Retry-After`` that is waited for rather than ending the run.
+    ``patience``: the longest ``Retry-After`` to wait for; a longer one stops the source.
     """
 
     attempts: int = 7
@@ -46,10 +46,10 @@ class RetryBudget(Struct, frozen=True, kw_only=True):
 
 
 class Backoff:
-    """Tries the requests of one batch again; ``usage`` counts how often.
+    """Retries the requests of one batch; ``usage`` counts the retries.
 
-    ``wait`` sleeps between two attempts. No attempt follows once ``is_hurried`` is true: the run
-    is about to stop.
+    ``wait`` sleeps between two attempts. Once ``is_hurried`` returns true, nothing is retried:
+    the run is about to stop.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Backoff:
         self._is_doubtful = False
 
     async def call(self, attempt: Callable[[], Awaitable[object]]) -> object:
-        """Return what an attempt at a request returns; raise the error of the last one."""
+        """Return the result of the first successful attempt; raise the error of the last one."""
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=self._is_last,
@@ -81,15 +81,15 @@ class Backoff:
         try:
             return await attempts(attempt)
         except FaultyAnswer:
-            # One request has shown that the fault does not pass; the others wait less.
+            # This request showed that the fault persists: the others get fewer attempts.
             self._is_doubtful = True
             raise
 
     def _is_last(self, state: tenacity.RetryCallState) -> bool:
-        """Tell whether no attempt is to follow the one that has just failed."""
+        """Return whether the attempt that just failed was the last one."""
         if self._is_hurried() or state.attempt_number >= self._attempts_allowed(state):
             return True
-        # Attempts take time too: a service may trickle for as long as one request is allowed to.
+        # Count the attempts' own time too: a slow answer can take as long as its timeout.
         passed = max(state.idle_for, state.seconds_since_start or 0.0)
         return passed + state.upcoming_sleep > self._budget.seconds
 
@@ -99,10 +99,10 @@ class Backoff:
         return self._budget.attempts
 
     def _seconds_before_next(self, state: tenacity.RetryCallState) -> float:
-        """Return the seconds to wait: they grow, and are at least those asked for."""
+        """Return the seconds to wait: they grow, and are at least ``Retry-After``."""
         first, longest = self._budget.first_wait, self._budget.longest_wait
         grown = tenacity.wait_exponential(multiplier=first, max=longest)(state)
-        # Without the random part, all requests that failed together would come back together.
+        # Without jitter, requests that failed together would be retried together.
         jitter = tenacity.wait_random(0, first)(state)
         return max(grown + jitter, _seconds_asked_for(state))
 
@@ -130,7 +130,7 @@ def _seconds_asked_for(state: tenacity.RetryCallState) -> float:
 
 
 def check_patience(error: TransientError, status: int, budget: RetryBudget) -> None:
-    """Stop the source, raising what says so, if it asks for a longer wait than is waited for."""
+    """Raise the error that stops the source if ``Retry-After`` exceeds the patience."""
     seconds = error.retry_after
     if seconds is None or seconds <= budget.patience:
         return
@@ -139,7 +139,7 @@ def check_patience(error: TransientError, status: int, budget: RetryBudget) -> N
 
 
 def moment_after(seconds: float | None) -> datetime | None:
-    """Return the time so many seconds from now; None if they are not known."""
+    """Return the time this many seconds from now; None if the seconds are unknown."""
     if seconds is None:
         return None
     return datetime.now(UTC) + timedelta(seconds=min(seconds, LONGEST_DELAY_S))

@@ -1,4 +1,4 @@
-"""How to reach a service, what it allows, and what asking it used: plain types of the network."""
+"""How to reach a service, its limits and its prices."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jobrunner.errors import SettingsError
 from jobrunner.http.rate_limit import RateLimit
 
 Params = Mapping[str, str | int]
-"""What stands behind the question mark of a URL; values are encoded when they are sent."""
+"""The query parameters of a URL; values are encoded when the request is sent."""
 
 
 class Limits(Struct, frozen=True):
-    """What a service allows one user: request starts a second, requests at once."""
+    """A service's limits for one user: request starts per second, concurrent requests."""
 
     requests_per_second: float
     concurrency: int
@@ -41,10 +41,10 @@ def _learn_nothing(_response: httpx2.Response, _rate_limit: RateLimit) -> None:
 class Service(Struct, frozen=True, kw_only=True):
     """How to reach one service.
 
-    ``params`` go with every request. ``judge`` raises a ``SourceError`` for answers that mean
-    something special here, before the general rules. ``price`` returns what a request will cost
-    and ``cost`` what one has cost, in micro-USD. ``learn`` takes announced limits over into the
-    rate limit.
+    ``params`` are added to every request. ``judge`` runs before the general rules and raises a
+    ``SourceError`` for answers with a special meaning at this service. ``price`` returns what a
+    request will cost, ``cost`` what it has cost, both in micro-USD. ``learn`` applies announced
+    limits to the rate limit.
     """
 
     name: str
@@ -58,11 +58,12 @@ class Service(Struct, frozen=True, kw_only=True):
     learn: Callable[[httpx2.Response, RateLimit], None] = _learn_nothing
 
     def __repr__(self) -> str:
+        # Without the headers: they contain the key.
         return f"Service(name={self.name!r}, base_url={self.base_url!r})"
 
 
 def check_address(name: str, base_url: str) -> None:
-    """Raise SettingsError unless the base URL is one that paths can be put behind."""
+    """Raise SettingsError unless paths can be appended to the base URL."""
     try:
         url = httpx2.URL(base_url)
     except httpx2.InvalidURL:
@@ -73,12 +74,16 @@ def check_address(name: str, base_url: str) -> None:
 
 
 def check_headers(name: str, headers: Mapping[str, str]) -> None:
-    """Refuse what the HTTP library would refuse later, in a message that shows the value."""
+    """Raise SettingsError for header values that HTTP does not allow.
+
+    The HTTP library would refuse them later, with a message that contains the value: a key."""
     for header, value in headers.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
-            raise SettingsError(f"{name}: the value for {header} holds characters no header can")
+            raise SettingsError(
+                f"{name}: the value for {header} has characters not allowed in headers"
+            )
 
 
 def user_agent(email: str | None = None) -> str:
-    """Return the name under which every request is made, such as ``jobrunner/1.0 (mailto:x@y)``."""
+    """Return the User-Agent header, such as ``jobrunner/1.0 (mailto:x@y)``."""
     return f"jobrunner/{__version__} (mailto:{email})" if email else f"jobrunner/{__version__}"

@@ -368,7 +368,7 @@ def test_a_retry_keeps_the_limits_and_writes_the_output_that_it_is_given(
     asked = len(server.requests)
     limits = ("--max-requests", f"openalex={asked}", "--budget", "openalex=1")
     said = killed.call("retry", "20", "--not-found", "-o", "out.json", *limits, code=1).stderr
-    assert f"openalex: the {asked} requests allowed are used" in said
+    assert f"openalex: all {asked} allowed requests are used" in said
     assert len(server.requests) == asked
     assert len(papers_of(killed.directory / "out.json")) == 30
     [options] = killed.query("SELECT options FROM session")

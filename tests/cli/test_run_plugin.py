@@ -219,7 +219,7 @@ def naming_it(program: Program) -> Path:
 def test_a_budget_holds_it_back(both: Both, tmp_path: Path) -> None:
     program = both.program(tmp_path / "work")
     said = program.run("run", "papers.json", *BOTH, "--budget", "catalogue=0.004usd", code=1)
-    assert "catalogue: of the budget of $0.004 $0.0040 are spent" in said.stderr
+    assert "catalogue: $0.0040 of the $0.004 budget is spent" in said.stderr
     assert len(Ended(program, both, said.stderr).searched) == 2
 
 

@@ -326,7 +326,7 @@ def test_no_service_ever_sees_more_requests_than_are_allowed(tmp_path: Path) -> 
         program = trio.program(tmp_path, LIMITED)
         said = program.run(*RUN, *limits(**MOST), code=1).stderr
         for name, most in MOST.items():
-            assert f"{name}: the {most} requests allowed are used" in said
+            assert f"{name}: all {most} allowed requests are used" in said
         assert trio.requests() == MOST
         program.run("resume", code=1)
         assert trio.requests() == MOST
@@ -341,7 +341,7 @@ def test_a_source_never_costs_more_than_its_budget(tmp_path: Path) -> None:
         program = trio.program(tmp_path, LIMITED)
         command = ("run", "papers.json", *sources(OPENALEX))
         said = program.run(*command, "--budget", f"openalex={BUDGET_USD}usd", code=1).stderr
-        assert "openalex: of the budget of $0.0045 $0.0042 are spent" in said
+        assert "openalex: $0.0042 of the $0.0045 budget is spent" in said
         program.run("resume", code=1)
         assert api.cost_usd <= BUDGET_USD
         program.run("resume", "--budget", "openalex=1usd")

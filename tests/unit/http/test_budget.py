@@ -48,14 +48,14 @@ def test_a_request_that_never_left_is_paid_from_no_budget(failure: Exception) ->
     "failure", [httpx2.ReadTimeout("late"), httpx2.RemoteProtocolError("cut"), TimeoutError()]
 )
 def test_a_request_that_may_have_arrived_counts_against_the_budget(failure: Exception) -> None:
-    with pytest.raises(BudgetSpent, match=r"\$0\.0010 are spent or in doubt"):
+    with pytest.raises(BudgetSpent, match=r"\$0\.0010 of the \$0\.001 budget is spent"):
         ask_within_one_price(failure)
 
 
 def test_a_request_beyond_those_allowed_is_refused_with_the_option_that_allows_more() -> None:
     budget = Budget("demo", max_requests=3, used_requests=2)
     budget.reserve(0)
-    with pytest.raises(BudgetSpent, match="demo: the 3 requests allowed are used") as caught:
+    with pytest.raises(BudgetSpent, match="demo: all 3 allowed requests are used") as caught:
         budget.reserve(0)
     assert caught.value.hint == "allow more with --max-requests demo=N"
 
@@ -65,5 +65,5 @@ def test_money_that_a_request_did_not_cost_can_be_spent_again() -> None:
     budget.reserve(500)
     budget.settle(500, 200)
     budget.reserve(300)
-    with pytest.raises(BudgetSpent, match=r"of the budget of \$0\.001 \$0\.0010 are spent"):
+    with pytest.raises(BudgetSpent, match=r"\$0\.0010 of the \$0\.001 budget is spent"):
         budget.reserve(1)

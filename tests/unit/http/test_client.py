@@ -93,7 +93,7 @@ def test_a_trickling_answer_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
     found, connections = against(write)
     assert isinstance(found, SourceUnavailable)
-    assert "no answer in time" in str(found)
+    assert "the answer timed out" in str(found)
     assert connections == 2
 
 

@@ -16,15 +16,15 @@ from jobrunner.http.connection_errors import reason
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        (httpx2.ConnectTimeout("x"), "no connection in time"),
-        (httpx2.ReadTimeout("x"), "no answer in time"),
-        (TimeoutError(), "no answer in time"),
+        (httpx2.ConnectTimeout("x"), "the connection timed out"),
+        (httpx2.ReadTimeout("x"), "the answer timed out"),
+        (TimeoutError(), "the answer timed out"),
         (httpx2.ConnectError("x"), "no connection"),
-        (httpx2.ReadError("x"), "the connection broke off"),
-        (httpx2.ProxyError("x"), "the proxy makes no connection"),
-        (httpx2.RemoteProtocolError("x"), "the answer breaks off, or is not HTTP"),
-        (httpx2.DecodingError("x"), "the compression of the answer is damaged"),
-        (httpx2.LocalProtocolError("x"), "the request cannot be made"),
+        (httpx2.ReadError("x"), "the connection was lost"),
+        (httpx2.ProxyError("x"), "the proxy did not connect"),
+        (httpx2.RemoteProtocolError("x"), "the answer is incomplete or not HTTP"),
+        (httpx2.DecodingError("x"), "the compressed answer is damaged"),
+        (httpx2.LocalProtocolError("x"), "the request could not be sent"),
     ],
 )
 def test_trouble_on_the_wire_is_told_in_words_of_ours(trouble: Exception, words: str) -> None:

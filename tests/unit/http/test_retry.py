@@ -161,7 +161,7 @@ def test_who_waits_to_try_again_gives_up_when_the_run_stops() -> None:
         async with source:
             await Requests(source).get("/things")
 
-    with pytest.raises(SourceUnavailable, match="not tried again, for the run stops"):
+    with pytest.raises(SourceUnavailable, match="not retried because the run is stopping"):
         asyncio.run(run())
     assert len(seen) == 1
 
