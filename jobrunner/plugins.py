@@ -1,9 +1,9 @@
-"""The door for sources in packages of their own: all that they may import from jobrunner.
+"""The public interface for sources in separate packages (plug-ins).
 
-A plug-in imports from this module alone. What stands in ``__all__`` is public: a name goes, or
-changes what it takes or means, only in a release whose CHANGELOG says how to mend a plug-in.
-Every other module of jobrunner may change in any release without notice. ``docs/plugin.md`` is
-the guide, and shows a whole source.
+A plug-in imports from this module only. The names in ``__all__`` are public: a name is removed or
+changed only in a release whose CHANGELOG says how to adapt a plug-in. All other modules of
+jobrunner may change in any release without notice. ``docs/plugin.md`` is the guide, with a
+complete example.
 """
 
 from __future__ import annotations

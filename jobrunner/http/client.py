@@ -34,7 +34,7 @@ REQUEST_SECONDS = 120.0
 """Most seconds for one request, even if bytes keep arriving slowly."""
 
 TIMEOUT = httpx2.Timeout(connect=15.0, read=60.0, write=30.0, pool=None)
-"""No timeout for the pool: the rate limit already bounds the number of open requests."""
+"""No pool timeout: the rate limit bounds the number of open requests."""
 
 ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 

@@ -7,7 +7,7 @@ import httpx2
 from jobrunner.errors import SourceUnavailable
 
 MOST_REDIRECTS = 5
-"""More are a loop: a merged work redirects once or twice."""
+"""A longer chain is treated as a loop."""
 
 
 def redirect_target(response: httpx2.Response, source: str) -> httpx2.URL:

@@ -1,1 +1,1 @@
-"""The services that know papers: one class each, found by name in the registry."""
+"""The sources: one class for each service, found by name in the registry."""

@@ -1,4 +1,4 @@
-"""From what a source holds to answers: the rules that are the same for every source."""
+"""Turns a source's items into answers, by the rules common to all sources."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from jobrunner.sources.contract import LookupResult
 from jobrunner.sources.json_fields import Fields
 
 MOST_CANDIDATES = 5
+"""Records of one identifier that are kept for review."""
+
 _ORDER = (Verdict.MATCH, Verdict.REVIEW, Verdict.NO_MATCH)
-_TELLING = (Outcome.ENRICHED, Outcome.AMBIGUOUS, Outcome.FAILED, Outcome.NOT_FOUND)
+_BEST_FIRST = (Outcome.ENRICHED, Outcome.AMBIGUOUS, Outcome.FAILED, Outcome.NOT_FOUND)
 
 K = TypeVar("K")
 
 
 class Unreadable(str):
-    """Why something that a source holds cannot be read as a record."""
+    """The reason why an item of a source cannot be read as a record."""
 
     __slots__ = ()
 
 
 def read(source: str, record_of: Callable[[Fields], Record], item: object) -> Record | Unreadable:
-    """Return an item of an answer as a record, or the reason why it is none."""
+    """Return an item of an answer as a record, or the reason why it cannot be read."""
     try:
         if not isinstance(item, dict):
             raise UnreadableError("it is not an object")
@@ -40,7 +42,7 @@ def read(source: str, record_of: Callable[[Fields], Record], item: object) -> Re
 def read_all(
     source: str, record_of: Callable[[Fields], Record], items: Iterable[object]
 ) -> list[Record | Unreadable]:
-    """Return all items of an answer as :func:`read` returns one."""
+    """Read all items of an answer with :func:`read`."""
     return [read(source, record_of, item) for item in items]
 
 
@@ -49,10 +51,10 @@ async def lookup_in_turns(
     keys_of: Callable[[Paper], Iterable[K]],
     ask: Callable[[Sequence[tuple[Paper, K]]], Awaitable[Sequence[Answer]]],
 ) -> LookupResult:
-    """Ask for all papers by their first key together, then for those without luck by the next.
+    """Look up all papers by their first key together, then the unmatched ones by their next key.
 
-    The keys of a paper and their order depend on the paper alone, and so does its answer. Where the
-    source stops, the result holds what earlier turns have answered for good.
+    A paper's keys and their order depend on the paper alone, so its answer does not depend on its
+    batch. If the source stops, the result contains the final answers of the earlier turns.
     """
     keys = {paper.id: deque(keys_of(paper)) for paper in papers}
     answers: dict[int, Answer] = {}
@@ -70,16 +72,16 @@ async def lookup_in_turns(
 def _next_turn(
     papers: Sequence[Paper], keys: Mapping[int, deque[K]], answers: Mapping[int, Answer]
 ) -> list[tuple[Paper, K]]:
-    """Return the papers without luck that have keys left, each with the next one, which is taken.
+    """Return the unmatched papers that have keys left, and remove the next key of each.
 
-    A failure, or candidates for review, end nothing: another key may lead to the paper itself.
+    A failure or candidates for review are not final: another key may lead to the paper itself.
     """
     waiting = [paper for paper in papers if not _is_final(answers.get(paper.id))]
     return [(paper, keys[paper.id].popleft()) for paper in waiting if keys[paper.id]]
 
 
 def _keep_better(answers: dict[int, Answer], paper_id: int, answer: Answer) -> None:
-    """Keep the more telling answer about a paper, of equals the earlier one."""
+    """Keep the more informative answer for a paper; if equal, the earlier one."""
     if answer.outcome is Outcome.NOT_FOUND:
         return
     earlier = answers.get(paper_id, answer)
@@ -87,7 +89,7 @@ def _keep_better(answers: dict[int, Answer], paper_id: int, answer: Answer) -> N
 
 
 def _rank_of_outcome(answer: Answer) -> int:
-    return _TELLING.index(answer.outcome)
+    return _BEST_FIRST.index(answer.outcome)
 
 
 def _is_final(answer: Answer | None) -> bool:
@@ -100,8 +102,8 @@ def decide(
     """Return the answer for a paper whose identifier led to these records.
 
     Several works can share one identifier; the choice among them depends on their content only,
-    never on the order of an answer. A record under a wholly different title is not believed but
-    kept for review; if the identifier itself is not ``trusted``, it is passed over.
+    never on their order in the answer. A record with a wholly different title is kept for review;
+    if the identifier itself is not ``trusted``, the record is ignored.
     """
     records, unreadable = _sorted_out(found)
     checked = _checked(paper, records, scheme, trusted=trusted)
@@ -125,7 +127,7 @@ def _checked(
 
 
 def _contradiction(match: Match, record: Record) -> str:
-    """Say in what a record differs from the paper whose identifier it holds."""
+    """Return how a record differs from the paper with the same identifier."""
     if "title-differs" in match.reasons:
         return f"another title: {record.title[:120]!r}"
     return "other authors"
@@ -146,9 +148,9 @@ def decide_by_title(paper: Paper, found: Iterable[Record | Unreadable]) -> Answe
 
 
 def _sorted_out(found: Iterable[Record | Unreadable]) -> tuple[list[Record], Answer | None]:
-    """Return the records, each once, and the failure that unreadable ones are, if there are any.
+    """Return the distinct records, and a failed answer if any record is unreadable.
 
-    Both are in an order that the source's answer did not make.
+    Neither depends on the order of the source's answer.
     """
     records: dict[str, Record] = {}
     reasons: set[str] = set()

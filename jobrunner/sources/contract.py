@@ -1,8 +1,8 @@
-"""What a source is.
+"""The interface of a source.
 
 A source is one class: a constructor that takes :class:`SourceSettings`, the attributes below and
-two coroutines. It keeps no state between calls, knows no database and prints nothing. It is
-found by the entry point group ``jobrunner.sources``.
+two coroutines. It keeps no state between calls, has no access to the database and prints nothing.
+It is registered in the entry point group ``jobrunner.sources``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jobrunner.models import Answer, Paper
 
 
 class SourceSettings(Struct, frozen=True, kw_only=True):
-    """What the user set for one source. ``api_key`` must never be logged or stored."""
+    """The user's settings for one source. ``api_key`` must never be logged or stored."""
 
     base_url: str | None = None
     api_key: str | None = None
@@ -31,9 +31,10 @@ class SourceSettings(Struct, frozen=True, kw_only=True):
 
 
 class Prices(Struct, frozen=True, kw_only=True):
-    """What a service takes, in micro-USD: for one request of each kind, and at most in a day.
+    """A service's prices in micro-USD per request, and its daily allowance.
 
-    ``daily_micros`` is the allowance of a user with a key, or of one without; None for no limit.
+    ``daily_micros`` is the most that the user can spend per day, with or without a key; None means
+    no limit.
     """
 
     lookup_micros: int = 0
@@ -42,10 +43,10 @@ class Prices(Struct, frozen=True, kw_only=True):
 
 
 class LookupResult(Struct, frozen=True):
-    """What a lookup came to: its answers by ``Paper.id``. A paper without one was not found.
+    """The result of a lookup: answers by ``Paper.id``. A paper without an answer was not found.
 
-    ``stopped`` is the error that cut the lookup off. The answers are then those that are final:
-    they have been paid for, and are committed. A paper without one stays pending.
+    ``stopped`` is the error that ended the lookup early. The answers are then the final ones: they
+    may have cost money, so they are committed. A paper without an answer stays pending.
     """
 
     answers: Mapping[int, Answer]
@@ -53,15 +54,14 @@ class LookupResult(Struct, frozen=True):
 
 
 class Source(Protocol):
-    """A service that knows papers.
+    """A service with data about papers.
 
-    ``name``: lower-case word used everywhere for this source.
-    ``schemes``: identifier schemes that :meth:`lookup` takes, best first.
-    ``after``: names of the sources whose identifiers it wants first.
-    ``lookup_size``: most papers that one :meth:`lookup` takes; ``search_size``: papers of one
-    search batch.
+    ``name``: the source's name everywhere, one word in lower case.
+    ``schemes``: identifier schemes that :meth:`lookup` supports, best first.
+    ``after``: names of the sources that must process a paper first, to find its identifiers.
+    ``lookup_size``: most papers in one :meth:`lookup`; ``search_size``: papers in one search batch.
     ``service``: how to reach it over HTTP, with its published limits.
-    ``prices``: what it takes; a source without this attribute is free.
+    ``prices``: its :class:`Prices`; a source without this attribute is free.
     """
 
     name: str
@@ -76,20 +76,19 @@ class Source(Protocol):
     async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
         """Look papers up by identifier, in bulk.
 
-        Each paper has at least one identifier of ``schemes``. A paper absent from the answers was
-        not found. Raises a :class:`~jobrunner.errors.SourceError`; a paper whose own record is
-        broken is an ``Answer.failed``, not an exception. A SourceStopped may be raised too, where
-        nothing was answered before it.
+        Each paper has at least one identifier in ``schemes``. A paper without an answer was not
+        found. Raises a :class:`~jobrunner.errors.SourceError`, but returns ``Answer.failed`` for a
+        paper whose own record is broken. May raise SourceStopped if there is no answer to keep.
         """
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
-        """Search one paper by title, and decide with :func:`~jobrunner.plugins.decide_by_title`."""
+        """Search for a paper by title; decide with :func:`~jobrunner.plugins.decide_by_title`."""
 
 
 def sources_before(source: Source, names: Sequence[str], *, in_order: bool) -> tuple[str, ...]:
-    """Return the sources that one waits for, paper by paper.
+    """Return the sources that must process a paper before this one.
 
-    Those are the ones it wants first or, ``in_order``, all before it. ``names`` are the session's
-    sources; some that are wanted first may not be among them.
+    With ``in_order`` these are all sources before it in ``names``, the session's sources.
+    Otherwise they are the source's own ``after``, which may name sources outside the session.
     """
     return tuple(names[: names.index(source.name)]) if in_order else tuple(source.after)

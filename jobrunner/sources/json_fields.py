@@ -1,9 +1,9 @@
-"""Reading fields of JSON that services promise less firmly than their documentation says.
+"""Readers for JSON fields, which often differ from a service's documentation.
 
 Most readers take an object and the name of a field. A scalar of the wrong type counts as absent.
-A container of the wrong type makes the record unreadable: then nothing in it can be trusted. The
-readers whose names begin with ``as_`` take a value that stands in no field, or not in one of its
-own: an element of a list, or a whole answer.
+A container of the wrong type makes the record unreadable, because nothing in it can be trusted.
+Readers whose names begin with ``as_`` take the value itself: an element of a list, or a whole
+answer.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from jobrunner.identifiers.schemes import normalise
 from jobrunner.sources.markup import without_label, without_markup
 
 Fields = dict[str, object]
-"""An object of JSON: values by the names of its fields."""
+"""A JSON object: values by field name."""
 
 LARGEST_COUNT = 2**53
-"""Counts beyond this are errors; JSON readers elsewhere could not hold them either."""
+"""Larger counts are errors; JSON readers with double precision cannot hold them either."""
 
 _MOST_DIGITS = len(str(LARGEST_COUNT))
 
@@ -31,7 +31,7 @@ _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 
 
 def fields(data: Fields, name: str) -> Fields:
-    """Return the object in a field, {} for null. Raises :class:`UnreadableError` for others."""
+    """Return the object in a field, {} for null; raise :class:`UnreadableError` otherwise."""
     value = data.get(name)
     if value is None:
         return {}
@@ -41,12 +41,12 @@ def fields(data: Fields, name: str) -> Fields:
 
 
 def rows(data: Fields, name: str) -> list[Fields]:
-    """Return the objects in a list, [] for null; other elements are left out."""
+    """Return the objects in a list, [] for null; other elements are skipped."""
     return [item for item in _list(data, name) if isinstance(item, dict)]
 
 
 def texts(data: Fields, name: str) -> list[str]:
-    """Return the texts in a list, [] for null; empty ones and other elements are left out."""
+    """Return the texts in a list, [] for null; empty texts and other elements are skipped."""
     cleaned = map(as_text, _list(data, name))
     return [value for value in cleaned if value]
 
@@ -61,7 +61,7 @@ def _list(data: Fields, name: str) -> list[object]:
 
 
 def as_fields(value: object) -> Fields:
-    """Return an object of JSON, {} for anything else: for what a record can be read without."""
+    """Return a JSON object, {} for anything else: for fields that a record does not need."""
     return value if isinstance(value, dict) else {}
 
 
@@ -69,7 +69,7 @@ def as_fields(value: object) -> Fields:
 
 
 def text(data: Fields, name: str) -> str | None:
-    """Return a text without spaces around it and line breaks in it, None if there is none."""
+    """Return a text with its white space collapsed, None if there is none."""
     return as_text(data.get(name))
 
 
@@ -89,15 +89,15 @@ def as_plain(value: object) -> str | None:
     """Return a value as :func:`plain` returns a field."""
     if not isinstance(value, str):
         return None
-    if "<" in value or "&" in value:  # most texts have none: not to look closer is faster
+    if "<" in value or "&" in value:  # most texts have neither: skipping them is faster
         value = without_markup(value)
     return " ".join(value.split()) or None
 
 
 def plain_title(data: Fields, *names: str) -> str:
-    """Return the first of these fields that is filled, without markup; '' if none is.
+    """Return the first non-empty field of these, without markup; '' if all are empty.
 
-    A title that is no text makes the record unreadable: matching rests on titles.
+    A title that is not a text makes the record unreadable, because matching needs titles.
     """
     value: object = None
     for name in names:
@@ -110,7 +110,7 @@ def plain_title(data: Fields, *names: str) -> str:
 
 
 def abstract(data: Fields, name: str) -> str | None:
-    """Return an abstract as plain text without the word 'Abstract' in front."""
+    """Return an abstract as plain text, without a leading 'Abstract'."""
     return as_abstract(data.get(name))
 
 
@@ -121,7 +121,7 @@ def as_abstract(value: object) -> str | None:
 
 
 def unique(values: Iterable[str | None]) -> tuple[str, ...]:
-    """Return the values that are there, each once, in order."""
+    """Return the distinct non-empty values, in order."""
     return tuple(dict.fromkeys(value for value in values if value))
 
 
@@ -129,7 +129,7 @@ def unique(values: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def identifier(data: Fields, name: str, scheme: str) -> str | None:
-    """Return an identifier as jobrunner writes those of the scheme, None if it is none."""
+    """Return an identifier in canonical form, None if it is invalid."""
     return as_identifier(data.get(name), scheme)
 
 
@@ -140,18 +140,18 @@ def as_identifier(value: object, scheme: str) -> str | None:
 
 
 def orcid(data: Fields, name: str) -> str | None:
-    """Return the bare ORCID in a text, such as a URL of it."""
+    """Return the bare ORCID iD in a text, such as its URL."""
     match = _ORCID.search(text(data, name) or "")
     return match[0] if match else None
 
 
 def present(identifiers: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the identifiers that are there, by scheme."""
+    """Return the non-empty identifiers by scheme."""
     return {scheme: value for scheme, value in identifiers.items() if value}
 
 
 def distinct(identifiers: Iterable[object]) -> int:
-    """Count records by their identifiers, those without one each for itself."""
+    """Count distinct records by identifier; each record without one counts separately."""
     named, nameless = set[str](), 0
     for value in identifiers:
         written = as_text(value)
@@ -166,7 +166,7 @@ def distinct(identifiers: Iterable[object]) -> int:
 
 
 def number(data: Fields, name: str) -> int | None:
-    """Return a non-negative whole number, also one that is written as text or as 3.0."""
+    """Return a non-negative whole number; it may be written as text or as 3.0."""
     return as_number(data.get(name))
 
 
@@ -182,14 +182,14 @@ def as_number(value: object) -> int | None:
 
 
 def _in_digits(value: str) -> int | None:
-    """Return the number that a text of digits is; longer ones are not even tried."""
+    """Return a text of digits as a number, None for other texts and for too many digits."""
     if len(value) > _MOST_DIGITS or not value.isascii() or not value.isdigit():
         return None
     return int(value)
 
 
 def year(data: Fields, name: str) -> int | None:
-    """Return a year that a paper can have."""
+    """Return a plausible year of publication: 1000 to 2999."""
     return as_year(data.get(name))
 
 
@@ -200,6 +200,6 @@ def as_year(value: object) -> int | None:
 
 
 def date(data: Fields, name: str) -> str | None:
-    """Return a date as ``2024``, ``2024-05`` or ``2024-05-01``, None if it is none."""
+    """Return a date as ``2024``, ``2024-05`` or ``2024-05-01``, None if it is not a date."""
     match = _DATE.match(text(data, name) or "")
     return match[0] if match else None

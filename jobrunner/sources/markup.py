@@ -1,4 +1,4 @@
-"""Markup and entities that services leave in titles, names and abstracts."""
+"""Removes markup and entities that services leave in titles, names and abstracts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TAG = re.compile(
 )
 _BLOCK = re.compile(r"</?(?:\w+:)?(?:p|br|div|title|sec|list-item|li|h[1-6])\b", re.IGNORECASE)
 _FORMULA = re.compile(r"<(/?)(?:\w+:)?math\b", re.IGNORECASE)
-_TEX_BESIDE_MATHML = re.compile(
+_TEX_BEFORE_MATHML = re.compile(
     r"<((?:\w+:)?tex-math)\b[^<>]*>.{0,2000}?</\1>(?=\s*<(?:\w+:)?math\b)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -26,33 +26,33 @@ _ABSTRACT = re.compile(
 )
 
 _MOST_ESCAPES = 3
-"""Members of Crossref escape entities up to thrice."""
+"""Members of Crossref escape entities up to three times."""
 
 
 def without_markup(text: str) -> str:
-    """Return a text without tags and entities; line breaks and spaces stay as they are."""
+    """Return a text without tags and entities; its line breaks and spaces stay."""
     for _ in range(_MOST_ESCAPES):
         if "&" in text:
             text = html.unescape(text)
     if "<" not in text:
         return text
-    return _TAG.sub(_without_tag, _TEX_BESIDE_MATHML.sub("", text))
+    return _TAG.sub(_without_tag, _TEX_BEFORE_MATHML.sub("", text))
 
 
 def _without_tag(tag: re.Match[str]) -> str:
-    """Return what stands for a tag: a space where leaving it out would join words."""
+    """Return the replacement for a tag: a space if removing the tag would join two words."""
     formula = _FORMULA.match(tag[0])
     if formula is None:
         return " " if _BLOCK.match(tag[0]) else ""
     start, end = tag.span()
     is_end = bool(formula[1])
     before, after = tag.string[max(0, start - 2) : start], tag.string[end : end + 1]
-    # One letter, or capitals, before a formula are a part of it more often than a word.
+    # One letter or capitals before a formula are usually part of it, not a word.
     follows_word = len(before) == 2 and before.isalpha() and before.islower()
     joins = after.isalpha() if is_end else follows_word
     return " " if joins else ""
 
 
 def without_label(abstract: str) -> str:
-    """Return an abstract without the word 'Abstract' in front."""
+    """Return an abstract without a leading 'Abstract'."""
     return _ABSTRACT.sub("", abstract, count=1)

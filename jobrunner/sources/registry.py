@@ -1,4 +1,4 @@
-"""Finding sources: ours and those that other packages bring, by the same entry point group."""
+"""Finds sources, built-in and from other packages, through one entry point group."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEEDED = ("name", "schemes", "after", "lookup_size", "search_size", "service", "
 
 @cache
 def available() -> Mapping[str, EntryPoint]:
-    """Return what can be opened, by name; the files of all installed packages are read for it."""
+    """Return all available sources by name; reads the metadata of all installed packages."""
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=_name)}
 
 
@@ -27,14 +27,14 @@ def _name(point: EntryPoint) -> str:
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
-    """Return the source of that name.
+    """Return the source with this name.
 
-    Raises SettingsError if there is none, it is broken, or its address or key cannot be used.
+    Raises SettingsError if the source is unknown or broken, or its address or key is invalid.
     """
     point = _point(name)
-    called = f"source {name!r} ({point.value})"
-    source = _built(_loaded(point, called), settings, called)
-    _check_statements(source, name, called)
+    label = f"source {name!r} ({point.value})"
+    source = _built(_loaded(point, label), settings, label)
+    _check_attributes(source, name, label)
     check_address(name, source.service.base_url)
     check_headers(name, source.service.headers)
     return source
@@ -48,32 +48,32 @@ def _point(name: str) -> EntryPoint:
     raise SettingsError(f"unknown source {name!r}; known: {known}")
 
 
-def _loaded(point: EntryPoint, called: str) -> Callable[[SourceSettings], object]:
-    """Import the class of a source. Its package can raise anything; a lack of memory is ours."""
+def _loaded(point: EntryPoint, label: str) -> Callable[[SourceSettings], object]:
+    """Import a source's class. Its package can raise anything; MemoryError is not its fault."""
     try:
         factory = point.load()
     except MemoryError:
         raise
     except Exception as exc:
-        raise SettingsError(f"{called} cannot be loaded: {_message(exc)}") from exc
+        raise SettingsError(f"{label} cannot be loaded: {_message(exc)}") from exc
     if not callable(factory):
-        raise SettingsError(f"{called} is not a class")
+        raise SettingsError(f"{label} is not a class")
     return cast("Callable[[SourceSettings], object]", factory)
 
 
 def _built(
-    factory: Callable[[SourceSettings], object], settings: SourceSettings, called: str
+    factory: Callable[[SourceSettings], object], settings: SourceSettings, label: str
 ) -> Source:
-    """Make the source. A :class:`SettingsError` of its own says better than we what is wrong."""
+    """Create the source. Its own :class:`SettingsError` is kept: it explains the problem best."""
     try:
         source = factory(settings)
     except (SettingsError, MemoryError):
         raise
     except Exception as exc:
-        raise SettingsError(f"{called} cannot be opened: {_message(exc)}") from exc
+        raise SettingsError(f"{label} cannot be opened: {_message(exc)}") from exc
     missing = [attribute for attribute in NEEDED if not hasattr(source, attribute)]
     if missing:
-        raise SettingsError(f"{called} lacks {', '.join(missing)}")
+        raise SettingsError(f"{label} lacks {', '.join(missing)}")
     return cast("Source", source)
 
 
@@ -81,8 +81,8 @@ def _message(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _check_statements(source: Source, name: str, called: str) -> None:
-    """Raise if a source states of itself what no loop could work with."""
+def _check_attributes(source: Source, name: str, label: str) -> None:
+    """Raise SettingsError if an attribute of the source has an invalid value."""
     faults = chain(
         _wrong_name(source, name),
         _wrong_names(source),
@@ -91,7 +91,7 @@ def _check_statements(source: Source, name: str, called: str) -> None:
     )
     first = next(faults, None)
     if first is not None:
-        raise SettingsError(f"{called} states what cannot be: {first}")
+        raise SettingsError(f"{label} has an invalid attribute: {first}")
 
 
 def _wrong_name(source: Source, name: str) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _wrong_name(source: Source, name: str) -> Iterator[str]:
 
 
 def _wrong_names(source: Source) -> Iterator[str]:
-    """Yield what is no tuple of names: a bare text would be taken for its letters."""
+    """Yield attributes that are not tuples: a bare string would be read letter by letter."""
     for attribute in ("schemes", "after"):
         value: object = getattr(source, attribute)
         if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
@@ -120,4 +120,4 @@ def _wrong_service(service: object) -> Iterator[str]:
         return
     limits = service.limits
     if not limits.requests_per_second > 0 or limits.concurrency < 1:
-        yield f"its limits are {limits.requests_per_second}/s, {limits.concurrency} at once"
+        yield f"its limits are {limits.requests_per_second}/s, {limits.concurrency} concurrent"

@@ -1,4 +1,4 @@
-"""Titles as search engines take them."""
+"""Prepares titles for the services' search engines."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from jobrunner.matching.latex import without_latex
 from jobrunner.sources.json_fields import as_plain
 
 LONGEST = 400
-"""Characters of a searched title; services refuse very long ones (OpenAlex above 1500)."""
+"""Most characters of a searched title; OpenAlex refuses titles above 1500."""
 
 _LOOKED_AT = 10 * LONGEST
-"""Characters of a title as given, which markup makes longer."""
+"""Most characters read of a given title, which can be longer because of its markup."""
 
 _SYMBOL = re.compile(
     r"\\(?!(?:ss|ae|oe|aa|AE|OE|AA|dj|DJ|th)\b)[a-zA-Z]{2,}\*?(?![a-zA-Z]|\s*\{)", re.ASCII
@@ -21,11 +21,11 @@ _OPERATORS = re.compile(r"\b(?:AND|OR|NOT)\b")
 
 
 def search_words(title: str) -> str:
-    """Return the words of a title without markup and any punctuation, '' where no word is left.
+    """Return the words of a title without markup and punctuation, '' if no word is left.
 
-    To the services punctuation separates filters (`,` `|` `:`), negates (`!` `-`), quotes or stands
-    for anything (`*` `?`), and AND, OR, NOT are operators. Symbols of LaTeX are left out, since
-    each service spells them in its own way and a word too many finds nothing.
+    In the services' query syntax, punctuation separates filters (`,` `|` `:`), negates (`!` `-`),
+    quotes or matches anything (`*` `?`), and AND, OR, NOT are operators. LaTeX symbols are removed:
+    each service spells them differently, and one extra word prevents a match.
     """
     unmarked = as_plain(title[:_LOOKED_AT]) or ""
     bare = unicodedata.normalize("NFKC", without_latex(_SYMBOL.sub(" ", unmarked)))
@@ -37,5 +37,5 @@ def search_words(title: str) -> str:
 
 
 def _is_of_word(character: str) -> bool:
-    """Tell letters and digits, and marks that stand on them."""
+    """Return whether a character is a letter, a digit or a combining mark."""
     return character.isalnum() or unicodedata.category(character).startswith("M")

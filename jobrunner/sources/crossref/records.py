@@ -1,7 +1,8 @@
-"""From a work of Crossref to a :class:`~jobrunner.models.Record`.
+"""Turns a work of Crossref into a :class:`~jobrunner.models.Record`.
 
-Format: https://github.com/CrossRef/rest-api-doc/blob/master/api_format.md. Members deposit what
-they like: markup and twice escaped entities in titles, years alone, organisations as authors.
+Format: https://github.com/CrossRef/rest-api-doc/blob/master/api_format.md. Members
+deposit the data themselves: with markup and doubly escaped entities in titles, dates that are only
+a year, organisations as authors.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from jobrunner.sources.json_fields import (
 )
 
 DATES = ("issued", "published", "published-print", "published-online", "posted", "content-created")
-"""Where a date of publication can be; ``issued`` is the earlier of print and online."""
+"""Fields with a date of publication; ``issued`` is the earlier of print and online."""
 
 MOST_RELATIONS = 100
+"""A few works state thousands of relations; a record must stay small."""
+
 RETRACTIONS = {"retraction", "withdrawal", "removal", "partial_retraction"}
 
 _MONTHS, _DAYS = 12, 31
@@ -80,7 +83,7 @@ def record_of(work: Fields) -> Record:
 
 
 def _title(work: Fields) -> str:
-    """Return the first title with its subtitle, unless the title ends with it already."""
+    """Return the first title, with the subtitle unless the title already contains it."""
     title = _first_plain(work, "title")
     subtitle = _first_plain(work, "subtitle")
     if not title or not subtitle or subtitle.casefold() in title.casefold():
@@ -89,7 +92,7 @@ def _title(work: Fields) -> str:
 
 
 def _first_plain(work: Fields, name: str) -> str:
-    """Return the first text of a list that old records give as a bare text."""
+    """Return the first text of a list; old records have a plain text instead of the list."""
     if isinstance(work.get(name), str):
         return plain(work, name) or ""
     return next(filter(None, map(as_plain, texts(work, name))), "")
@@ -104,12 +107,12 @@ def _venue(work: Fields) -> str | None:
 
 
 def _date(work: Fields) -> str | None:
-    """Return the first date that is one, as precise as it was given."""
+    """Return the first valid date, with the precision given."""
     return next(filter(None, map(_date_of, map(work.get, DATES))), None)
 
 
 def _date_of(value: object) -> str | None:
-    """Return a date of ``{"date-parts": [[2024, 5, 1]]}``; parts may be null, absent or text."""
+    """Return the date in ``{"date-parts": [[2024, 5, 1]]}``; parts may be null, absent or text."""
     first = _first_of(as_fields(value).get("date-parts"))
     year = as_year(_first_of(first))
     if year is None or not isinstance(first, list):
@@ -124,7 +127,7 @@ def _date_of(value: object) -> str | None:
 
 
 def _first_of(value: object) -> object:
-    """Return the first element of a list, None for an empty one and for anything else."""
+    """Return the first element of a list, None for an empty list or anything else."""
     return value[0] if isinstance(value, list) and value else None
 
 
@@ -141,7 +144,7 @@ def _authors(work: Fields) -> Iterator[Author]:
 
 
 def _author_name(author: Fields) -> str | None:
-    """Return the name of a person in one piece, or that of an organisation."""
+    """Return a person's full name, or the name of an organisation."""
     parts = (plain(author, "given"), plain(author, "family"), plain(author, "suffix"))
     return " ".join(filter(None, parts)) or plain(author, "name")
 
@@ -164,13 +167,13 @@ def _ror(ids: Iterable[Fields]) -> str | None:
 
 
 def _references(work: Fields) -> int | None:
-    """Return the count under its present name, or under the one before."""
+    """Return the number of references, from the current field or its older name."""
     count = number(work, "references-count")
     return number(work, "reference-count") if count is None else count
 
 
 def _identifiers(doi: str, relations: Iterable[Relation]) -> dict[str, str]:
-    """Return the DOI and, where a preprint of the same work is at arXiv, its arXiv id."""
+    """Return the DOI and, if the work has a preprint on arXiv, its arXiv id."""
     identifiers = {"doi": doi}
     for relation in relations:
         if relation.kind == "has-preprint" and relation.value.startswith(ARXIV_DOI):
@@ -181,10 +184,10 @@ def _identifiers(doi: str, relations: Iterable[Relation]) -> dict[str, str]:
 
 
 def _relations(work: Fields) -> Iterator[Relation]:
-    """Return what is stated; ``updated-by`` is on the updated work, ``update-to`` on the notice."""
+    """Return the stated relations; the work has ``updated-by``, the notice ``update-to``."""
     related = fields(work, "relation")
     for kind, targets in sorted(related.items()):
-        # A kind that holds no list is left out, and does not make the work unreadable.
+        # Skip a kind that is not a list: relations are optional, the work stays readable.
         for target in rows(related, kind) if isinstance(targets, list) else ():
             scheme = (text(target, "id-type") or "").lower()
             yield from _relation(kind, scheme, text(target, "id"))
@@ -196,7 +199,7 @@ def _relations(work: Fields) -> Iterator[Relation]:
 
 
 def _relation(kind: str | None, scheme: str, value: str | None) -> Iterator[Relation]:
-    """Yield the relation if all of it is there."""
+    """Yield the relation if it is complete."""
     if scheme == "doi" and value:
         value = normalise("doi", value)
     if kind is not None and scheme and value:
@@ -204,7 +207,7 @@ def _relation(kind: str | None, scheme: str, value: str | None) -> Iterator[Rela
 
 
 def _is_retracted(work: Fields, title: str) -> bool:
-    """Tell whether the title or a notice about the work says so."""
+    """Return whether the title or a notice says that the work is retracted."""
     updates = {text(update, "type") for update in rows(work, "updated-by")}
     return bool(_RETRACTED.match(title)) or not updates.isdisjoint(RETRACTIONS)
 
@@ -223,7 +226,7 @@ def _links(work: Fields) -> Iterator[Link]:
 
 
 def _license(work: Fields) -> str | None:
-    """Return the licence of the published version, else the first one."""
+    """Return the licence of the published version ("vor"), else the first licence."""
     licenses = rows(work, "license")
     licenses.sort(key=lambda row: row.get("content-version") != "vor")
     return next(filter(None, (text(row, "URL") for row in licenses)), None)

@@ -1,4 +1,4 @@
-"""Crossref: fifty DOIs in one filter, odd DOIs alone, and a search by title, author and year.
+"""Crossref: up to 50 DOIs per filter, unusual DOIs one by one, search by title, author, year.
 
 Protocol: https://www.crossref.org/documentation/retrieve-metadata/rest-api/ and
 https://github.com/CrossRef/rest-api-doc.
@@ -29,12 +29,13 @@ NAME = "crossref"
 BASE_URL = "https://api.crossref.org"
 LOOKUP_SIZE = 50
 LONGEST_URL = 4000
-"""Characters; past some 4,090 the service has answered 414."""
+"""Characters; the service has answered 414 to URLs longer than about 4,090."""
 
 SEARCH_RESULTS = 5
 VALUES_TRIED = 3
+"""DOIs that are tried for one paper, the most trusted first."""
 
-# Limits of lists since December 2025; single records may be asked for faster, but one pace serves
+# Limits of lists since December 2025. Single records have higher limits, but one rate limit serves
 # both. https://www.crossref.org/documentation/retrieve-metadata/rest-api/access-and-authentication/
 PUBLIC = Limits(1.0, 1)
 POLITE = Limits(3.0, 3)
@@ -48,16 +49,18 @@ SELECT = (
 )
 
 ELSEWHERE = ("10.48550/", "10.5281/", "10.6084/", "10.5061/", "10.17605/", "10.13140/", "10.57967/")
-"""Prefixes of DataCite (arXiv, Zenodo, figshare, Dryad, OSF, ResearchGate, Hugging Face)."""
+"""Prefixes registered with DataCite, unknown to Crossref (arXiv, Zenodo, figshare, Dryad, OSF,
+ResearchGate, Hugging Face)."""
 
 _PLAIN_DOI = re.compile(r"[a-z0-9._;/:+-]+")
+"""Other characters, such as a comma, can end a value of the filter."""
 
 
 def judge(response: httpx2.Response) -> None:
-    """Take a 404 for "no such DOI" only where the service says so, in plain text."""
+    """Accept a 404 as "unknown DOI" only with the service's own plain text."""
     is_about_doi = response.content.strip().lower().startswith(b"resource not found")
     if response.status_code == 404 and not is_about_doi:
-        raise SourceUnavailable(f"{NAME}: HTTP 404 that is not about a DOI; check the base URL")
+        raise SourceUnavailable(f"{NAME}: HTTP 404 is not about a DOI; check the base URL")
     if response.status_code == 200:
         _check_whole(response)
 
@@ -76,12 +79,12 @@ class _Listed(Struct):
 
 
 def _check_whole(response: httpx2.Response) -> None:
-    """Raise if a list lacks works: what is absent from it may be there all the same."""
+    """Raise if a list is incomplete: Crossref may know the works that are missing from it."""
     rows = as_number(response.request.url.params.get("rows")) or 0
     try:
         message = msgspec.json.decode(response.content, type=_Listed).message
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return  # a single work, or something that is refused where it is read
+        return  # a single work, or an answer that its reader rejects
     came = distinct(work.doi for work in message.items)
     due = min(message.total, rows)
     if came < due:
@@ -89,9 +92,9 @@ def _check_whole(response: httpx2.Response) -> None:
 
 
 def learn(response: httpx2.Response, pace: RateLimit) -> None:
-    """Take announced limits over, higher ones only where the pool is known to be that of lists.
+    """Apply announced limits; raise the rate only if the announced limit is for lists.
 
-    Single records may be asked for faster than lists, and older headers do not tell them apart.
+    Single records have higher limits than lists, and older headers do not distinguish them.
     """
     headers = response.headers
     concurrency = re.fullmatch(r"[1-9]\d?", headers.get("x-concurrency-limit", "").strip())
@@ -107,7 +110,7 @@ def learn(response: httpx2.Response, pace: RateLimit) -> None:
 
 
 def _announced_rate(headers: httpx2.Headers) -> float | None:
-    """Return requests a second, None if the headers do not say; a zero can only be a mistake."""
+    """Return requests per second, None if not announced; a zero can only be a mistake."""
     limit = re.fullmatch(r"\d{1,4}", headers.get("x-rate-limit-limit", "").strip())
     interval = re.fullmatch(r"(\d{1,4})s", headers.get("x-rate-limit-interval", "1s").strip())
     if limit is None or interval is None:
@@ -139,7 +142,7 @@ class Crossref:
         )
 
     async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
-        """Ask for all papers by their first DOI, then for those without luck by the next."""
+        """Look up all papers by their first DOI, then the unmatched ones by their next DOI."""
 
         async def ask(turn: Sequence[tuple[Paper, str]]) -> list[Answer]:
             found = await self._find({doi for _, doi in turn}, requests)
@@ -148,7 +151,7 @@ class Crossref:
         return await lookup_in_turns(papers, _dois_of, ask)
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
-        """Search a paper by its title, first author and year."""
+        """Search for a paper by title, first author and year."""
         words = search_words(paper.title)
         if not words:
             return Answer.failed("no title to search by")
@@ -159,7 +162,7 @@ class Crossref:
         return decide_by_title(paper, read_all(NAME, record_of, works))
 
     async def _find(self, dois: set[str], requests: Requests) -> dict[str, list[object]]:
-        """Return works by DOI; under '' those that hold none."""
+        """Return works by DOI; works without a DOI are under ''."""
         works_by_doi: dict[str, list[object]] = {}
         plain = sorted(filter(_PLAIN_DOI.fullmatch, dois))
         for filtered in self._in_filters(plain):
@@ -168,9 +171,10 @@ class Crossref:
                 works_by_doi.setdefault(_doi_of(work), []).append(work)
             is_part = distinct(map(_doi_of, works)) < total
             if is_part and not works_by_doi.keys() >= set(filtered):
-                # What is absent from the part that came may be in the rest; a smaller filter tells.
-                said = f"{NAME}: a filter of {len(filtered)} DOIs finds {total} works"
-                raise AnswerMalformed(said)
+                # The missing works may be in the unsent rest; a smaller batch is sent whole.
+                raise AnswerMalformed(
+                    f"{NAME}: a filter of {len(filtered)} DOIs matches {total} works"
+                )
         for doi in sorted(dois.difference(plain)):
             work = await self._single(doi, requests)
             if work is not None:
@@ -178,7 +182,7 @@ class Crossref:
         return works_by_doi
 
     def _in_filters(self, dois: Sequence[str]) -> Iterator[list[str]]:
-        """Yield all DOIs in the fewest lists that the service takes in one filter."""
+        """Split the DOIs into as few filters as the service allows."""
         part: list[str] = []
         for doi in dois:
             is_full = len(part) == LOOKUP_SIZE or self._length([*part, doi]) > LONGEST_URL
@@ -194,14 +198,14 @@ class Crossref:
         return len(f"{self.service.base_url}/works?{httpx2.QueryParams(params)}")
 
     async def _list(self, params: Params, requests: Requests) -> tuple[list[object], int]:
-        """Return the works of a list, and how many there are in all."""
+        """Return the works in a list and the total number of matching works."""
         answer = await requests.get("/works", params, missing=())
         message = as_fields(as_fields(answer).get("message"))
         items, total = message.get("items"), number(message, "total-results")
         if not isinstance(items, list):
-            raise AnswerMalformed(f"{NAME}: an answer without a list of items")
+            raise AnswerMalformed(f"{NAME}: the answer has no list of items")
         if total is None:
-            raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
+            raise AnswerMalformed(f"{NAME}: the answer has no total of works")
         return items, total
 
     async def _single(self, doi: str, requests: Requests) -> object:
@@ -210,7 +214,7 @@ class Crossref:
             return None
         message = as_fields(answer).get("message")
         if message is None:
-            raise AnswerMalformed(f"{NAME}: an answer without a message")
+            raise AnswerMalformed(f"{NAME}: the answer has no message")
         return message
 
 
@@ -232,5 +236,5 @@ def _doi_of(work: object) -> str:
 def _answer(paper: Paper, doi: str, found: dict[str, list[object]]) -> Answer:
     works = read_all(NAME, record_of, found.get(doi, ()))
     if not works and "" in found:
-        return Answer.failed(f"{NAME}: {len(found[''])} works of the answer hold no DOI")
+        return Answer.failed(f"{NAME}: {len(found[''])} works in the answer have no DOI")
     return decide(paper, "doi", works)

@@ -1,4 +1,4 @@
-"""How OpenAlex can be asked for a paper: filter terms and free single look-ups.
+"""How to query OpenAlex for a paper: filter terms and free lookups of single works.
 
 Rules of the filter syntax: https://developers.openalex.org/api-reference/works and the server's
 source, ourresearch/openalex-elastic-api.
@@ -16,24 +16,25 @@ from msgspec import Struct
 from jobrunner.models import Paper
 
 MOST_TERMS = 100
-"""Values of one OR filter; with 101 the server answers 400."""
+"""Most values in one OR filter; the server answers 400 to 101."""
 
 LONGEST_FILTER = 7000
-"""Characters of an encoded filter: a request line above 8190 is refused, the rest needs room."""
+"""Most characters of an encoded filter. The server refuses request lines above 8190; the other
+parameters need the difference."""
 
 VALUES_TRIED = 3
-"""Values of one scheme that are tried for a paper, the most trusted first."""
+"""Identifiers of one scheme that are tried for a paper, the most trusted first."""
 
 _PLAIN_DOI = re.compile(r"[a-z0-9._;()/:+-]+")
 _FIELD_NAME = re.compile(r"[a-z_]{2,}:")
 
 
 class Key(Struct, frozen=True):
-    """One way to ask for a paper.
+    """One way to look up a paper.
 
-    ``terms`` are values of the filter ``field``; without terms the key is asked alone, by ``path``.
-    ``handle`` is what a work found in a list must hold (see ``openalex_records.handles_of``).
-    ``trusted``: a find under another title is worth a person's look.
+    ``terms`` are values of the filter ``field``; a key without terms is looked up alone, by
+    ``path``. ``handle`` identifies the key's works in a list (see ``records.handles_of``).
+    ``trusted``: a work with a different title is kept for review, not ignored.
     """
 
     scheme: str
@@ -45,20 +46,21 @@ class Key(Struct, frozen=True):
 
 
 def keys_of(paper: Paper) -> tuple[Key, ...]:
-    """Return the ways to ask for a paper, in the order in which they are tried.
+    """Return the ways to look up a paper, in the order to try them.
 
     The order depends on the paper alone, so that its answer does not depend on its batch.
     """
-    found: dict[tuple[str, tuple[str, ...], str], Key] = {}
+    # A DOI and an arXiv id of one paper can lead to the same query: send it once.
+    keys: dict[tuple[str, tuple[str, ...], str], Key] = {}
     for scheme, make in _TRIED:
         for value in paper.identifiers.get(scheme, ())[:VALUES_TRIED]:
             key = make(scheme, value)
-            found.setdefault((key.field, key.terms, key.path), key)
-    return tuple(found.values())
+            keys.setdefault((key.field, key.terms, key.path), key)
+    return tuple(keys.values())
 
 
 def _doi_key(scheme: str, value: str) -> Key:
-    """Ask for a DOI in a list, or alone where it holds what the filter syntax takes for its own."""
+    """Look up a DOI in a list, or alone if it contains characters of the filter syntax."""
     if _PLAIN_DOI.fullmatch(value) and not _FIELD_NAME.search(value):
         return Key(scheme, ("doi", value), "doi", (value,))
     return Key(scheme, path=f"/works/doi:{quote(value, safe='')}")
@@ -69,7 +71,7 @@ def _listed_key(scheme: str, value: str) -> Key:
 
 
 def _single_key(scheme: str, value: str) -> Key:
-    """Ask for a work alone: merged works are absent from lists, alone they redirect, for free."""
+    """Look up a work alone, for free: merged works redirect there but are missing from lists."""
     return Key(scheme, path=f"/works/{quote(value, safe='')}")
 
 
@@ -78,11 +80,11 @@ def _arxiv_key(scheme: str, value: str) -> Key:
 
 
 def _location_key(scheme: str, value: str) -> Key:
-    """Ask for the arXiv page, which older works hold as a location without the arXiv DOI.
+    """Look up the arXiv page: older works have it as a location, without the arXiv DOI.
 
-    One in 50 recorded works has the PDF as its page, much-read ones among them; the two values more
-    cost a fraction of the searches that they spare. Some works hold the page of another paper: such
-    a find counts only if the title agrees.
+    One in 50 recorded works, some of them widely read, has the PDF as its page. The two extra
+    values cost a fraction of the searches that they save. Some works contain the page of another
+    paper, so a work counts only if its title agrees.
     """
     urls = tuple(
         f"{protocol}://arxiv.org/{page}/{value}"
@@ -105,7 +107,7 @@ _TRIED: tuple[tuple[str, Callable[[str, str], Key]], ...] = (
 
 
 def filters_of(keys: Iterable[Key]) -> Iterator[str]:
-    """Return the fewest OR filters that ask for all keys with terms, within the server's limits."""
+    """Return as few OR filters as the server's limits allow, for all keys with terms."""
     fields: dict[str, dict[str, None]] = {}
     for key in keys:
         fields.setdefault(key.field, {}).update(dict.fromkeys(key.terms))

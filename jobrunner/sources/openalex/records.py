@@ -1,7 +1,7 @@
-"""From a work of OpenAlex to a :class:`~jobrunner.models.Record`.
+"""Turns a work of OpenAlex into a :class:`~jobrunner.models.Record`.
 
-Works come in the schemas of several years: `host_venue` and `concepts` before, `locations`,
-`topics`, `awards` now (https://developers.openalex.org/api-reference/works).
+Works follow the schema of their year: formerly `host_venue` and `concepts`, now `locations`,
+`topics` and `awards` (https://developers.openalex.org/api-reference/works).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from jobrunner.sources.json_fields import (
 )
 
 MOST_AUTHORS = 100
-"""Lists of works hold this many authors of a work; only a single work holds all."""
+"""Most authors of a work in a list; a lookup of the single work returns all of them."""
 
 _ARXIV_URL = re.compile(
     r"^https?://(?:www\.|export\.)?arxiv\.org/(?:abs|pdf)/(.+?)(?:\.pdf)?$", re.IGNORECASE
@@ -86,10 +86,10 @@ def record_of(work: Fields) -> Record:
 
 
 def handles_of(work: Fields) -> set[tuple[str, str]]:
-    """Return every (scheme, value) by which a list may have found a work.
+    """Return every (scheme, value) that can have matched a work in a list.
 
-    More than the record's identifiers: `doi` and `ids.doi` can differ, and a work can hold several
-    arXiv pages as 'location', not all of them its own. An unreadable work is found as well.
+    More than the record's identifiers: `doi` and `ids.doi` can differ, and a work can have several
+    arXiv pages as 'location', some of other papers. Unreadable works have handles too.
     """
     ids = as_fields(work.get("ids"))
     is_readable = isinstance(work.get("locations"), list)
@@ -107,7 +107,7 @@ def handles_of(work: Fields) -> set[tuple[str, str]]:
 
 
 def _bare_id(ids: Fields, scheme: str) -> str | None:
-    """Return an identifier that is a URL, digits, or (in older works) a number."""
+    """Return an identifier given as a URL, digits or (in older works) a number."""
     value = ids.get(scheme)
     if not isinstance(value, (str, int)):
         return None
@@ -124,7 +124,7 @@ def _identifiers(work: Fields, locations: list[Fields]) -> dict[str, str]:
     return present(
         {
             "doi": normalise("doi", doi),
-            # Two arXiv locations in one work: one is another paper's, and nothing says which.
+            # Of two arXiv ids in one work, one belongs to another paper, and nothing says which.
             "arxiv": arxiv[0] if len(arxiv) == 1 else None,
             "pmid": _bare_id(ids, "pmid"),
             "pmcid": _bare_id(ids, "pmcid"),
@@ -149,7 +149,7 @@ def _arxiv_id(url: str) -> str | None:
 
 
 def _locations(work: Fields) -> list[Fields]:
-    """Return all locations, the primary one first, whatever their schema."""
+    """Return the locations of all schemas, the primary one first."""
     single = [work.get("primary_location"), work.get("best_oa_location")]
     locations = [location for location in single if isinstance(location, dict)]
     locations[1:1] = rows(work, "locations")
@@ -160,7 +160,7 @@ def _locations(work: Fields) -> list[Fields]:
 
 
 def _links(locations: list[Fields]) -> Iterator[Link]:
-    """Return the page and the PDF of each location, every URL where it stands first."""
+    """Return the page and the PDF of each location; a repeated URL only the first time."""
     seen: set[str] = set()
     for location in locations:
         for kind, name in (("landing", "landing_page_url"), ("pdf", "pdf_url")):
@@ -182,7 +182,7 @@ def _open_access_url(access: Fields, best: Fields) -> str | None:
 
 
 def _venue(work: Fields, primary: Fields) -> tuple[str | None, str | None]:
-    """Return the venue and its publisher, of the present schema or of the one before."""
+    """Return the venue and its publisher, from the current or the older schema."""
     source = fields(primary, "source")
     host = fields(work, "host_venue")
     venue = plain(source, "display_name") or plain(host, "display_name")
@@ -205,7 +205,7 @@ def _authors(authorships: list[Fields]) -> Iterator[Author]:
 
 
 def _affiliations(authorship: Fields) -> tuple[Affiliation, ...]:
-    """Return the institutions that OpenAlex recognised; without any, what the paper prints."""
+    """Return the institutions that OpenAlex recognised, else the affiliations as printed."""
     institutions = map(_affiliation, rows(authorship, "institutions"))
     recognised = tuple(filter(None, institutions))
     return recognised or tuple(Affiliation(name=name) for name in _printed_places(authorship))
@@ -221,7 +221,7 @@ def _affiliation(institution: Fields) -> Affiliation | None:
 
 
 def _printed_places(authorship: Fields) -> tuple[str, ...]:
-    """Return affiliations as printed: a list today, one text before."""
+    """Return affiliations as printed: now a list, formerly one text."""
     listed = texts(authorship, "raw_affiliation_strings")
     return unique(listed or [text(authorship, "raw_affiliation_string")])
 
@@ -237,7 +237,7 @@ def _last_part(url: str) -> str:
 
 
 def _is_truncated(work: Fields, authors: int) -> bool:
-    """Tell whether a list has cut the authors off: as it says, or as their number gives away."""
+    """Return whether the list cut the authors off, as stated or as their number shows."""
     stated = work.get("is_authors_truncated")
     if isinstance(stated, bool):
         return stated
@@ -252,7 +252,7 @@ def _pages(biblio: Fields) -> str | None:
 def _by_year(work: Fields) -> dict[int, int]:
     counts = rows(work, "counts_by_year")
     pairs = ((year(row, "year"), number(row, "cited_by_count")) for row in counts)
-    # Sorted as texts: either of a pair can be absent, and None has no place among numbers.
+    # Sort as texts: either value of a pair can be None, which cannot be compared to numbers.
     pairs_in_order = sorted(pairs, key=str)
     return {a: n for a, n in pairs_in_order if a is not None and n is not None}
 
@@ -263,7 +263,7 @@ def _topics(work: Fields) -> tuple[str, ...]:
 
 
 def _funders(work: Fields) -> tuple[str, ...]:
-    """Return the funders, and those of the awards: `grants` before, `awards` now."""
+    """Return the funders, including those of the awards (formerly `grants`)."""
     names = [text(funder, "display_name") for funder in rows(work, "funders")]
     awards = [*rows(work, "awards"), *rows(work, "grants")]
     names += [text(award, "funder_display_name") for award in awards]
@@ -271,7 +271,7 @@ def _funders(work: Fields) -> tuple[str, ...]:
 
 
 def abstract_of(index: object) -> str | None:
-    """Return the abstract of an inverted index (word to positions) in any of its shapes."""
+    """Return the abstract from an inverted index (word to positions) in any of its forms."""
     if isinstance(index, str):
         return _abstract_of_text(index)
     if not isinstance(index, dict):

@@ -1,4 +1,4 @@
-"""How OpenAlex is reached, what it allows and what its answers mean beside their status.
+"""How to reach OpenAlex, its limits and prices, and the meaning of its error answers.
 
 Prices, limits and error bodies: https://developers.openalex.org/api-reference/authentication,
 /api-reference/errors and the source of its gateway, ourresearch/openalex-api-proxy.
@@ -34,13 +34,13 @@ CREDIT_MICROS = 100
 SEARCH_MICROS = 10 * CREDIT_MICROS
 
 LONGEST_WAIT = 2 * 86400
-"""Seconds; the budget is new every day, so a longer wait is an error."""
+"""Seconds; the budget is renewed every day, so a longer wait is a mistake."""
 
 WITH_KEY = Limits(30.0, 16)
 WITHOUT_KEY = Limits(10.0, 8)
 
 _NOT_FOUND = b"The requested URL was not found on the server."
-"""What the web page says that stands for a single work which is not there (recorded in 2025)."""
+"""Text of the web page that answers for an unknown single work (recorded in 2025)."""
 
 _TIMED_OUT = re.compile(rb'"timed_out"\s*:\s*true')
 _META_COST = re.compile(rb'"cost_usd"\s*:\s*([0-9.eE+-]+)')
@@ -48,7 +48,7 @@ _BUDGET_SPENT = re.compile(rb"insufficient (?:budget|credit)", re.IGNORECASE)
 
 
 def service_of(settings: SourceSettings) -> Service:
-    """Return the service for these settings; the key travels in a header, never in a URL."""
+    """Return the service for these settings; the key is sent in a header, never in a URL."""
     key = settings.api_key
     return Service(
         name=NAME,
@@ -71,7 +71,7 @@ def prices_of(settings: SourceSettings) -> Prices:
 
 
 def judge(response: httpx2.Response) -> None:
-    """Raise what an answer means at OpenAlex in particular."""
+    """Raise the error of an answer with a special meaning at OpenAlex."""
     judge_status = _BY_STATUS.get(response.status_code)
     if judge_status is not None:
         judge_status(response)
@@ -94,17 +94,17 @@ class _Listed(Struct):
 
 def _judge_200(response: httpx2.Response) -> None:
     if _TIMED_OUT.search(response.content):
-        # The search ran out of time and gave what it had: absence is not "not found".
+        # The search timed out and returned a part: a missing work is not "not found".
         raise TransientError(f"{NAME}: the answer is incomplete (timed_out)")
     _check_whole(response)
 
 
 def _check_whole(response: httpx2.Response) -> None:
-    """Raise if a page of a list lacks works: what is absent from it may be there all the same."""
+    """Raise if a page is incomplete: OpenAlex may know the works that are missing from it."""
     try:
         listed = msgspec.json.decode(response.content, type=_Listed)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return  # a single work, or something that is refused where it is read
+        return  # a single work, or an answer that its reader rejects
     meta, came = listed.meta, distinct(work.id for work in listed.results)
     due = min(meta.per_page, meta.count - (meta.page - 1) * meta.per_page)
     if came < due:
@@ -112,45 +112,46 @@ def _check_whole(response: httpx2.Response) -> None:
 
 
 def _judge_403(response: httpx2.Response) -> None:
-    """Take the refusals that are about the request for such; others are about the key."""
+    """Raise RequestRefused for refusals of the request; other refusals are of the key."""
     if _error_of(response).startswith(("Invalid query", "Pagination")):
         raise RequestRefused(f"{NAME}: HTTP 403{server_message(response)}")
 
 
 def _judge_404(response: httpx2.Response) -> None:
-    """Take a 404 for "no such work" only if it is OpenAlex's own page.
+    """Accept a 404 as "unknown work" only with OpenAlex's own page.
 
-    Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
+    Any other 404, such as one for a wrong base URL, says nothing about a paper.
     """
     if _NOT_FOUND not in response.content:
-        said = f"{NAME}: HTTP 404 from {response.url.copy_with(query=None)}"
-        raise SourceUnavailable(f"{said} that is not OpenAlex's own", hint="check the base URL")
+        address = response.url.copy_with(query=None)
+        message = f"{NAME}: HTTP 404 from {address} is not OpenAlex's own"
+        raise SourceUnavailable(message, hint="check the base URL")
 
 
 def _judge_429(response: httpx2.Response) -> None:
     body = _body_of(response)
-    said = f"{NAME}: HTTP 429{server_message(response)}"
+    message = f"{NAME}: HTTP 429{server_message(response)}"
     if body.get("error") == "Plan upgrade required":
-        raise RequestRefused(said)
+        raise RequestRefused(message)
     wait = _seconds(body, response)
     if _BUDGET_SPENT.search(response.content):
-        raise QuotaSpent(said, not_before=_not_before(wait, response), hint=_hint(response))
-    raise TransientError(said, retry_after=wait)
+        raise QuotaSpent(message, not_before=_not_before(wait, response), hint=_hint(response))
+    raise TransientError(message, retry_after=wait)
 
 
 _BY_STATUS = {200: _judge_200, 403: _judge_403, 404: _judge_404, 429: _judge_429}
 
 
 def _seconds(body: dict[str, object], response: httpx2.Response) -> float | None:
-    """Return the wait that is asked for, in the header or, more exactly, in the body."""
-    said = body.get("retryAfter")
-    if isinstance(said, (int, float)) and not isinstance(said, bool) and 0 <= said < LONGEST_WAIT:
-        return float(said)
+    """Return the requested wait, from the body or, less exact, from the header."""
+    wait = body.get("retryAfter")
+    if isinstance(wait, (int, float)) and not isinstance(wait, bool) and 0 <= wait < LONGEST_WAIT:
+        return float(wait)
     return retry_after(response)
 
 
 def _not_before(wait: float | None, response: httpx2.Response) -> datetime:
-    """Return when the daily budget is new: as said, else at the next midnight UTC."""
+    """Return when the daily budget is renewed: as announced, else at midnight UTC."""
     now = datetime.now(UTC)
     if wait is None:
         reset = response.headers.get("x-ratelimit-reset", "")
@@ -180,7 +181,7 @@ def _error_of(response: httpx2.Response) -> str:
 
 
 def price(request: httpx2.Request) -> int:
-    """Return what a request will cost in micro-USD: a single work nothing, a search ten lists."""
+    """Return a request's price in micro-USD: single works are free, a search costs ten lists."""
     if not request.url.path.endswith("/works"):
         return 0
     searches = ".search:" in request.url.params.get("filter", "") or "search" in request.url.params
@@ -188,7 +189,7 @@ def price(request: httpx2.Request) -> int:
 
 
 def cost(response: httpx2.Response) -> int:
-    """Return what a request cost in micro-USD, from whichever place says so."""
+    """Return what a request cost in micro-USD, from a header or the body."""
     usd = response.headers.get("x-ratelimit-cost-usd")
     if usd is not None:
         return _micros(usd, 1e6)

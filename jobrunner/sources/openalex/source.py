@@ -1,4 +1,4 @@
-"""OpenAlex: looking works up by identifier, a hundred at a time, and searching them by title.
+"""OpenAlex: looks up works by identifier, 100 at a time, and searches for them by title.
 
 Protocol: https://developers.openalex.org/api-reference/works.
 """
@@ -33,10 +33,10 @@ MOST_PAGES = 10
 SEARCH_RESULTS = 10
 
 NO_VALUES = {"none", "null", "undefined"}
-"""Words that the server takes for a missing value, and refuses."""
+"""Words that the server treats as a missing value and refuses."""
 
 YEARS_APART = 3
-"""A searched title may be this many years from the paper's: a preprint can precede its journal."""
+"""Most years between the paper and a searched work: a preprint can precede its journal article."""
 
 SELECT = (
     "id,doi,title,display_name,publication_year,publication_date,ids,language,primary_location,"
@@ -47,7 +47,7 @@ SELECT = (
 
 
 class WorkIndex:
-    """Works by the identifiers that lead to them."""
+    """Works by the identifiers that led to them."""
 
     def __init__(self) -> None:
         self._by_handle: dict[tuple[str, str], list[Record | Unreadable]] = {}
@@ -55,11 +55,11 @@ class WorkIndex:
         self.nameless = 0
 
     def add_single(self, work: object, key: Key) -> None:
-        """Add a work under the key that it was asked by alone."""
+        """Add a work under the key of its own lookup."""
         self._by_key.setdefault(key, []).append(read(NAME, record_of, work))
 
     def add_listed(self, work: object) -> None:
-        """Add a work of a list under all its identifiers: nothing says which one led to it."""
+        """Add a work from a list under all its identifiers: nothing says which one matched."""
         record = read(NAME, record_of, work)
         handles = handles_of(as_fields(work))
         if not handles:
@@ -68,7 +68,7 @@ class WorkIndex:
             self._by_handle.setdefault(handle, []).append(record)
 
     def by(self, key: Key) -> list[Record | Unreadable]:
-        """Return what a key led to."""
+        """Return the records for a key."""
         if key.path:
             return self._by_key.get(key, [])
         return self._by_handle.get(key.handle, [])
@@ -88,7 +88,7 @@ class OpenAlex:
         self.prices = prices_of(settings)
 
     async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
-        """Ask for all papers by their best identifier, then for those without luck by the next."""
+        """Look up all papers by their best identifier, then the unmatched ones by their next."""
 
         async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:
             works = await self._find([key for _, key in turn], requests)
@@ -98,7 +98,7 @@ class OpenAlex:
         return await lookup_in_turns(papers, keys_of, ask)
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
-        """Search a paper by the words of its title, within some years of its own."""
+        """Search for a paper by the words of its title, within a few years of its own."""
         words = search_words(paper.title)
         if not words or words.lower() in NO_VALUES:
             return Answer.failed("no title to search by")
@@ -111,7 +111,7 @@ class OpenAlex:
         return await self._completed(answer, requests)
 
     async def _completed(self, answer: Answer, requests: Requests) -> Answer:
-        """Return the answer with all authors of its record; a list cut them, a look-up is free."""
+        """Return the answer with all authors of its record: lists cut them, a lookup is free."""
         record = answer.record
         if record is None or not record.authors_truncated:
             return answer
@@ -137,7 +137,7 @@ class OpenAlex:
         return works
 
     async def _list(self, condition: str, requests: Requests) -> list[object]:
-        """Return all works of a filter. Several works can share a DOI, hence the pages."""
+        """Return all works of a filter; it can take pages, because works can share a DOI."""
         works: list[object] = []
         for page in range(1, MOST_PAGES + 1):
             answer = await self._page(condition, page, requests, per_page=PER_PAGE)
@@ -146,16 +146,16 @@ class OpenAlex:
             if came >= answer.count:
                 return works
             if not answer.works:
-                raise AnswerMalformed(f"{NAME}: a list of {answer.count} works ends after {came}")
-        # What is absent from the part that was read may be in the rest; a smaller filter tells.
-        raise RequestRefused(f"{NAME}: a filter that finds {answer.count} works")
+                raise AnswerMalformed(f"{NAME}: a list of {answer.count} works ended after {came}")
+        # The missing works may be in the unread rest; a smaller batch is read whole.
+        raise RequestRefused(f"{NAME}: the filter matches {answer.count} works, too many")
 
     async def _page(self, condition: str, page: int, requests: Requests, *, per_page: int) -> Page:
         params: dict[str, str | int] = {
             "filter": condition,
             "select": SELECT,
             "per_page": per_page,
-            # Lists leave out a part of the works ("xpac") that single look-ups know.
+            # By default, lists omit some works ("xpac") that single lookups return.
             "include_xpac": "true",
         }
         if page > 1:
@@ -164,7 +164,7 @@ class OpenAlex:
 
 
 class Page(Struct, frozen=True):
-    """One page of a list: its works, unread, and how many different ones the list has in all."""
+    """One page of a list: its works as JSON, and the number of distinct works in the list."""
 
     works: list[object]
     count: int
@@ -174,15 +174,15 @@ def _page_of(answer: object) -> Page:
     listed = as_fields(answer)
     results, meta = listed.get("results"), as_fields(listed.get("meta"))
     if not isinstance(results, list):
-        raise AnswerMalformed(f"{NAME}: an answer without a list of results")
+        raise AnswerMalformed(f"{NAME}: the answer has no list of results")
     count = number(meta, "count")
     if count is None:
-        raise AnswerMalformed(f"{NAME}: a list that does not say how long it is")
+        raise AnswerMalformed(f"{NAME}: the answer has no count of works")
     return Page(results, count)
 
 
 def _answer(paper: Paper, key: Key, works: WorkIndex) -> Answer:
     records = works.by(key)
     if not records and works.nameless:
-        return Answer.failed(f"{NAME}: {works.nameless} works of the answer hold no identifier")
+        return Answer.failed(f"{NAME}: {works.nameless} works in the answer have no identifier")
     return decide(paper, key.scheme, records, trusted=key.trusted)

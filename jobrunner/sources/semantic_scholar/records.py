@@ -1,4 +1,4 @@
-"""From a paper of Semantic Scholar to a :class:`~jobrunner.models.Record`.
+"""Turns a paper of Semantic Scholar into a :class:`~jobrunner.models.Record`.
 
 Fields: https://api.semanticscholar.org/api-docs/graph.
 """
@@ -75,7 +75,7 @@ def record_of(paper: Fields) -> Record:
 
 
 def _venue(paper: Fields, journal: Fields) -> str | None:
-    """Return the venue's full name; older answers give ``publicationVenue`` as a bare id."""
+    """Return the venue's full name; in older answers ``publicationVenue`` is only an id."""
     venue = as_fields(paper.get("publicationVenue"))
     return plain(venue, "name") or plain(paper, "venue") or plain(journal, "name")
 
@@ -91,7 +91,7 @@ def _identifiers(paper: Fields, paper_id: str) -> dict[str, str]:
 
 
 def _identifier(scheme: str, value: object) -> str | None:
-    """Return a normalised identifier; DBLP's can be a list of keys of the same paper."""
+    """Return a normalised identifier; DBLP's can be a list of keys for the same paper."""
     if isinstance(value, list):
         value = next(iter(value), None)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
@@ -126,12 +126,12 @@ def _links(paper: Fields, access: Fields) -> Iterator[Link]:
 
 
 def _open_access(access: Fields) -> str | None:
-    """Return the colour of the access as OpenAlex writes it: in lower case."""
+    """Return the open-access colour in lower case, as OpenAlex does."""
     status = text(access, "status")
     return status.lower() if status else None
 
 
 def _topics(paper: Fields) -> tuple[str, ...]:
-    """Return the fields of study; the list with the names of their models is the fuller one."""
+    """Return the fields of study, from ``s2FieldsOfStudy`` if present: it is more complete."""
     named = [text(row, "category") for row in rows(paper, "s2FieldsOfStudy")]
     return unique(named or texts(paper, "fieldsOfStudy"))

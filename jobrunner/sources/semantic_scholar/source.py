@@ -1,4 +1,4 @@
-"""Semantic Scholar: up to 500 papers in one request, aligned by position, and a title match.
+"""Semantic Scholar: up to 500 papers per request, matched by position, and a title match.
 
 Protocol: https://api.semanticscholar.org/api-docs/graph.
 """
@@ -32,10 +32,11 @@ NAME = "semantic_scholar"
 BASE_URL = "https://api.semanticscholar.org/graph/v1"
 LOOKUP_SIZE = 500
 SMALLEST_DOUBTED = 32
-"""Longer lists of which nothing is known are asked for again in halves: the service says the same
-where one identifier is malformed, and that one must not hide all the others."""
+"""A longer list of unknown papers is retried in halves: the service sends the same answer if one
+identifier is malformed, and that identifier must not hide all the others."""
 
 VALUES_TRIED = 3
+"""Identifiers of one scheme that are tried for a paper, the most trusted first."""
 
 FIELDS = (
     "paperId,corpusId,externalIds,url,title,abstract,venue,publicationVenue,year,publicationDate,"
@@ -54,7 +55,7 @@ PREFIXES = {
     "mag": "MAG:",
     "acl": "ACL:",
 }
-"""What stands before an identifier of a scheme; the schemes in the order they are tried."""
+"""The prefix for identifiers of each scheme; schemes in the order in which they are tried."""
 
 EXTERNAL = {
     "DOI": "DOI",
@@ -65,7 +66,7 @@ EXTERNAL = {
     "ACL": "ACL",
     "CorpusId": "CorpusId",
 }
-"""Under which name a paper holds what stands behind a prefix."""
+"""The name in ``externalIds`` of the identifiers with a prefix."""
 
 Key = tuple[str, str]
 """A scheme and the identifier as it is sent."""
@@ -74,7 +75,7 @@ _NOT_FOUND = re.compile(rb'"error"\s*:\s*".*not found', re.IGNORECASE)
 
 
 def judge(response: httpx2.Response) -> None:
-    """Raise what an answer means at Semantic Scholar in particular."""
+    """Raise the error of an answer with a special meaning at Semantic Scholar."""
     judge_status = _BY_STATUS.get(response.status_code)
     if judge_status is not None:
         judge_status(response)
@@ -82,7 +83,7 @@ def judge(response: httpx2.Response) -> None:
 
 def _judge_200(response: httpx2.Response) -> None:
     if response.content.lstrip()[:9] == b'{"error":':
-        raise TransientError(f"{NAME}: HTTP 200 with an error")
+        raise TransientError(f"{NAME}: HTTP 200 with an error message")
     if response.request.method == "POST":
         _check_places(response)
 
@@ -93,12 +94,12 @@ def _judge_400(response: httpx2.Response) -> None:
 
 
 def _judge_404(response: httpx2.Response) -> None:
-    """Take a 404 for "no such paper" only if it is the service's own.
+    """Accept a 404 as "unknown paper" only with the service's own message.
 
-    Anything else that answers 404, such as a wrong base URL, says nothing about a paper.
+    Any other 404, such as one for a wrong base URL, says nothing about a paper.
     """
     if not _NOT_FOUND.search(response.content):
-        raise SourceUnavailable(f"{NAME}: HTTP 404 that does not come from the service")
+        raise SourceUnavailable(f"{NAME}: HTTP 404 is not the service's own; check the base URL")
 
 
 _BY_STATUS = {200: _judge_200, 400: _judge_400, 404: _judge_404}
@@ -109,7 +110,7 @@ class _Held(Struct):
     external: dict[str, object] | None = msgspec.field(default=None, name="externalIds")
 
     def answer_to(self, asked: str) -> str:
-        """Return what it would be asked for by, the way it was asked for, '' if it does not say."""
+        """Return the paper's identifier in the form that was sent, '' if it has none."""
         prefix, colon, _ = asked.partition(":")
         if not colon:
             return self.identifier or ""
@@ -122,26 +123,26 @@ class _Asked(Struct):
 
 
 def _check_places(response: httpx2.Response) -> None:
-    """Raise if a batch is not as long as asked, or most papers stand where others were asked for.
+    """Raise if a batch has the wrong length, or if most papers are at another paper's position.
 
-    A paper may come back under another identifier than it was asked by: merged records do, and
-    published versions of preprints. But then what it says is not what another place waits for.
+    A paper may return under another identifier than the one sent: merged records do, and published
+    versions of preprints. But then no other position of the batch was sent that identifier.
     """
     try:
         asked = msgspec.json.decode(response.request.content, type=_Asked).ids
         came = msgspec.json.decode(response.content, type=list[_Held | None])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return  # something that is refused where it is read
+        return  # an answer that its reader rejects
     if len(came) != len(asked):
-        raise FaultyAnswer(f"{NAME}: not as many answers as identifiers")
+        raise FaultyAnswer(f"{NAME}: wrong number of answers")
     names = [held.answer_to(sent) if held else "" for sent, held in zip(asked, came, strict=True)]
     moved = _count_moved([sent.lower() for sent in asked], names)
     if 2 * moved > sum(map(bool, names)):
-        raise FaultyAnswer(f"{NAME}: {moved} of {len(asked)} papers are not where they belong")
+        raise FaultyAnswer(f"{NAME}: {moved} of {len(asked)} papers are at the wrong position")
 
 
 def _count_moved(asked: Sequence[str], names: Sequence[str]) -> int:
-    """Count the papers whose name was asked for in another place, where another paper stands."""
+    """Count the papers whose name was sent at another position that holds another paper."""
     place_of = {name: place for place, name in enumerate(asked)}
     moved = 0
     for place, name in enumerate(names):
@@ -165,14 +166,14 @@ class SemanticScholar:
         self.service = Service(
             name=NAME,
             base_url=settings.base_url or BASE_URL,
-            # One a second with a key, over all endpoints; without one all users share a pool.
+            # With a key, one request per second for all endpoints; without one, users share a pool.
             limits=Limits(1.0, 4 if key else 1),
             headers={"x-api-key": key} if key else {},
             judge=judge,
         )
 
     async def lookup(self, papers: Sequence[Paper], requests: Requests) -> LookupResult:
-        """Ask for all papers by their best identifier, then for those without luck by the next."""
+        """Look up all papers by their best identifier, then the unmatched ones by their next."""
 
         async def ask(turn: Sequence[tuple[Paper, Key]]) -> list[Answer]:
             found = await self._batch([identifier for _, (_, identifier) in turn], requests)
@@ -181,7 +182,7 @@ class SemanticScholar:
         return await lookup_in_turns(papers, _keys_of, ask)
 
     async def search(self, paper: Paper, requests: Requests) -> Answer:
-        """Ask for the paper whose title is closest; the service always finds something close."""
+        """Search for the closest title; the service always returns something."""
         words = search_words(paper.title)
         if not words:
             return Answer.failed("no title to search by")
@@ -190,7 +191,7 @@ class SemanticScholar:
         return decide_by_title(paper, read_all(NAME, record_of, _papers_of(answer)))
 
     async def _batch(self, identifiers: Sequence[str], requests: Requests) -> dict[str, object]:
-        """Return what the service holds by identifier. It may answer under other identifiers."""
+        """Return papers by the identifier sent; a paper itself may contain another identifier."""
         found: dict[str, object] = {}
         waiting = _in_parts(sorted(set(identifiers)), LOOKUP_SIZE)
         while waiting:
@@ -204,22 +205,22 @@ class SemanticScholar:
                     waiting += _in_parts(asked, (len(asked) + 1) // 2)
                 continue
             if not isinstance(answer, list) or len(answer) != len(asked):
-                raise AnswerMalformed(f"{NAME}: not as many answers as identifiers")
+                raise AnswerMalformed(f"{NAME}: wrong number of answers")
             found.update(zip(asked, answer, strict=True))
         return found
 
 
 def _papers_of(answer: object) -> list[object]:
-    """Return the papers of a match; a 404, and a null in place of the list, mean that none is."""
+    """Return the papers of a match; a 404 or a null instead of the list means no match."""
     if answer is None:
         return []
     if not isinstance(answer, dict):
-        raise AnswerMalformed(f"{NAME}: an answer to a match that is not an object")
+        raise AnswerMalformed(f"{NAME}: the answer to a match is not an object")
     papers = answer.get("data")
     if papers is None:
         return []
     if not isinstance(papers, list):
-        raise AnswerMalformed(f"{NAME}: an answer to a match without a list")
+        raise AnswerMalformed(f"{NAME}: the answer to a match has no list")
     return papers
 
 
@@ -228,11 +229,11 @@ def _in_parts(identifiers: list[str], size: int) -> list[list[str]]:
 
 
 def _keys_of(paper: Paper) -> list[Key]:
-    """Return the ways to ask for a paper; one malformed identifier makes a batch fail."""
+    """Return the ways to look up a paper, without malformed ones: they make a batch fail."""
     keys: list[Key] = []
     for scheme, prefix in PREFIXES.items():
         values = paper.identifiers.get(scheme, ())[:VALUES_TRIED]
-        if scheme == "pmcid":  # the prefix says it already
+        if scheme == "pmcid":  # the prefix already contains it
             values = tuple(value.upper().removeprefix("PMC") for value in values)
         keys += [(scheme, f"{prefix}{value}") for value in values if _is_one_word(value)]
     return keys

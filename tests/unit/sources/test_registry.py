@@ -104,8 +104,8 @@ def test_without_any_source_the_installation_is_suspected(monkeypatch: pytest.Mo
         ("lookup_size", 0, "lookup_size is 0"),
         ("search_size", None, "search_size is None"),
         ("service", "http://127.0.0.1:9", "service is 'http://127.0.0.1:9'"),
-        ("service", limited(0, 1), "its limits are 0/s, 1 at once"),
-        ("service", limited(1, 0), "its limits are 1/s, 0 at once"),
+        ("service", limited(0, 1), "its limits are 0/s, 1 concurrent"),
+        ("service", limited(1, 0), "its limits are 1/s, 0 concurrent"),
     ],
 )
 def test_a_plug_in_that_states_what_cannot_be_is_refused(

@@ -244,7 +244,7 @@ def test_a_page_that_repeats_works_does_not_hide_the_pages_after_it() -> None:
 def test_a_list_that_ends_too_early_is_no_proof_of_absence() -> None:
     one = held("W11", doi=doi("a"))
     asked = via(in_turn(response(200, listed(one, count=2)), response(200, listed(count=2))))
-    with pytest.raises(AnswerMalformed, match="of 2 works ends after 1"):
+    with pytest.raises(AnswerMalformed, match="of 2 works ended after 1"):
         asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
 
 

@@ -144,7 +144,7 @@ def test_a_batch_that_comes_in_another_order_is_asked_for_again(
 
 def test_a_batch_that_stays_in_another_order_is_malformed() -> None:
     asked = via(lambda _: response(200, [held(n, TITLE, DOI=f"10.1000/{n}") for n in (2, 1)]))
-    with pytest.raises(AnswerMalformed, match="2 of 2 papers are not where they belong"):
+    with pytest.raises(AnswerMalformed, match="2 of 2 papers are at the wrong position"):
         asked.lookup(paper(1, doi="10.1000/1"), paper(2, doi="10.1000/2"))
 
 
@@ -234,7 +234,7 @@ def test_an_identifier_that_would_spoil_its_batch_is_not_sent(value: str) -> Non
 @pytest.mark.parametrize("body", [[], [None], [None] * 3, {"data": []}, "x"])
 def test_an_answer_of_another_length_is_malformed(body: object) -> None:
     asked = via(lambda _: httpx2.Response(200, json=body))
-    with pytest.raises(AnswerMalformed, match="not as many answers"):
+    with pytest.raises(AnswerMalformed, match="wrong number of answers"):
         asked.lookup(paper(1, doi="10.1000/a"), paper(2, doi="10.1000/b"))
 
 
