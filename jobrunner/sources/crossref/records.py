@@ -35,7 +35,7 @@ DATES = ("issued", "published", "published-print", "published-online", "posted",
 """Fields with a date of publication; ``issued`` is the earlier of print and online."""
 
 MOST_RELATIONS = 100
-"""A few works state thousands of relations; a record must stay small."""
+"""Most relations kept in a record."""
 
 RETRACTIONS = {"retraction", "withdrawal", "removal", "partial_retraction"}
 

@@ -230,7 +230,7 @@ def test_a_list_of_several_pages_is_read_to_its_end() -> None:
 
 def test_a_list_without_an_end_is_refused_and_not_taken_for_not_found() -> None:
     works = [held(f"W{1000 + n}", doi=doi("a")) for n in range(MOST_PAGES + 1)]
-    with pytest.raises(RequestRefused, match="finds 11 works"):
+    with pytest.raises(RequestRefused, match="matches 11 works"):
         via(in_pages_of(1, *works)).lookup(paper(doi="10.1000/b"), paper(doi="10.1000/a"))
 
 
@@ -249,13 +249,13 @@ def test_a_list_that_ends_too_early_is_no_proof_of_absence() -> None:
 
 
 def test_a_list_that_does_not_say_how_long_it_is_is_no_proof_of_absence() -> None:
-    with pytest.raises(AnswerMalformed, match="how long"):
+    with pytest.raises(AnswerMalformed, match="no count of works"):
         via(lambda _: response(200, {"results": []})).lookup(paper(doi="10.1000/a"))
 
 
 @pytest.mark.parametrize("body", [[], {}, {"results": None}, {"results": {}}, "x", 3])
 def test_an_answer_without_results_is_malformed(body: object) -> None:
-    with pytest.raises(AnswerMalformed, match="without a list"):
+    with pytest.raises(AnswerMalformed, match="no list of results"):
         via(lambda _: httpx2.Response(200, json=body)).lookup(paper(doi="10.1000/a"))
 
 
