@@ -1,1 +1,1 @@
-"""Identifiers of papers: how each scheme is spelt, and how they are extracted."""
+"""Identifiers of papers: the canonical form of each scheme, and extraction from fields."""

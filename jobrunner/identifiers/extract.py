@@ -1,7 +1,7 @@
-"""Identifiers of papers, wherever and under whatever name they are found.
+"""Extracts the identifiers of a paper from any of its fields.
 
-:func:`normalise` gives each its one canonical spelling. Digits alone are an identifier only where
-a scheme is named with them; an identifier is never guessed from them.
+:func:`normalise` gives each identifier its canonical form. Digits alone are an identifier only if
+their scheme is named; the scheme is never guessed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ACL_DOI = re.compile(r"10\.18653/v1/(.+)")
 _Spelling = Callable[[re.Match[str]], str]
 _WHOLE: _Spelling = attrgetter("string")
 _PART: _Spelling = itemgetter(1)
-"""What of a match is the spelling of an identifier: the text that was searched, or a group."""
+"""The part of a match that is the identifier: the searched text or a group."""
 
 _WHOLE_TEXTS = tuple(
     (scheme, re.compile(pattern, re.IGNORECASE | re.ASCII), _WHOLE)
@@ -50,8 +50,8 @@ _PARTS_OF_TEXTS = (
     ("doi", re.compile(r"doi\.org/(10\.[0-9]{4,9}/[^\s,;\"<>]+)", re.IGNORECASE), _PART),
 )
 _SIGNS = (*_WHOLE_TEXTS, *_PARTS_OF_TEXTS)
-"""By what a text shows a scheme, and what of it is the identifier then. The whole text is tried
-first, as each scheme; a part of it only if it is none."""
+"""Patterns that show a scheme, and which part is then the identifier. The whole text is tried
+first with every scheme; its parts only if that fails."""
 
 _WORTH_READING = re.compile(
     r"10\.[0-9]{4}|xiv|pmc|pmid|pubmed|openalex|acl|dblp|corpus|semanticscholar|^s2:|^mag:"
@@ -61,14 +61,14 @@ _WORTH_READING = re.compile(
 
 
 def detect(text: object) -> tuple[str, str] | None:
-    """Return the (scheme, canonical value) that a string or URL stands for, if it names its scheme.
+    """Return the (scheme, canonical value) in a string or URL, if it shows its scheme.
 
-    A DOI of arXiv is told as its arXiv id. Of a longer text ("arXiv preprint arXiv:1706.03762") it
-    is the first identifier. What is no string stands for nothing.
+    An arXiv DOI is returned as an arXiv id. A longer text ("arXiv preprint arXiv:1706.03762") gives
+    its first identifier. A value that is not a string gives None.
     """
     if not isinstance(text, str) or len(text) > LONGEST:
         return None
-    # Most text holds no identifier; one pattern finds that out sooner than all of them.
+    # Most texts contain no identifier; one pattern rules them out faster than all patterns.
     if not _WORTH_READING.search(text):
         return None
     text = without_invisible(text)
@@ -116,7 +116,7 @@ _FIELDS = {
     "dblp": "dblp",
     "dblpkey": "dblp",
 }
-"""Names of fields, without case and punctuation, whose scheme is certain."""
+"""Field names, without case and punctuation, that name a scheme."""
 
 _DETECTED = frozenset(
     (
@@ -125,42 +125,43 @@ _DETECTED = frozenset(
         "paperurl", "landingpageurl", "openaccesspdf", "howpublished",
     )
 )  # fmt: skip
-"""Names of fields whose value may name its scheme itself."""
+"""Field names whose value can show its own scheme."""
 
 _NESTED = frozenset(("externalids", "ids", "identifiers", "links", "link", "urls", "url"))
-"""Names of fields whose value may be an object or a list of objects with identifiers in it."""
+"""Field names whose value can be an object, or a list of objects, with identifiers."""
 
 _READ = frozenset((*_FIELDS, *_DETECTED, *_NESTED))
 _TYPED = frozenset(("link", "value", "id"))
-"""Names of fields whose scheme the ``type`` beside them may tell."""
+"""Field names whose scheme can be in the ``type`` next to them."""
 
 _DEEPEST = 3
 _MOST_VALUES = 50
-"""Objects in objects, and values of one field or scheme; more are an accident or an attack."""
+"""Limits for nested objects, and for values of one field or scheme. More are an accident or an
+attack."""
 
 _LONGEST_NAME = 40
 _SEPARATORS = str.maketrans("", "", "_- .")
 
 _Reading = tuple[str, object]
-"""A scheme and a value of it; the scheme is '' where the value has to show it."""
+"""A scheme and a value; the scheme is '' if the value must show it."""
 
 
 def identifiers_of(record: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
-    """Return what a paper's fields, as people name them, say about its identifiers.
+    """Return a paper's identifiers by scheme, from fields under any of the usual names.
 
     Values of fields named after a scheme come first, in the order of the fields, then those found
-    in URLs and ids. An arXiv DOI also gives the arXiv id and the other way round, an ACL DOI the
-    ACL id. Never raises, whatever JSON value a field has.
+    in URLs and ids. An arXiv DOI also gives the arXiv id and vice versa, an ACL DOI the ACL id.
+    Never raises, for any JSON value of a field.
     """
     readings: list[_Reading] = []
     if isinstance(record, Mapping):
         _collect(record, 0, readings)
-    # Most objects hold none, and there are many of them.
+    # Fast path: most of the many objects contain none.
     if not readings:
         return {}
-    # Values without a scheme, '', go to the end; the order within a scheme stays.
+    # Values without a scheme ('') move to the end; the sort keeps the order within a scheme.
     readings.sort(key=itemgetter(0), reverse=True)
-    # Dictionaries keep an order, and each value once.
+    # Dictionaries serve as ordered sets.
     values: dict[str, dict[str, None]] = {}
     for scheme, value in filter(None, map(_identifier, readings)):
         of_scheme = values.setdefault(scheme, {})
@@ -181,13 +182,13 @@ def _identifier(reading: _Reading) -> tuple[str, str] | None:
 
 
 def _collect(fields: Mapping[str, object], depth: int, readings: list[_Reading]) -> None:
-    """Add the values of all fields that may hold identifiers, in their order."""
+    """Add the values of all fields that can contain identifiers, in order."""
     for key, value in fields.items():
         name, scheme = _meaning_of(key)
         if not name:
             continue
         _collect_value(scheme, value, depth, readings)
-        # A link may say beside itself of what scheme it is.
+        # The scheme of a link can be in the field next to it.
         if name in _TYPED and "type" in fields:
             _collect_value(_scheme_of_type(fields["type"]), value, depth, readings)
 
@@ -204,7 +205,7 @@ def _collect_value(scheme: str, value: object, depth: int, readings: list[_Readi
 
 
 def _scheme_of_type(kind: object) -> str:
-    """Return the scheme that a type such as "doi.abstract" names, '' for another type."""
+    """Return the scheme in a type such as "doi.abstract", '' if there is none."""
     if not isinstance(kind, str):
         return ""
     return _FIELDS.get(_folded(kind.partition(".")[0]), "")
@@ -212,7 +213,7 @@ def _scheme_of_type(kind: object) -> str:
 
 @lru_cache(maxsize=1024)
 def _meaning_of(key: object) -> tuple[str, str]:
-    """Return the name of a field that may hold identifiers and their scheme, both '' if not."""
+    """Return the folded name and the scheme of a field, both '' if it has no identifiers."""
     if not isinstance(key, str) or len(key) >= _LONGEST_NAME:
         return "", ""
     name = _folded(key)
@@ -231,14 +232,14 @@ def _add_equivalents(values: dict[str, dict[str, None]]) -> None:
         scheme, value = _equivalent_of(doi)
         if value:
             values.setdefault(scheme, {})[value] = None
-    # Only what has no other DOI goes by arXiv's: a published paper has that of its publisher.
+    # Add arXiv's DOI only to papers without a DOI: a published paper has its publisher's.
     if not dois and "arxiv" in values:
         arxiv_dois = map(ARXIV_DOI.__add__, values["arxiv"])
         values["doi"] = dict.fromkeys(arxiv_dois)
 
 
 def _equivalent_of(doi: str) -> tuple[str, str | None]:
-    """Return the identifier from which a DOI of arXiv or of the ACL is made; None for others."""
+    """Return the identifier inside a DOI of arXiv or the ACL; its value is None for other DOIs."""
     if doi.startswith(ARXIV_DOI):
         return "arxiv", doi.removeprefix(ARXIV_DOI)
     acl = _ACL_DOI.fullmatch(doi)

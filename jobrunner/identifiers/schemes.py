@@ -1,8 +1,8 @@
-"""The canonical spelling of every kind of identifier.
+"""The canonical form of identifiers in every scheme.
 
-Canonical are a DOI in lower case, an arXiv id without its version, ``PMC123``, ``W123``, and the
-bare value of every other scheme. Digits alone are an identifier only where a scheme is named with
-them; an identifier is never guessed from them.
+DOIs are in lower case, arXiv ids have no version, PMC ids look like ``PMC123``, OpenAlex ids like
+``W123``; other schemes have the bare value. Digits alone are an identifier only if their scheme is
+named; the scheme is never guessed.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from functools import partial
 from urllib.parse import unquote
 
 LONGEST = 500
-"""Characters; what is longer is no identifier."""
+"""Characters; a longer text is not an identifier."""
 
 ARXIV_DOI = "10.48550/arxiv."
-"""How the DOI of everything on arXiv begins."""
+"""The beginning of every arXiv DOI."""
 
 _LARGEST_NUMBER = 1e16
-"""From here on, Python prints floats with an exponent; no identifier is that large."""
+"""Python prints larger floats with an exponent; no identifier is that large."""
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _ESCAPE = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 
 _DOI = re.compile(r"10\.[0-9]{4,9}(?:\.[0-9]+)*/\S+")
 _PLAIN_DOI = re.compile(r"10\.(?!1101/|64898/|48550/)[0-9]{4,9}/[a-z0-9._/-]*[a-z0-9]")
-"""DOIs that are canonical as they stand, as most are: to look closer takes ten times longer."""
+"""DOIs that are already canonical, as most are: the full check takes ten times longer."""
 _DOI_PREFIX = re.compile(
     r"[\s<(\[\"']*(?:(?:https?:)?//)?(?:[\w.-]*\bdoi[-.][\w.-]*\.?org[\w.-]*/|info:doi/|urn:)?"
     r"(?:doi\b\s*[:=]?\s*)*",
@@ -41,7 +41,7 @@ _BIORXIV_TAIL = re.compile(r"(10\.(?:1101|64898)/[0-9.]+)(?:v[0-9]+\S*)?")
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 _END_MARKS = tuple(".,;:'\"`/ \u2019\u201d")
 _LONGEST_PROTOCOL = 10
-"""Characters at the beginning in which a URL has its "://"."""
+"""The "://" of a URL is within this many characters."""
 
 _ARXIV = re.compile(
     r"([0-9]{2}(?:0[1-9]|1[0-2])\.[0-9]{4,5}"
@@ -57,7 +57,7 @@ _ARXIV_PREFIX = re.compile(
     re.IGNORECASE,
 )
 _LAST_OF_FOUR_DIGITS = 1412
-"""The month (December 2014) after which arXiv numbers its papers with five digits."""
+"""The last month (December 2014) in which arXiv ids had four digits; later ones have five."""
 
 _PMID = re.compile(
     r"(?:pmid\s*[:=]?\s*|pubmed\s*:\s*|(?:https?://)?(?:www\.)?(?:pubmed\.ncbi\.nlm\.nih\.gov"
@@ -104,10 +104,9 @@ _DBLP = re.compile(
 
 
 def normalise(scheme: str, value: object) -> str | None:
-    """Return the canonical form of an identifier, None if the value is not one of this scheme.
+    """Return the canonical form of an identifier, None if the value is invalid in this scheme.
 
-    Takes it as people and services write it: with a prefix, as a URL, in another case; numbers are
-    taken as they are printed. Never raises.
+    Accepts what people and services write: prefixes, URLs, other case, numbers. Never raises.
     """
     rule = _RULES.get(scheme)
     if rule is None:
@@ -120,7 +119,7 @@ def normalise(scheme: str, value: object) -> str | None:
 
 
 def without_invisible(text: str) -> str:
-    """Return the text without the invisible characters that copying from a page leaves in it."""
+    """Return the text without the invisible characters that come with text copied from a page."""
     if text.isascii():
         return text.strip()
     return text.translate(_INVISIBLE).strip()
@@ -130,7 +129,7 @@ def _printed(scheme: str, value: object) -> str:
     """Return a number as text, '' for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
-    # Spreadsheets make floats of numbers; an arXiv id is two numbers around a point.
+    # Spreadsheets turn numbers into floats; but an arXiv id really contains a point.
     if scheme != "arxiv" and float(value).is_integer():
         value = int(value)
     return str(value) if abs(value) < _LARGEST_NUMBER else ""
@@ -159,18 +158,18 @@ def _unescaped(text: str) -> str:
 
 
 def _without_address(text: str) -> str:
-    """Cut off what publishers put around a DOI in the address of a page."""
+    """Remove what publishers add to a DOI in the address of a page."""
     page = _PUBLISHER_DOI.match(text)
     if page:
         return _PUBLISHER_TAIL.sub("", page[1])
-    # A "?" may be part of a DOI, but not of a URL of one.
+    # A "?" can be part of a DOI, but in a URL it begins the query.
     if "://" in text[:_LONGEST_PROTOCOL]:
         return text.partition("?")[0]
     return text
 
 
 def _trimmed(text: str) -> str:
-    """Cut punctuation off the end of a DOI, and brackets that it does not open itself."""
+    """Remove punctuation and unmatched closing brackets from the end of a DOI."""
     while text.endswith(_END_MARKS) or _ends_in_stray_bracket(text):
         text = text[:-1]
     return text
@@ -188,7 +187,7 @@ def _arxiv_doi(text: str) -> str | None:
 
 
 def _arxiv(text: str) -> str | None:
-    # Prefixes are piled up: "arXiv:https://arxiv.org/abs/2304.09006".
+    # Prefixes can be combined: "arXiv:https://arxiv.org/abs/2304.09006".
     while end := _end_of(_ARXIV_PREFIX, text):
         text = text[end:]
     match = _ARXIV.fullmatch(text.partition("?")[0].rstrip("/ ."))
@@ -199,7 +198,7 @@ def _arxiv(text: str) -> str | None:
         return f"{archive.partition('.')[0]}/{number}"
     month, _, count = archive.partition(".")
     digits = 4 if int(month) <= _LAST_OF_FOUR_DIGITS else 5
-    # An id of the wrong length is a number that lost its zeros.
+    # An id of the wrong length was read as a number and lost its zeros.
     return archive if len(count) == digits else None
 
 
@@ -207,7 +206,7 @@ def _acl(text: str) -> str | None:
     match = _ACL.fullmatch(text[_end_of(_ACL_PREFIX, text) :])
     if match is None:
         return None
-    # Ids of the old style are in capitals, those of the new style are not.
+    # Old-style ids are in upper case, new-style ids in lower case.
     old, new = match.groups()
     return old.upper() if old else new.lower()
 

@@ -1,1 +1,1 @@
-"""Inputs: reading paper lists as people have them."""
+"""Inputs: reads paper lists in the formats that people use."""

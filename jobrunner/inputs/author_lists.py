@@ -1,4 +1,4 @@
-"""Author names out of one string, in the orders and separators that people use."""
+"""Splits author names in one string, with any of the usual separators and name orders."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _INITIALS = re.compile(r"(?:\w\.?[ -]?){1,4}", re.ASCII)
 def split_names(text: str) -> list[str]:
     """Split the authors of a paper, given as one string, into display names.
 
-    Separators are ';', 'and' (as BibTeX has it), or ','. "Last, First" is one name and becomes
-    "First Last". Where commas alone leave it open, pieces of several words are names of their own.
+    Separators are ';', 'and' (as in BibTeX) or ','. "Last, First" is one name and becomes
+    "First Last". If commas are ambiguous, parts with several words are separate names.
     """
     text = _OTHERS.sub("", text)
     if ";" in text:
@@ -31,7 +31,7 @@ def split_names(text: str) -> list[str]:
 
 
 def display_name(name: str) -> str:
-    """Turn "Last, First" into "First Last", and "Last, Jr., First" likewise."""
+    """Turn "Last, First" into "First Last", and "Last, Jr., First" into "First Last Jr."."""
     if "," not in name:
         return name.strip()
     parts = [part.strip() for part in name.split(",")]
@@ -58,7 +58,7 @@ def _is_suffix(word: str) -> bool:
 
 
 def _split_commas(text: str) -> list[str]:
-    """Split a list of names between which only commas stand."""
+    """Split a list of names that are separated only by commas."""
     stripped = map(str.strip, text.split(","))
     parts = list(filter(None, stripped))
     if _is_one_name(parts):
@@ -70,7 +70,7 @@ def _split_commas(text: str) -> list[str]:
 
 
 def _is_one_name(parts: list[str]) -> bool:
-    """Tell "Doe, Jane" and "King, Jr., Martin" from a list of names."""
+    """Return whether the parts are one name: "Doe, Jane" or "King, Jr., Martin"."""
     if len(parts) == 2:
         return _is_surname_first(*parts)
     if len(parts) == 3:
@@ -79,7 +79,7 @@ def _is_one_name(parts: list[str]) -> bool:
 
 
 def _is_surname_first(last: str, first: str) -> bool:
-    """Tell "Doe, Jane" from "John Smith, Jane Doe"; "van den Berg, Jan Peter" is one name."""
+    """Return True for "Doe, Jane" and "van den Berg, Jan Peter", not for "John Smith, Jane Doe"."""
     several_words = " " in last and " " in first
     if not several_words:
         return True
@@ -87,7 +87,7 @@ def _is_surname_first(last: str, first: str) -> bool:
 
 
 def _alternates(parts: list[str]) -> bool:
-    """Tell "Smith, J., Doe, A." (surnames and initials in turn) from a list of full names."""
+    """Return whether surnames and given names alternate, as in "Smith, J., Doe, A."."""
     if len(parts) <= 2 or len(parts) % 2 == 1:
         return False
     if all(map(_INITIALS.fullmatch, parts[1::2])):

@@ -1,4 +1,4 @@
-"""What an input gives: papers in order, and what else is to be remembered of the file."""
+"""The interface of an input: papers in order, and the other contents of the file to keep."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any, Protocol, Self
 from jobrunner.models import InputPaper
 
 WANTED = "give a JSON list of papers, an object with `papers`, or JSON Lines"
-"""What can be read; whoever gives something else is told this."""
+"""The supported formats, as the hint in error messages."""
 
 
 class Input(Protocol):
-    """An opened input, to be read once and closed; a context manager.
+    """An open input, read once and then closed; a context manager.
 
-    Everything that is wrong with the input as a whole is an ``InputError``.
+    Every error in the input as a whole is an ``InputError``.
     """
 
     format: str
-    """'json' (a list), 'json-object' (an object with `papers`) or 'jsonl' (one object a line)."""
+    """'json' (a list), 'json-object' (an object with `papers`) or 'jsonl' (one object per line)."""
 
     other: dict[str, Any]
-    """Top-level keys beside `papers`, complete once ``papers`` is exhausted."""
+    """Top-level keys other than `papers`; complete when ``papers`` is exhausted."""
 
     @property
     def sha256(self) -> str:
-        """The checksum of the raw bytes (of the compressed file), once ``papers`` is exhausted."""
+        """The checksum of the raw (compressed) bytes; available when ``papers`` is exhausted."""
         ...
 
     def papers(self) -> Iterator[InputPaper]:
-        """Read the papers, once, with one paper and one chunk of the file in memory."""
+        """Read the papers, once, with only one paper and one chunk of the file in memory."""
         ...
 
     def close(self) -> None:

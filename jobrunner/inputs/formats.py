@@ -1,4 +1,4 @@
-"""Opening a paper list; its format is told by the content, never by the name."""
+"""Opens a paper list. Its format is detected from the content, never from the file name."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from jobrunner.inputs.text_window import CHUNK, Window
 
 
 class InputFormat(Protocol):
-    """A way to write a list of papers."""
+    """A file format of paper lists."""
 
     def fits(self, window: Window) -> bool:
-        """Tell by its beginning whether a text is of this format; take nothing of it."""
+        """Return whether the text begins in this format; consume nothing."""
         ...
 
     def open(self, reader: TextReader, window: Window) -> Input:
-        """Read the text, of which the window shows the beginning."""
+        """Open the text; the window is at its beginning."""
         ...
 
 
 FORMATS: tuple[InputFormat, ...] = (JsonFormat(),)
-"""The first that fits reads the text. A new format is a module and a place in this line."""
+"""The first format that fits reads the text. A new format needs a module and an entry here."""
 
 
 def open_input(
     path: Path | str | None, stdin: BinaryIO | None = None, *, chunk: int = CHUNK
 ) -> Input:
-    """Open a paper list and tell its format; None or '-' is standard input (``stdin``).
+    """Open a paper list and detect its format; None or '-' means standard input (``stdin``).
 
-    Raises ``InputError`` if it cannot be read or is no paper list.
+    Raises ``InputError`` if it cannot be read or is not a paper list.
     """
     reader = TextReader(path, stdin)
     try:
@@ -49,7 +49,7 @@ def _format_of(window: Window) -> InputFormat:
         if candidate.fits(window):
             return candidate
     if not window.peek():
-        raise InputError(f"{window.name}: is empty", hint=WANTED)
+        raise InputError(f"{window.name}: the input is empty", hint=WANTED)
     window.look_ahead(40)
     line, _, _ = window.text[window.position :].partition("\n")
     raise window.error(f"not a list of papers in JSON: {printable(line[:40])}", hint=WANTED)

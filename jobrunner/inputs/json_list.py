@@ -1,6 +1,6 @@
-"""Paper lists as JSON: a list, an object with `papers`, or one object a line.
+"""Paper lists in JSON: a list, an object with `papers`, or one object per line.
 
-An object may also be the first line of JSON Lines: which it is, shows only while it is read.
+An object can also be the first line of JSON Lines, so it must be read to detect the format.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ _LINE_HINT = "JSON Lines has one object on each line, a list has [ ] around it"
 _KINDS = {"{": "an object", '"': "a string"}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _SECOND_LINE = 1 << 20
-"""How far to look for a second line that shows a file with a bad first line to be JSON Lines."""
+"""Characters searched for a second line: it shows that a file with a bad first line is JSON
+Lines."""
 
 
 class JsonFormat:
-    """JSON, told by the bracket with which it begins."""
+    """JSON, detected by its first bracket."""
 
     def fits(self, window: Window) -> bool:
-        """Tell whether a text begins like JSON that can hold papers."""
+        """Return whether the text begins with a JSON list or object."""
         return window.peek() in {"[", "{"}
 
     def open(self, reader: TextReader, window: Window) -> JsonInput:
-        """Read the text, of which the window shows the beginning."""
+        """Open the text; the window is at its beginning."""
         return JsonInput(reader, window)
 
 
@@ -49,13 +50,13 @@ class JsonInput:
         self._count = 0
         self._started = False
         self._sha256: str | None = None
-        self.format = self._form()
+        self.format = self._detect_format()
 
     @property
     def sha256(self) -> str:
-        """The checksum of the raw bytes, once ``papers`` is exhausted."""
+        """The checksum of the raw bytes; available when ``papers`` is exhausted."""
         if self._sha256 is None:
-            raise RuntimeError("the checksum is known when all papers have been read")
+            raise RuntimeError("the checksum is available after all papers have been read")
         return self._sha256
 
     def papers(self) -> Iterator[InputPaper]:
@@ -91,20 +92,20 @@ class JsonInput:
             raise self._truncated() from error
         self._sha256 = self._reader.sha256
 
-    def _form(self) -> str:
-        """Tell the form, leaving the window where the papers begin."""
+    def _detect_format(self) -> str:
+        """Return the format; leave the window where the papers begin."""
         if self._window.peek() == "[":
             return "json"
         try:
-            return self._form_of_object()
+            return self._format_of_object()
         except Truncated as error:
             raise self._truncated() from error
 
-    def _form_of_object(self) -> str:
-        """Tell whether an object holds the papers, or is the first of many on lines."""
+    def _format_of_object(self) -> str:
+        """Return whether an object contains the papers or is the first line of JSON Lines."""
         window = self._window
         start = window.position
-        window.hold = True  # it is read once more if it turns out to be a line
+        window.hold = True  # it is read again if it turns out to be a line
         has_papers = self._has_papers(start)
         window.hold = False
         if has_papers:
@@ -170,7 +171,7 @@ class JsonInput:
         return value.value
 
     def _require_line(self, start: int) -> None:
-        """Refuse an object without papers that is no line of JSON Lines either."""
+        """Raise unless an object without papers can be the first line of JSON Lines."""
         window = self._window
         end = window.position
         text = window.text[start:end]
@@ -182,20 +183,20 @@ class JsonInput:
         if "\n" not in window.text[end : window.position]:
             raise window.error("unexpected text after the object", hint=_LINE_HINT)
         if not is_on_one_line:
-            hint = "put each object on one line (jq -c .), or commas between and [ ] around"
+            hint = "put each object on one line (jq -c .), or make a list: [ ] and commas"
             raise window.error("another object after the first", hint=hint)
 
     def _without_papers(self) -> InputError:
         shown = [_shown(key) for key in self.other]
         if len(shown) > 10:
             shown[10:] = ["..."]
-        listing = f"only: {', '.join(shown)}" if shown else "nor anything else"
+        listing = f"only: {', '.join(shown)}" if shown else "it is empty"
         lists = [key for key, value in self.other.items() if isinstance(value, list)]
-        hint = f"take the list out: jq '.\"{_shown(lists[0])}\"'" if lists else WANTED
+        hint = f"extract the list: jq '.\"{_shown(lists[0])}\"'" if lists else WANTED
         return InputError(f"{self._window.name}: the object has no `papers`, {listing}", hint=hint)
 
     def _is_bad_line(self, start: int) -> bool:
-        """Tell whether a broken start is just a bad first line of JSON Lines."""
+        """Return whether a broken beginning is only a bad first line of JSON Lines."""
         window = self._window
         while len(window.text) < start + _SECOND_LINE and not window.ended:
             window.grow()
@@ -208,7 +209,7 @@ class JsonInput:
         return paper_of(0, value).unusable is None
 
     def _elements(self) -> Iterator[Value]:
-        """Read the elements of the list at which the window stands."""
+        """Read the elements of the list at the window's position."""
         window = self._window
         window.take("[", "at the start")
         if window.peek() == "]":
@@ -220,10 +221,10 @@ class JsonInput:
                 return
 
     def _lines(self) -> Iterator[Value]:
-        """Read one value a line; a line that is not JSON is a value with a problem."""
+        """Read one value per line; a line that is not JSON is a value with a problem."""
         number = self._window.line_number
         while (line := self._window.line()) is not None:
-            # A byte order mark within the text is what remains of files joined together.
+            # A byte order mark inside the text remains when files are concatenated.
             if text := line.strip(" \t\r\ufeff"):
                 yield self._line_value(text, number)
             number += 1
@@ -239,7 +240,7 @@ class JsonInput:
         return value
 
     def _finish(self) -> None:
-        """Read what follows the papers, to the end of the file."""
+        """Read the rest of the file after the papers."""
         window = self._window
         if self.format == "json-object":
             self._finish_object()
@@ -254,15 +255,15 @@ class JsonInput:
 
     def _truncated(self) -> InputError:
         place = self._window.error("", at=len(self._window.text))
-        whole = f"{self._count} whole paper{'s' * (self._count != 1)}"
+        whole = f"{self._count} complete paper{'s' * (self._count != 1)}"
         return InputError(
-            f"{place}the text ends in the middle, after {whole}",
-            hint="copy or download the file again, it is not whole",
+            f"{place}the text is cut off after {whole}",
+            hint="copy or download the file again: it is incomplete",
         )
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value without lone surrogates, which no UTF-8 can hold."""
+    """Return a JSON value without lone surrogates, which UTF-8 cannot encode."""
     if isinstance(value, str):
         return _LONE_SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):

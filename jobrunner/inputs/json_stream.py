@@ -1,7 +1,7 @@
-"""Taking JSON values one by one out of a text that is read piece by piece.
+"""Reads JSON values one by one from a text that arrives in chunks.
 
-The standard library's scanner does the parsing. What it cannot say is whether a value is broken
-or merely not all there yet; that is told here by where it stopped.
+The standard library does the parsing. It cannot say whether a value is broken or only incomplete;
+this module decides that from the position at which parsing stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jobrunner.errors import InputError, Truncated
 from jobrunner.inputs.text_window import Window
 
 MAX_DEPTH = 200
-"""Deeper elements are refused: what is read here must be readable, nested, wherever it goes."""
+"""Deeper elements are refused: other programs must be able to read them, nested in an output."""
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 
 _SCALAR = re.compile(r"[^][{},:\s]*")
@@ -24,11 +24,11 @@ _WHOLE_STRING = re.compile(_STRING, re.DOTALL)
 _BRACKET = re.compile(rf'{_STRING}|[][{{}}"]', re.DOTALL)
 _TOKEN = re.compile(rf'{_STRING}|[^" \t\n\r]++', re.DOTALL)
 _CLOSED_BY = {"[": "]", "{": "}"}
-_LOOKAHEAD = 16  # longer than any literal, escape or end of a number that may be cut in two
+_LOOKAHEAD = 16  # longer than any literal, escape or end of a number that can be cut
 
 
 class Value(NamedTuple):
-    """A JSON value with its own text; ``problem`` says why it is not to be passed on as JSON."""
+    """A JSON value with its text; ``problem`` says why the text must not be passed on as JSON."""
 
     text: str
     value: Any
@@ -36,7 +36,7 @@ class Value(NamedTuple):
 
 
 class Decoder:
-    """Decodes JSON as the standard library does, within what can be written and read again."""
+    """Decodes JSON like the standard library; reports what cannot be written and read again."""
 
     def __init__(self) -> None:
         self._problems: list[str] = []
@@ -47,20 +47,20 @@ class Decoder:
     def at(self, text: str, start: int) -> tuple[Any, int, str | None]:
         """Decode the value at ``start``: the value, its end, and what is wrong with it.
 
-        NaN and the infinities become None, numbers too large for Python stay text.
-        Raises ``JSONDecodeError``, and ``RecursionError`` for some of what is too deep.
+        NaN and the infinities become None; numbers too large for Python stay text.
+        Raises ``JSONDecodeError``, and sometimes ``RecursionError`` if nested too deeply.
         """
         self._problems.clear()
         value, end = self._json.raw_decode(text, start)
         problem = self._problems[0] if self._problems else None
-        # Counting is much cheaper than measuring, and nearly always enough.
+        # Counting brackets is much cheaper than measuring the depth, and nearly always enough.
         if text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
             _, depth = _outline(text, start)
             problem = TOO_DEEP if depth > MAX_DEPTH else problem
         return (None if problem == TOO_DEEP else value), end, problem
 
     def whole(self, text: str) -> Value:
-        """Decode a text that is one value; raises ``JSONDecodeError``."""
+        """Decode a text with exactly one value; raises ``JSONDecodeError``."""
         try:
             value, end, problem = self.at(text, 0)
         except RecursionError:
@@ -71,18 +71,18 @@ class Decoder:
         return Value(text, value, problem)
 
     def _constant(self, name: str) -> None:
-        self._problems.append(f"holds {name}, which is not JSON")
+        self._problems.append(f"contains {name}, which is not JSON")
 
     def _int(self, text: str) -> int | str:
         try:
             return int(text)
-        except ValueError:  # see sys.set_int_max_str_digits; whoever reads it again has this limit
-            self._problems.append(f"holds a number of {len(text)} digits")
+        except ValueError:  # the limit of sys.set_int_max_str_digits; later readers have it too
+            self._problems.append(f"contains a number of {len(text)} digits")
             return text
 
 
 def read_value(window: Window, decoder: Decoder) -> Value:
-    """Take the next value. Raises ``Truncated``, or ``InputError`` if it is not JSON."""
+    """Read the next value. Raises ``Truncated``, or ``InputError`` if it is not JSON."""
     first = window.peek()
     if not first:
         raise Truncated
@@ -102,10 +102,10 @@ def read_value(window: Window, decoder: Decoder) -> Value:
 
 
 def _grow_or_refuse(window: Window, error: json.JSONDecodeError) -> None:
-    """Read on if the value may only not be all there yet; raise if it is broken or cut."""
+    """Read more text if the value may be incomplete; raise if it is broken or cut off."""
     start = window.position
     if not window.ended and not _is_settled(error, start):
-        window.grow()  # and try again even at the end: growing has moved the positions
+        window.grow()  # retry even at the end: growing has moved the positions
         return
     if window.ended and _is_cut(error, start):
         raise Truncated from error
@@ -113,18 +113,18 @@ def _grow_or_refuse(window: Window, error: json.JSONDecodeError) -> None:
 
 
 def one_line(text: str) -> str:
-    """Drop the white space between the tokens of a JSON text, if it has line breaks."""
+    """Remove the white space between the tokens of a JSON text with line breaks."""
     if "\n" not in text and "\r" not in text:
         return text
     return "".join(_TOKEN.findall(text))
 
 
 def _read_scalar(window: Window, decoder: Decoder) -> Value:
-    """Take a number or literal, of which only what follows it tells that it is complete."""
+    """Read a number or literal: only the text after it shows that it is complete."""
     is_at_end = False
     while _scalar_end(window) == len(window.text) and not is_at_end:
         is_at_end = not window.grow()
-    start, end = window.position, _scalar_end(window)  # only now: growing moves the positions
+    start, end = window.position, _scalar_end(window)  # after growing, which moves the positions
     try:
         value = decoder.whole(window.text[start:end])
     except json.JSONDecodeError as error:
@@ -141,7 +141,7 @@ def _scalar_end(window: Window) -> int:
 
 
 def _read_too_deep(window: Window) -> Value:
-    """Take a value that is too deep to decode, by its brackets alone."""
+    """Skip a value that is nested too deeply to decode, by its brackets alone."""
     while True:
         start = window.position
         try:
@@ -157,7 +157,7 @@ def _read_too_deep(window: Window) -> Value:
 
 
 def _outline(text: str, start: int) -> tuple[int, int]:
-    """Follow the brackets of the value at ``start`` to its end: the end and the greatest depth."""
+    """Follow the brackets of the value at ``start``; return its end and its greatest depth."""
     open_brackets: list[str] = []
     deepest = 0
     for found in _BRACKET.finditer(text, start):
@@ -166,7 +166,7 @@ def _outline(text: str, start: int) -> tuple[int, int]:
             open_brackets.append(_CLOSED_BY[mark])
             deepest = max(deepest, len(open_brackets))
         elif found[0] == '"':
-            break  # the string goes on beyond the text
+            break  # the string continues after the text
         elif mark != '"' and mark != open_brackets.pop():
             raise json.JSONDecodeError("brackets do not match", text, found.start())
         if not open_brackets:
@@ -175,18 +175,18 @@ def _outline(text: str, start: int) -> tuple[int, int]:
 
 
 def _is_settled(error: json.JSONDecodeError, start: int) -> bool:
-    """Tell whether the text is wrong whatever may follow it."""
+    """Return whether the text is wrong, no matter what follows it."""
     return not _opens_string(error, start) and len(error.doc) - error.pos > _LOOKAHEAD
 
 
 def _is_cut(error: json.JSONDecodeError, start: int) -> bool:
-    """Tell, at the end of the text, whether it is right as far as it goes."""
+    """Return, at the end of the text, whether it is valid but incomplete."""
     rest = error.doc[error.pos :].rstrip()
     return _opens_string(error, start) or not re.search(r'[][{},:"]', rest)
 
 
 def _opens_string(error: json.JSONDecodeError, start: int) -> bool:
-    """Tell whether the value from ``start`` stopped at a string that has no end yet."""
+    """Return whether parsing from ``start`` stopped at an unfinished string."""
     text, before = error.doc, error.pos
     if not text.startswith('"', before) or _WHOLE_STRING.match(text, before):
         return False

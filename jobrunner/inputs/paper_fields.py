@@ -1,4 +1,4 @@
-"""What looking up and matching needs of a paper, under the names that people give it."""
+"""Extracts the fields that lookups and matching need, under all the names that people use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobrunner.inputs.json_stream import Decoder, Value, one_line
 from jobrunner.models import InputPaper
 
 MAX_UNUSABLE_TEXT = 2000
-"""How much is kept of an element that is not JSON."""
+"""Most characters kept of an element that is not JSON."""
 
 # Keys are compared in lower case, with _ for every -.
 _KEYS = ("paper_id", "paperid", "id", "key")
@@ -60,7 +60,7 @@ _KINDS = {str: "a string", bool: "a truth value", list: "a list", type(None): "n
 
 
 def paper_of(position: int, value: Value) -> InputPaper:
-    """Make the paper at ``position`` out of a JSON value; one that is no paper is unusable."""
+    """Make the paper at ``position`` from a JSON value; a value that is not a paper is unusable."""
     given = _quoted(value.text) if value.problem else one_line(value.text)
     if not isinstance(value.value, dict):
         reason = value.problem or f"not an object but {_kind(value.value)}"
@@ -85,12 +85,12 @@ def paper_of(position: int, value: Value) -> InputPaper:
 
 
 def paper_of_text(position: int, given: str) -> InputPaper:
-    """Make the paper again whose ``given`` text was stored. Raises ``json.JSONDecodeError``."""
+    """Rebuild a paper from its stored ``given`` text. Raises ``json.JSONDecodeError``."""
     return paper_of(position, Decoder().whole(given))
 
 
 def _folded(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Fold the keys; of several that fold to one, the first that says anything wins."""
+    """Fold the keys; of several keys that become equal, the first with a value wins."""
     fields: dict[str, Any] = {}
     for key, value in mapping.items():
         name = _folded_name(key)
@@ -105,16 +105,16 @@ def _folded_name(key: str) -> str:
 
 
 def _scalar_text(value: object) -> str:
-    """Return a string or a number as text, and '' for all else."""
+    """Return a string or a number as text, '' for anything else."""
     if isinstance(value, str):
         return value
-    # True is a number to Python, but says nothing as a key, a year or a text.
+    # True is a number in Python, but meaningless as a key, a year or a text.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return str(value) if is_number else ""
 
 
 def _first_filled(mapping: Mapping[str, Any], names: tuple[str, ...]) -> object:
-    """Return the first of some fields of an object that says anything."""
+    """Return the first non-empty value among some fields of an object."""
     fields = _folded(mapping)
     for name in names:
         value = fields.get(name)
@@ -133,7 +133,7 @@ def _key(fields: Mapping[str, Any]) -> str:
 
 def _first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
     for name in names:
-        # Nearly all names are absent in nearly all papers: asking first is what makes it fast.
+        # Most names are absent from most papers: testing for them first is what makes this fast.
         if name in fields:
             text = _text(fields[name])
             if text:
@@ -142,7 +142,7 @@ def _first_text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _text(value: object) -> str:
-    """Find the one line of text in a string, a number, a list of them or an object with a name."""
+    """Return one line of text from a string, a number, a list of them or a named object."""
     if isinstance(value, str):
         return _clean(value)
     for _ in range(3):  # such as a list of objects with a name
@@ -154,7 +154,7 @@ def _text(value: object) -> str:
 
 
 def _clean(text: str) -> str:
-    """Collapse white space, and make sure that a database can store the text."""
+    """Collapse white space and replace what the database cannot store."""
     if not text.isascii() or "\0" in text:
         text = _UNENCODABLE.sub("\ufffd", text)
     return " ".join(text.split())
@@ -170,7 +170,7 @@ def _authors(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _names(value: object) -> list[str]:
-    """Return the names in a list of authors, however it is written."""
+    """Return the names in a list of authors, in any of the usual forms."""
     if isinstance(value, list):
         names: list[str] = []
         for author in value:
@@ -190,7 +190,7 @@ def _names_in_item(author: object) -> list[str]:
 
 
 def _name(person: Mapping[str, Any]) -> str:
-    """Find the display name of an author, which may be nested as {"author": {"name": ...}}."""
+    """Return an author's display name; it can be nested as {"author": {"name": ...}}."""
     fields = _folded(person)
     inner = fields.get("author")
     if isinstance(inner, dict):
@@ -205,14 +205,14 @@ def _name(person: Mapping[str, Any]) -> str:
 
 
 def _release(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Find where the paper came out: of its releases the reviewed one, or its OpenAlex location."""
+    """Return where the paper was published: its reviewed release, or its OpenAlex location."""
     releases = fields.get("releases")
     venue = _reviewed(releases) if isinstance(releases, list) else _location(fields)
     return venue if isinstance(venue, dict) else {"name": venue}
 
 
 def _reviewed(releases: list[Any]) -> object:
-    """Return the venue of the first reviewed release, else of the first one."""
+    """Return the venue of the first reviewed release, else of the first release."""
     objects = [item for item in releases if isinstance(item, dict)]
     release = min(objects, key=lambda item: not item.get("peer_reviewed"), default={})
     return release.get("venue")
@@ -234,7 +234,7 @@ def _publication_year(fields: Mapping[str, Any], release: Mapping[str, Any]) -> 
 
 
 def _in_bibtex(fields: Mapping[str, Any], field: re.Pattern[str]) -> str:
-    """Find a field in the BibTeX entry that some lists carry with each paper."""
+    """Return a field of the BibTeX entry that some lists include for each paper."""
     entry = fields.get("bibtex")
     match = field.search(entry) if isinstance(entry, str) else None
     return match[1] if match else ""
@@ -250,7 +250,7 @@ def _first_year(fields: Mapping[str, Any], names: tuple[str, ...]) -> int | None
 
 
 def _year(value: object) -> int | None:
-    """Find the year in a number, a date in almost any spelling, or the parts of a date."""
+    """Return the year in a number, a date in almost any form, or the parts of a date."""
     for _ in range(4):  # such as {"date-parts": [[2019, 5]]}
         if isinstance(value, list):
             value = next(iter(value), None)
@@ -258,7 +258,7 @@ def _year(value: object) -> int | None:
             value = _first_filled(value, _DATES)
     if isinstance(value, float):
         value = int(value)  # 2019.0
-    # No date is longer, and the search would take its time over a long text.
+    # No date is longer, and searching a long text would be slow.
     match = _YEAR.search(_scalar_text(value)[:100])
     return int(match[0]) if match else None
 

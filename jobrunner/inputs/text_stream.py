@@ -1,4 +1,4 @@
-"""From bytes to text: opening, hashing, unpacking and decoding an input as a stream."""
+"""From bytes to text: opens, hashes, decompresses and decodes an input as a stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobrunner.inputs.contract import WANTED
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is a prefix of this one
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark is a prefix of this one
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -26,9 +26,9 @@ _SNIFFED = 1024
 
 
 class TextReader:
-    """The text of a file or of standard input, with the checksum of the bytes behind it.
+    """The text of a file or of standard input, with the checksum of its bytes.
 
-    ``name`` is what messages call the input. Every failure to read is an ``InputError``.
+    ``name`` is the input's name in messages. Every failure to read is an ``InputError``.
     """
 
     def __init__(self, path: Path | str | None, stdin: BinaryIO | None = None) -> None:
@@ -52,9 +52,9 @@ class TextReader:
         return self._hashed.digest.hexdigest()
 
     def read(self, size: int) -> str:
-        """Read some text, of at most about ``size`` bytes; '' only at the end.
+        """Read text from about ``size`` bytes at most; '' only at the end.
 
-        What failed once fails again: text after unreadable bytes is never taken for all of it.
+        A failure is permanent: text after unreadable bytes is never taken for the whole text.
         """
         if self._failure:
             raise self._failure
@@ -78,17 +78,17 @@ class TextReader:
         return self._decode(self._decoder, b"", final=True)
 
     def _start(self, size: int) -> codecs.IncrementalDecoder:
-        """Tell compression and encoding by the first bytes."""
+        """Detect compression and encoding from the first bytes."""
         head = self._peek(max(size, _SNIFFED))
         if head.startswith(_GZIP_MAGIC):
             self._bytes = io.BufferedReader(gzip.GzipFile(fileobj=self._bytes))
             head = self._peek(max(size, _SNIFFED))
         mark, self._encoding = _encoding_of(head)
-        if mark == codecs.BOM_UTF8:  # the others' decoders need their mark and drop it
+        if mark == codecs.BOM_UTF8:  # the other decoders need their mark and drop it themselves
             self._fed = len(self._read_bytes(len(mark)))
-        # UTF-16 and UTF-32 are full of zeros, text in UTF-8 holds none.
+        # UTF-16 and UTF-32 are full of zero bytes; UTF-8 text contains none.
         if not mark and b"\0" in head[:_SNIFFED]:
-            raise InputError(f"{self.name}: holds binary data, not JSON text", hint=_WANTED)
+            raise InputError(f"{self.name}: contains binary data, not JSON text", hint=_WANTED)
         return codecs.getincrementaldecoder(self._encoding)()
 
     def _peek(self, size: int) -> bytes:
@@ -106,8 +106,8 @@ class TextReader:
     def _unreadable(self, error: Exception) -> InputError:
         if isinstance(error, EOFError):
             return InputError(
-                f"{self.name}: the compressed data ends in the middle",
-                hint="copy or download the file again, it is not whole",
+                f"{self.name}: the compressed data is cut off",
+                hint="copy or download the file again: it is incomplete",
             )
         if isinstance(error, (zlib.error, gzip.BadGzipFile)):
             return InputError(
@@ -123,7 +123,7 @@ class TextReader:
         try:
             text = decoder.decode(data, final)
         except UnicodeError as error:
-            # UTF-16 without a byte order mark after the first one raises a bare UnicodeError.
+            # The UTF-16 decoder raises a bare UnicodeError if the byte order mark is missing.
             start = error.start if isinstance(error, UnicodeDecodeError) else 0
             place = self._fed - undecoded + start
             raise self._undecodable(place, final=final) from error
@@ -133,8 +133,8 @@ class TextReader:
     def _undecodable(self, place: int, *, final: bool) -> InputError:
         if final:
             return InputError(
-                f"{self.name}: ends in the middle of a character (byte {place}): truncated",
-                hint="copy or download the file again, it is not whole",
+                f"{self.name}: cut off in the middle of a character (byte {place})",
+                hint="copy or download the file again: it is incomplete",
             )
         encoding = self._encoding.upper()
         return InputError(
@@ -147,7 +147,7 @@ _WANTED = f"{WANTED}, in UTF-8"
 
 
 def _encoding_of(head: bytes) -> tuple[bytes, str]:
-    """Return the byte order mark with which a text begins, b"" for none, and its encoding."""
+    """Return the byte order mark at the beginning, b"" for none, and the encoding."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return mark, encoding
@@ -155,7 +155,7 @@ def _encoding_of(head: bytes) -> tuple[bytes, str]:
 
 
 class _HashedReader(io.RawIOBase):
-    """Passes bytes on and hashes them as they go by."""
+    """Hashes bytes while they are read."""
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
@@ -173,7 +173,7 @@ class _HashedReader(io.RawIOBase):
 
 
 def printable(text: Path | str) -> str:
-    """Make a file name, or a piece of a file, fit to stand in a one-line message."""
+    """Escape a file name, or a part of a file, for a one-line message."""
     shown = str(text)
     return shown if shown.isprintable() else ascii(shown)[1:-1]
 
@@ -198,6 +198,6 @@ def _refused(name: str, error: Exception) -> InputError:
         case IsADirectoryError():
             return InputError(f"{name}: is a directory", hint="name the file inside it")
         case PermissionError():
-            return InputError(f"{name}: may not be read", hint=f"allow it: chmod u+r {name}")
+            return InputError(f"{name}: permission denied", hint=f"allow it: chmod u+r {name}")
     reason = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
     return InputError(f"{name}: cannot be read{reason}", hint="check the path and the disk")

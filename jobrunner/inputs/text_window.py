@@ -1,4 +1,4 @@
-"""The part of a text that is in memory while it is read piece by piece, and places in it."""
+"""The part of a text that is in memory while it is read in chunks, and positions in it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from jobrunner.inputs.text_stream import TextReader
 
 CHUNK = 1 << 17
 LARGEST_VALUE = 64 << 20
-"""Characters of a paper that are held: a small compressed file can hold a boundless one."""
+"""Most characters of one value in memory: a small compressed file can contain a huge one."""
 
 _NOT_SPACE = re.compile(r"[^ \t\n\r]")
 
 
 class Window:
-    """The part of the text that is in memory; ``position`` is where reading goes on.
+    """The part of the text that is in memory; reading continues at ``position``.
 
-    With ``hold`` nothing is dropped, so that positions stay valid while the text grows.
+    With ``hold``, no text is dropped, so that positions stay valid while the text grows.
     """
 
     def __init__(self, reader: TextReader, chunk: int = CHUNK) -> None:
@@ -37,7 +37,7 @@ class Window:
         return self._lines + self.text.count("\n", 0, self.position) + 1
 
     def grow(self) -> bool:
-        """Read on; False at the end. Doubles what is pending, so that re-reading it stays cheap."""
+        """Read more; False at the end. Doubles the text, so that parsing it again stays cheap."""
         if not self.hold:
             self._drop()
         if len(self.text) - self.position > LARGEST_VALUE:
@@ -48,7 +48,7 @@ class Window:
         return bool(more)
 
     def peek(self) -> str:
-        """Skip white space; return the next character without taking it, '' at the end."""
+        """Skip white space; return the next character without consuming it, '' at the end."""
         while True:
             match = _NOT_SPACE.search(self.text, self.position)
             if match:
@@ -59,7 +59,7 @@ class Window:
                 return ""
 
     def take(self, wanted: str, after: str) -> str:
-        """Take the next character, which must be one of ``wanted``."""
+        """Consume the next character, which must be one of ``wanted``."""
         character = self.peek()
         if not character:
             raise Truncated
@@ -70,7 +70,7 @@ class Window:
         return character
 
     def line(self) -> str | None:
-        """Take the rest of the line; None at the end."""
+        """Consume the rest of the line; None at the end."""
         end = self._line_end()
         line = self.text[self.position : end]
         is_last = end == len(self.text)
@@ -80,7 +80,7 @@ class Window:
         return line
 
     def _line_end(self) -> int:
-        """Find the end of the line that begins at ``position``, reading on as needed."""
+        """Return the end of the line that begins at ``position``; read more text if needed."""
         searched = 0
         while True:
             end = self.text.find("\n", self.position + searched)
@@ -91,7 +91,7 @@ class Window:
                 return len(self.text)
 
     def error(self, message: str, at: int | None = None, hint: str | None = None) -> InputError:
-        """Make the error that something is wrong here, with line and column."""
+        """Return an error for this position, with line and column."""
         index = self.position if at is None else at
         lines = self.text.count("\n", 0, index)
         column = index - self.text.rfind("\n", 0, index) if lines else self._columns + index + 1
@@ -99,12 +99,12 @@ class Window:
         return InputError(f"{place}: {message}", hint=hint or "correct the file at that place")
 
     def excerpt(self) -> str:
-        """Return the next characters as they may stand in a message."""
+        """Return the next characters, escaped for a message."""
         self.look_ahead(20)
         return ascii(self.text[self.position : self.position + 20])
 
     def look_ahead(self, size: int) -> None:
-        """Have so many characters in memory, or all that there are, without taking any."""
+        """Read until ``size`` characters, or all that remain, are in memory; consume none."""
         while len(self.text) < self.position + size:
             if not self.grow():
                 return

@@ -168,7 +168,7 @@ def test_with_strict_one_unusable_paper_stops_the_run(
     [
         (b"[]", "papers.json: holds no papers"),
         (b"title,doi\nA,10.1/x\n", "papers.json:1:1: not a list of papers in JSON"),
-        (LIST[:-20], "the text ends in the middle, after 1 whole paper"),
+        (LIST[:-20], "the text is cut off after 1 complete paper"),
     ],
     ids=["an empty list", "no JSON", "half of it"],
 )

@@ -15,15 +15,15 @@ from tests.unit.inputs.list_readers import read, refusal
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "standard input: is empty"),
+        (b"", "standard input: the input is empty"),
         (b" \n\t", "is empty"),
         (b"5", ":1:1: not a list of papers"),
         (b"\n@article{a,}", ":2:1: not a list of papers in JSON: @article{a,}"),
         (b"\x89PNG\r\n", "byte 0 is not UTF-8 text"),
         (b"PK\3\4\0\0", "binary data"),
         (b'[{"title": "caf\xe9"}]', "byte 15 is not UTF-8"),
-        (b"[{}]\xc3", "ends in the middle of a character"),
-        (b"\x1f\x8b\x08\x00", "compressed data ends in the middle"),
+        (b"[{}]\xc3", "cut off in the middle of a character"),
+        (b"\x1f\x8b\x08\x00", "compressed data is cut off"),
         (b"\x1f\x8bnonsense", "compressed data is damaged"),
         (b'{"a": 1, "results": []}', "the object has no `papers`, only: a, results"),
         (b'{\n"title": "A"\n}', "has no `papers`, only: title"),

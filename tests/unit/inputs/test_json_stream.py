@@ -40,9 +40,9 @@ def test_only_white_space_between_tokens_is_dropped_from_pretty_printed_elements
         ("null", "not an object but null", None),
         ("{}", "no title and no identifier", {}),
         ('{"title":"  ","year":2019}', "no title and no identifier", {"title": "  ", "year": 2019}),
-        ("NaN", "holds NaN, which is not JSON", "NaN"),
-        ('{"title":"A","n":-Infinity}', "holds -Infinity", '{"title":"A","n":-Infinity}'),
-        ('{"n":' + "9" * 5000 + "}", "holds a number of 5000 digits", '{"n":' + "9" * 1995),
+        ("NaN", "contains NaN, which is not JSON", "NaN"),
+        ('{"title":"A","n":-Infinity}', "contains -Infinity", '{"title":"A","n":-Infinity}'),
+        ('{"n":' + "9" * 5000 + "}", "contains a number of 5000 digits", '{"n":' + "9" * 1995),
         (DEEP, "is nested deeper than 200 levels", DEEP[:2000]),
         ('{"title":"]\\"","x":' + "[" * 250 + "]" * 250 + "}", "is nested deeper", None),
     ],
@@ -64,8 +64,8 @@ def test_an_unusable_element_does_not_disturb_the_others(
 def test_a_truncated_list_is_told_from_a_broken_one_wherever_it_is_cut(chunk: int) -> None:
     text = '{"n": -1.5e+3, "papers": [{"title": "\\u00e9\\n", "x": [true, null, 12]}, {"id": 1}]}'
     for end in range(1, len(text)):
-        assert "ends in the middle" in str(refusal(text[:end], chunk)), text[:end]
+        assert "cut off" in str(refusal(text[:end], chunk)), text[:end]
 
 
 def test_a_truncated_list_says_how_many_papers_are_whole() -> None:
-    assert "after 2 whole papers" in str(refusal('[{"title": "A"}, {"title": "B"}, {"ti'))
+    assert "after 2 complete papers" in str(refusal('[{"title": "A"}, {"title": "B"}, {"ti'))
