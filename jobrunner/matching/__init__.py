@@ -1,1 +1,1 @@
-"""Whether a record is of a paper."""
+"""Decides whether a record describes a paper."""

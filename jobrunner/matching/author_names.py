@@ -1,4 +1,4 @@
-"""Names of authors made comparable."""
+"""Makes author names comparable."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from jobrunner.matching.latex import without_latex
 from jobrunner.matching.title_normalisation import without_accents
 
 LONGEST = 200
-"""Characters of a name that are looked at."""
+"""Most characters of a name that are compared."""
 
 _MOST_WORDS = 8
-"""Words of a name that are looked at; more are a sentence or a list."""
+"""Most words of a name that are compared; longer texts are a sentence or a list."""
 
 _MOST_INITIALS = 3
-"""Letters of a word without a vowel that may be initials, as in "Ullman JDK"."""
+"""Most letters of a word without vowels that counts as initials, as in "Ullman JDK"."""
 
 _NOT_NAMES = frozenset(
     (
@@ -27,7 +27,7 @@ _NOT_NAMES = frozenset(
         "vom", "af", "av", "e", "y", "och", "und", "and", "the", "st",
     )
 )  # fmt: skip
-"""Generational suffixes, titles and particles: they come and go between spellings of a name."""
+"""Generational suffixes, titles and particles: some spellings of a name omit them."""
 
 _GROUPS = frozenset(
     (
@@ -36,6 +36,8 @@ _GROUPS = frozenset(
         "organization", "organisation", "center", "centre", "council", "department", "initiative",
     )
 )  # fmt: skip
+"""A name with such a word is a group's: it has no surname and is compared as a whole."""
+
 _NOBODY = frozenset(
     ("", "et", "et al", "and others", "others", "anonymous", "unknown", "n a", "none", "na")
 )
@@ -50,27 +52,27 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": 
 
 
 def surname_keys(name: str) -> frozenset[str]:
-    """Return what the surname in a name may be; two persons' keys meet if they can be one person.
+    """Return the possible surnames in a name; two names share a key if they can be one person.
 
-    Both orders are served ("Chen Xing", "Xing Chen", "Chen, Xing"), also hyphens, accents,
-    particles, initials, generational suffixes and the numbers that DBLP puts after homonyms. A
-    given name alone is no key: where the order is open, a key holds the other part's initial.
+    Handles both name orders ("Chen Xing", "Xing Chen", "Chen, Xing"), hyphens, accents, particles,
+    initials, generational suffixes and the numbers that DBLP appends to homonyms. A given name
+    alone is not a key: if the order is unknown, a key includes the initial of the other part.
     """
     return _keys(name[:LONGEST]) if isinstance(name, str) else frozenset()
 
 
-# A source gives the same names with paper after paper.
+# The same names recur in many papers of a list.
 @lru_cache(maxsize=16384)
 def _keys(name: str) -> frozenset[str]:
     name = _HOMONYM.sub("", _APOSTROPHE.sub("", without_latex(name)))
-    # "Müller" is "Muller" to one source and "Mueller" to another.
+    # Sources write "Müller" as "Muller" or as "Mueller".
     spellings = {name, name.translate(_UMLAUTS)}
     return frozenset(chain.from_iterable(map(_keys_of_spelling, spellings)))
 
 
 def _keys_of_spelling(name: str) -> Iterable[str]:
     if _IDEOGRAPH.search(name):
-        # Such names are short and written in one order: the whole is the key.
+        # Such names are short and have a fixed order: the whole name is the key.
         return ("".join(filter(str.isalpha, name)),)
     family, given = _family_and_given(name)
     folded = " ".join(map(_fold, family + given))
@@ -80,11 +82,11 @@ def _keys_of_spelling(name: str) -> Iterable[str]:
         return (folded,)
     if family:
         return _keys_of_parts(family, given)
-    return _keys_of_open_order(given)
+    return _keys_of_unknown_order(given)
 
 
 def _family_and_given(name: str) -> tuple[list[str], list[str]]:
-    """Return the words of both parts; all are in the second where the order is open."""
+    """Return the words of both parts; if the order is unknown, all are in the second part."""
     last, comma, first = name.partition(",")
     given = _words(first)
     if comma and _may_be_given_names(given):
@@ -93,7 +95,7 @@ def _family_and_given(name: str) -> tuple[list[str], list[str]]:
 
 
 def _may_be_given_names(words: list[str]) -> bool:
-    """Tell what is after the comma of "Smith, John" from a mere remark in small letters."""
+    """Return whether the words after a comma can be given names, not a lower-case remark."""
     if len(words) == 1:
         return True
     return any(len(word) > 1 or word.isupper() for word in words)
@@ -110,7 +112,7 @@ def _fold(word: str) -> str:
 
 
 def _keys_of_parts(family: list[str], given: list[str]) -> set[str]:
-    """Return the surname as one word, each word and half of a double name, and with initials."""
+    """Return the surname as one word, its words and halves, each also with initials."""
     surnames = {_fold("".join(family)).replace("-", ""), *map(_joined, family)}
     for word in family:
         surnames.update(_fold(part) for part in _HYPHEN.split(word) if len(part) > 1)
@@ -120,11 +122,11 @@ def _keys_of_parts(family: list[str], given: list[str]) -> set[str]:
     return keys
 
 
-def _keys_of_open_order(words: list[str]) -> set[str]:
+def _keys_of_unknown_order(words: list[str]) -> set[str]:
     full = [word for word in words if not _is_initials(word)] or words
     last = full[-1]
     keys = _keys_of_parts([last], [word for word in words if word is not last])
-    # The first word may be the surname ("Xing Chen"), or the last but one ("García Márquez").
+    # The first word can be the surname ("Xing Chen"), or the last but one ("García Márquez").
     for word in {full[0], *full[-2:-1]} - {last}:
         others = [other for other in words if other is not word]
         keys.update(f"{_joined(word)} {initial}" for initial in _initials(others))
@@ -140,7 +142,7 @@ def _initials(words: list[str]) -> set[str]:
 
 
 def _is_initials(word: str) -> bool:
-    """Tell "J", "JD" and "jd" from "Li", "Xu" and "Ng"."""
+    """Return whether a word is initials ("J", "JD", "jd") and not a name ("Li", "Xu", "Ng")."""
     if len(word) == 1:
         return True
     folded = word.casefold()

@@ -1,4 +1,4 @@
-"""What the authors say of a record, in the order in which it is asked."""
+"""The rules about authors, in order of application."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jobrunner.matching.verdict import Finding, Rule, Verdict
 
 
 def _unknown(comparison: Comparison) -> Finding | None:
-    """Accept a long title without authors if something else stands in for them."""
+    """Accept a long title without authors if other evidence supports it."""
     if comparison.authors.known:
         return None
     if comparison.titles.words >= SUPPORTED_TITLE_WORDS and _is_supported(comparison):
@@ -17,15 +17,15 @@ def _unknown(comparison: Comparison) -> Finding | None:
 
 
 def _agreeing(comparison: Comparison) -> Finding | None:
-    """Accept authors that agree, if they do so enough for what the titles leave open."""
+    """Accept authors that agree; a weaker title needs more of them in common."""
     if not comparison.authors.agree:
         return None
-    if _has_too_few_for_its_title(comparison):
+    if _agree_too_little(comparison):
         return Verdict.REVIEW, "authors"
     return Verdict.MATCH, "authors"
 
 
-def _has_too_few_for_its_title(comparison: Comparison) -> bool:
+def _agree_too_little(comparison: Comparison) -> bool:
     titles, authors = comparison.titles, comparison.authors
     if titles.relation is TitleRelation.WORD and not authors.most_agree:
         return True
@@ -35,14 +35,14 @@ def _has_too_few_for_its_title(comparison: Comparison) -> bool:
 
 
 def _few(comparison: Comparison) -> Finding | None:
-    """Leave it to a person if only some of many authors are in common."""
+    """Send to review if only a few of many authors are in common."""
     if not comparison.authors.shared:
         return None
     return Verdict.REVIEW, "few-authors"
 
 
 def _others(comparison: Comparison) -> Finding:
-    """Refuse other authors; under the very same title a source may have them wrong."""
+    """Reject other authors, but review them under the same title: sources can have errors."""
     if comparison.titles.relation is TitleRelation.SAME and _is_supported(comparison):
         return Verdict.REVIEW, "authors-differ"
     return Verdict.NO_MATCH, "authors-differ"
@@ -52,7 +52,7 @@ AUTHOR_RULES: tuple[Rule, ...] = (_unknown, _agreeing, _few, _others)
 
 
 def _is_supported(comparison: Comparison) -> bool:
-    """Tell whether an identifier is shared, or both are in one venue of one year."""
+    """Return whether both share an identifier, or the venue and the year."""
     if comparison.shared_schemes:
         return True
     return comparison.same_venue and comparison.lag == 0

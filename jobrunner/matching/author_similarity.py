@@ -11,27 +11,26 @@ from jobrunner.matching.author_names import surname_keys
 from jobrunner.models import Record
 
 MOST_AUTHORS = 100
-"""Authors of a side that are compared; sources cut their lists there too."""
+"""Most authors of a side that are compared; sources cut their lists there too."""
 
 FEW_AUTHORS = 2
-"""Up to so many on the shorter side, one in common is enough: there is at most one other."""
+"""With at most this many authors on the shorter side, one in common is enough."""
 
 ENOUGH_AUTHORS = 0.5
-"""Share of the shorter list that has to be in common, where there are more than a few."""
+"""Share of the shorter list that must be in common if it is longer than that."""
 
 MOST_OF_THE_AUTHORS = 0.75
-"""Share that is asked for where titles differ in a whole word. It leaves room for one misspelt
-name of four."""
+"""Share that is required if titles differ by a whole word. It allows one misspelt name in four."""
 
 LEAST_OF_THE_AUTHORS = 2
-"""How many have to be in common there at least: one surname alone is shared by many people."""
+"""Fewest authors in common in that case: many people share a surname."""
 
 
 class AuthorComparison(Struct, frozen=True):
     """How two lists of authors relate.
 
-    ``known`` if both sides name any, ``shared`` is how many are in common, ``fewer`` the length of
-    the shorter list, ``first`` whether the first authors are the same.
+    ``known``: both sides have authors. ``shared``: number in common. ``fewer``: length of the
+    shorter list. ``first``: the first authors are the same.
     """
 
     known: bool
@@ -41,7 +40,7 @@ class AuthorComparison(Struct, frozen=True):
 
     @property
     def agree(self) -> bool:
-        """One in common of at most two, else half of the shorter list, or the first."""
+        """Whether one of at most two is in common, else the first or half of the shorter list."""
         if self.fewer <= FEW_AUTHORS:
             return self.shared > 0
         return self.first or self.half_agree
@@ -58,12 +57,12 @@ class AuthorComparison(Struct, frozen=True):
 
     @property
     def differ(self) -> bool:
-        """Whether both sides name authors, and none is in common."""
+        """Whether both sides have authors and none is in common."""
         return self.known and not self.shared
 
 
 def compare_authors(left: Sequence[str], right: Sequence[str]) -> AuthorComparison:
-    """Compare two lists of names by surname, whatever the order of names and their parts."""
+    """Compare two lists of names by surname, in any order of names and name parts."""
     left_keys, right_keys = _keys_of(left), _keys_of(right)
     if not left_keys or not right_keys:
         return AuthorComparison(known=False)
@@ -73,7 +72,7 @@ def compare_authors(left: Sequence[str], right: Sequence[str]) -> AuthorComparis
 
 
 def _keys_of(names: Sequence[str]) -> list[frozenset[str]]:
-    # Names without a key ("et al.") are nobody's.
+    # Drop names without a key, such as "et al.".
     return list(filter(None, map(surname_keys, names[:MOST_AUTHORS])))
 
 
@@ -81,12 +80,12 @@ def _persons_in_common(fewer: list[frozenset[str]], more: list[frozenset[str]]) 
     remaining = list(more)
     for keys in fewer:
         person = next(filterfalse(keys.isdisjoint, remaining), None)
-        # Nobody is counted twice: of two brothers on one side, each needs his own on the other.
+        # Count nobody twice: two authors with one surname need two such authors on the other side.
         if person is not None:
             remaining.remove(person)
     return len(more) - len(remaining)
 
 
 def names_of(record: Record) -> list[str]:
-    """Return the names of a record's authors, as many as are compared."""
+    """Return the names of a record's authors, up to the number that is compared."""
     return [author.name for author in record.authors[:MOST_AUTHORS]]

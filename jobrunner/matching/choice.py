@@ -1,4 +1,4 @@
-"""Choosing among the records that a search by title gave."""
+"""Chooses among the records that a search by title returned."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from jobrunner.matching.year_rules import ADJACENT_YEARS, PREPRINT_LAG
 from jobrunner.models import Answer, Candidate, Match, Paper, Record
 
 MOST_CANDIDATES = 10
-"""Records that are kept for a review; a person will not look at more."""
+"""Most records kept for review; a person would not read more."""
 
 _UNKNOWN_LAG = 9
-"""Where a record of unknown year is ranked: after all that may be versions of the paper."""
+"""Distance for ranking records of unknown year: after all possible versions of the paper."""
 
 Judged = tuple[Verdict, Match, Record]
 
 
 def choose(paper: Paper, records: Sequence[Record]) -> Answer:
-    """Choose among what a search by title found; the order of the records makes no difference.
+    """Choose among the results of a search by title; their order does not matter.
 
-    Several that match are one answer only if they are evidently one work (such as a preprint and
-    what was published of it); else they are all candidates for review.
+    Several matching records give one answer only if they are evidently one work, such as a preprint
+    and its publication. Otherwise all of them become candidates for review.
     """
     judged = _ranked(paper, records)
     if not judged:
@@ -47,7 +47,7 @@ def choose(paper: Paper, records: Sequence[Record]) -> Answer:
 
 
 def _ranked(paper: Paper, records: Sequence[Record]) -> list[Judged]:
-    """Judge records, drop those that do not match, put the best first."""
+    """Judge the records, drop those that do not match, and sort the rest, best first."""
     judged = [(*judge(paper, record), record) for record in records]
     possible = [entry for entry in judged if entry[0] is not Verdict.NO_MATCH]
     possible.sort(key=lambda entry: _rank(paper, *entry))
@@ -57,7 +57,7 @@ def _ranked(paper: Paper, records: Sequence[Record]) -> list[Judged]:
 def _rank(
     paper: Paper, verdict: Verdict, match: Match, record: Record
 ) -> tuple[int, int, int, float, int, int, int, int, str]:
-    """Order by verdict, then by what ties a record to this very version, then by its weight."""
+    """Sort by verdict, then by evidence for this version of the work, then by citations."""
     lag = years_between(paper.year, record.year)
     distance = _UNKNOWN_LAG if lag is None else abs(lag)
     return (
@@ -80,7 +80,7 @@ def _for_review(judged: Sequence[Judged], reason: str) -> Answer:
 
 
 def _are_one_work(one: Record, two: Record) -> bool:
-    """Tell whether two records are of one work: one DOI, or equal titles, authors and times."""
+    """Return whether two records are of one work: same DOI, or same title, authors and time."""
     doi = one.identifiers.get("doi")
     if doi and doi == two.identifiers.get("doi"):
         return True
@@ -92,9 +92,9 @@ def _are_one_work(one: Record, two: Record) -> bool:
 
 
 def _may_be_versions(one: Record, two: Record) -> bool:
-    """Tell whether two records may be a work and its preprint, or one lacks the work's DOI.
+    """Return whether two records can be versions: one is a preprint or has no DOI.
 
-    Two published DOIs are two works, whatever else they have in common.
+    Two published DOIs mean two works, even if everything else agrees.
     """
     if abs(years_between(one.year, two.year) or 0) > PREPRINT_LAG:
         return False

@@ -1,4 +1,4 @@
-"""A paper and a record side by side: all that the rules look at."""
+"""The comparison of a paper and a record: everything that the rules use."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jobrunner.models import Paper, Record
 class Comparison(Struct, frozen=True):
     """How a record relates to a paper.
 
-    ``lag`` is by how many years the record is later, None if a year is unknown. ``shared_schemes``
-    are the schemes in which both carry one identifier.
+    ``lag``: by how many years the record is later, None if a year is unknown. ``shared_schemes``:
+    the schemes in which both have the same identifier.
     """
 
     paper: Paper
@@ -27,7 +27,7 @@ class Comparison(Struct, frozen=True):
 
 
 def compare(paper: Paper, record: Record, titles: TitleComparison) -> Comparison:
-    """Compare all but the titles, which are compared before: most records fail by them alone."""
+    """Compare everything but the titles, which come first: most records fail on them alone."""
     return Comparison(
         paper,
         record,
@@ -40,14 +40,14 @@ def compare(paper: Paper, record: Record, titles: TitleComparison) -> Comparison
 
 
 def years_between(earlier: int | None, later: int | None) -> int | None:
-    """Return by how many years the second is later, None if one is unknown."""
+    """Return by how many years the second is later, None if a year is unknown."""
     if earlier is None or later is None:
         return None
     return later - earlier
 
 
 def shared_schemes(paper: Paper, record: Record) -> tuple[str, ...]:
-    """Return the schemes in which the record carries an identifier of the paper."""
+    """Return the schemes in which the record has one of the paper's identifiers."""
     given = paper.identifiers
     return tuple(
         scheme for scheme, value in record.identifiers.items() if value in given.get(scheme, ())

@@ -1,7 +1,7 @@
-"""Deciding whether a source's record is of the paper that was asked for.
+"""Decides whether a record of a source describes the paper.
 
-A title alone never decides: authors, year, container or an identifier have to support it, and what
-they leave open is for a person to review. An API's own score is not looked at.
+A title alone never decides: authors, year, venue or an identifier must support it. Cases that stay
+open are for a person to review. The score of the source's own search is ignored.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from jobrunner.matching.year_rules import YEAR_RULES
 from jobrunner.models import Match, Paper, Record
 
 RULES = 2
-"""The version of these rules; it grows whenever the same records would be judged differently."""
+"""The version of the rules; increase it if a change can alter a verdict. Sessions store it."""
 
-_SUBJECTS = (TITLE_RULES, AUTHOR_RULES, YEAR_RULES, KIND_RULES, DOI_RULES)
-"""What is looked at, in the order of a match's reasons. In each, the first rule that applies
-speaks; of all that speak, the strictest decides."""
+_GROUPS = (TITLE_RULES, AUTHOR_RULES, YEAR_RULES, KIND_RULES, DOI_RULES)
+"""The groups of rules, in the order of a match's reasons. In each group the first rule that
+applies counts; the strictest verdict of all groups decides."""
 
 
 def judge(paper: Paper, record: Record) -> tuple[Verdict, Match]:
-    """Decide by title, and by everything that has to support it.
+    """Decide by the title and the evidence that must support it.
 
-    The match's reasons name what supported ('title', 'authors', 'year', 'venue', 'doi') and what
-    stood against it ('authors-differ', 'year+7', 'number', 'generic-title', ...).
+    The match's reasons name the evidence for it ('title', 'authors', 'year', 'venue', 'doi') and
+    against it ('authors-differ', 'year+7', 'number', 'generic-title', ...).
     """
     titles = compare_titles(paper.title, record.title)
     if titles.relation is TitleRelation.OTHER:
         return Verdict.NO_MATCH, Match(by="title", score=titles.score, reasons=("title-differs",))
     comparison = compare(paper, record, titles)
-    answers = [first_finding(rules, comparison) for rules in _SUBJECTS]
-    findings = list(filter(None, answers))
+    applied = [first_finding(rules, comparison) for rules in _GROUPS]
+    findings = list(filter(None, applied))
     reasons = [reason for _, reason in findings]
     if comparison.same_venue:
         reasons.append("venue")

@@ -1,4 +1,4 @@
-"""Whether an identifier led to the paper that it was given for."""
+"""Checks whether an identifier led to the right paper."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from jobrunner.matching.verdict import Finding, Verdict
 from jobrunner.models import Match, Paper, Record
 
 RENAMING_LAG = 2
-"""Most years between a work and the same one under another title. Half of what a preprint may have
-under its own title, for here the title supports nothing."""
+"""Most years between two versions of a work with different titles. Half of the lag of a preprint
+with the same title, because here the title is no evidence."""
 
 RENAMING_AUTHORS = 2
-"""Authors that have to be in common then: one surname alone is shared by many people."""
+"""Fewest authors in common in that case: many people share a surname."""
 
 
 def check_identifier(paper: Paper, record: Record, scheme: str) -> tuple[Verdict, Match]:
-    """Check that an identifier led to the paper; some are wrong, and chapters carry their book's.
+    """Check that an identifier led to the paper: some are wrong, and chapters have their book's.
 
-    MATCH unless the titles have nothing to do with each other. Then it is MATCH still for a title
-    in another language or a renamed preprint (same authors, about the same year), REVIEW if some
-    author is the same or nothing is known of them, and NO_MATCH if the authors are others too.
+    MATCH unless the titles are unrelated. With unrelated titles: MATCH for a translated title or a
+    renamed preprint (same authors, about the same year), REVIEW if an author is the same or the
+    authors are unknown, NO_MATCH if the authors differ too.
     """
     authors = compare_authors(paper.authors, names_of(record))
     if not normalise_title(paper.title) or not normalise_title(record.title):
@@ -44,7 +44,7 @@ def _without_title(authors: AuthorComparison) -> Finding:
 
 
 def _under_its_title(authors: AuthorComparison, score: float) -> tuple[str, ...]:
-    """Return the reasons; the authors are told, but under a like title they change nothing."""
+    """Return the reasons; they include the authors, which do not change the verdict here."""
     title = "title" if score == 1.0 else "title~"
     if authors.agree:
         return title, "authors"

@@ -1,4 +1,4 @@
-"""What a record's type and DOI say against it, in the order in which it is asked."""
+"""The rules about a record's type and DOI, in order of application."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SELDOM_PAPERS = frozenset(
 
 
 def _never(comparison: Comparison) -> Finding | None:
-    """Refuse what is no paper, unless the paper's title asks for a review or a supplement."""
+    """Reject records that are not papers, unless the paper itself is a review or supplement."""
     kind = comparison.record.type
     if kind not in _NEVER_PAPERS or kinds_of(comparison.paper.title):
         return None
@@ -42,7 +42,7 @@ KIND_RULES: tuple[Rule, ...] = (_never, _seldom)
 
 
 def _other_doi(comparison: Comparison) -> Finding | None:
-    """Doubt a second published DOI: two works may share title, authors and year."""
+    """Send a second published DOI to review: two works can share title, authors and year."""
     if comparison.shared_schemes or not other_doi(comparison.paper, comparison.record):
         return None
     return Verdict.REVIEW, "other-doi"

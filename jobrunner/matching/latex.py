@@ -1,4 +1,4 @@
-"""LaTeX remnants in titles and names, as text."""
+"""Converts LaTeX in titles and names to text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MARKS = str.maketrans({"$": None, "{": None, "}": None, "^": None, "_": None, "
 
 
 def without_latex(text: str) -> str:
-    """Return the text with common commands decoded, math marks and braces removed."""
+    """Return the text with common commands decoded and math delimiters and braces removed."""
     if not ("\\" in text or "$" in text or "{" in text):
         return text
     text = _ACCENT.sub(_accented, text)
@@ -49,7 +49,7 @@ def _accented(found: re.Match[str]) -> str:
 
 
 def _decoded(found: re.Match[str]) -> str:
-    """Return a letter for its command; the name of an unknown command says nothing."""
+    """Return the letter for a command; unknown commands are removed."""
     letter = _LETTERS.get(found[1])
     if letter is None:
         return " " if found[2] else ""

@@ -1,4 +1,4 @@
-"""Whether a record, a DOI or a venue is a preprint's."""
+"""Recognises preprints by record, DOI or venue."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PREPRINT_PREFIXES = (
     "10.5281/", "10.31222/", "10.48448/", "10.31223/", "10.33774/", "10.14293/",
     "10.7287/peerj.preprints",
 )  # fmt: skip
-"""How DOIs begin that preprint servers and repositories give; many a work has another DOI too.
+"""DOI prefixes of preprint servers and repositories; many such works also have another DOI.
 
-bioRxiv and medRxiv number theirs; the journals of Cold Spring Harbor, which share the prefix
-10.1101, begin with letters: 10.1101/gr.107524.110 is of Genome Research."""
+DOIs of bioRxiv and medRxiv continue with a digit. The journals of Cold Spring Harbor share the
+prefix 10.1101 but continue with letters: 10.1101/gr.107524.110 is in Genome Research."""
 
 _PREPRINT_VENUE = re.compile(
     r"\b(?:arxiv|biorxiv|medrxiv|chemrxiv|ssrn|corr|preprints?|research square|techrxiv|psyarxiv)\b"
@@ -27,7 +27,7 @@ _PREPRINT_TYPES = frozenset(("preprint", "posted-content"))
 
 
 def other_doi(paper: Paper, record: Record) -> bool:
-    """Tell whether both are published, and under different DOIs."""
+    """Return whether both are published, with different DOIs."""
     theirs = record.identifiers.get("doi")
     mine = paper.identifiers.get("doi", ())
     if not theirs or not mine or theirs in mine:
@@ -36,12 +36,12 @@ def other_doi(paper: Paper, record: Record) -> bool:
 
 
 def is_preprint_doi(doi: str) -> bool:
-    """Tell whether a preprint server or a repository has given this DOI."""
+    """Return whether a preprint server or a repository assigned this DOI."""
     return doi.startswith(PREPRINT_PREFIXES)
 
 
 def is_preprint(record: Record) -> bool:
-    """Tell whether a record is of a preprint and not of what was published of it."""
+    """Return whether a record describes a preprint, not its publication."""
     return (
         record.type in _PREPRINT_TYPES
         or is_preprint_doi(record.identifiers.get("doi", ""))
@@ -50,7 +50,7 @@ def is_preprint(record: Record) -> bool:
 
 
 def may_be_preprint(paper: Paper) -> bool:
-    """Tell whether the paper as given may be a preprint: it says so, or names no venue."""
+    """Return whether the given paper can be a preprint: it says so or has no venue."""
     return (
         "arxiv" in paper.identifiers
         or not paper.venue
@@ -61,5 +61,5 @@ def may_be_preprint(paper: Paper) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_preprint_venue(venue: str) -> bool:
-    """Tell whether a venue is a preprint server."""
+    """Return whether a venue is a preprint server."""
     return bool(_PREPRINT_VENUE.search(venue[:LONGEST].casefold()))

@@ -1,4 +1,4 @@
-"""Two titles side by side: how they relate, and what forbids that they are one work's."""
+"""Compares two titles: their relation, and conflicts that exclude one work."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from jobrunner.matching.title_similarity import TitleRelation, is_short, relate
 class TitleComparison(Struct, frozen=True):
     """How two titles relate.
 
-    ``score`` is how alike they are, 0..1. ``conflict`` names what forbids that they are one
-    work's, '' if nothing does. ``short`` and ``words`` are of the shorter title; ``generic`` if
-    one of them is the title of many works.
+    ``score``: their similarity, 0..1. ``conflict``: what excludes that both are titles of one work,
+    '' if nothing does. ``short`` and ``words`` describe the shorter title. ``generic``: one of them
+    is the title of many works.
     """
 
     relation: TitleRelation
@@ -27,7 +27,7 @@ class TitleComparison(Struct, frozen=True):
     generic: bool = False
 
 
-# A search gives the same few titles for one paper again and again.
+# Search results for one paper repeat the same few titles.
 @lru_cache(maxsize=4096)
 def compare_titles(left: str, right: str) -> TitleComparison:
     """Compare two titles as given."""
@@ -35,7 +35,7 @@ def compare_titles(left: str, right: str) -> TitleComparison:
     if not one or not two:
         return TitleComparison(TitleRelation.OTHER, 0.0)
     relation, score = relate(left, right)
-    # What is another title anyhow is not looked at further; that spares most of the work.
+    # Unrelated titles need no further comparison; this saves most of the time.
     if relation is TitleRelation.OTHER:
         return TitleComparison(relation, score)
     shorter = min(one, two, key=len)

@@ -1,4 +1,4 @@
-"""What two titles say that forbids that they are one work's, however alike they look."""
+"""Finds conflicts between similar titles that exclude that they are of one work."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from jobrunner.matching.title_similarity import TitleRelation
 _NUMBER = re.compile(r"[0-9]+")
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _ROMAN_LETTERS = {"i": "1", "v": "5", "x": "10"}
-"""These are words and symbols too: they are numbers after "part", and at the end of a title."""
+"""These can be words or symbols: they count as numbers after "part" and at the end of a title."""
 
 _SPELT = {
     "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
     "first": "1", "second": "2", "third": "3", "fourth": "4", "1st": "1", "2nd": "2", "3rd": "3",
 }  # fmt: skip
-"""These are numbers of a work after "part" only: there are other "two"s in titles."""
+"""These count as numbers only after "part": titles contain "two" in other senses."""
 
 _AFTER_PART = {**_ROMAN, **_ROMAN_LETTERS, **_SPELT}
 _PARTS = frozenset(
@@ -26,10 +26,10 @@ _PARTS = frozenset(
 )
 _NEGATIONS = frozenset(("not", "no", "non", "without", "never", "cannot", "against", "nor"))
 _NEGATABLE = frozenset((TitleRelation.NEAR, TitleRelation.WORD, TitleRelation.PART))
-"""A subtitle may say "not" where the main title does not."""
+"""Not SUBTITLE: a subtitle can contain a "not" that the main title lacks."""
 
 _WORDS_OF_A_PART = 2
-"""First words of a subtitle in which it says that it is a part: "part two", "the book"."""
+"""Words at the start of a subtitle that can name a part: "part two", "the book"."""
 
 _KINDS = {
     "erratum": (
@@ -59,7 +59,7 @@ _KIND_PATTERNS = tuple((kind, re.compile(text, re.IGNORECASE)) for kind, text in
 
 
 def conflict_between(left: str, right: str, relation: TitleRelation) -> str:
-    """Return what forbids that two related titles are one work's, '' if nothing does."""
+    """Return what excludes that two related titles are of one work, '' if nothing does."""
     if kinds_of(left) != kinds_of(right):
         return "kind"
     one, two = normalise_title(left).split(), normalise_title(right).split()
@@ -73,7 +73,7 @@ def conflict_between(left: str, right: str, relation: TitleRelation) -> str:
 
 
 def kinds_of(title: str) -> frozenset[str]:
-    """Return what a title says it is besides an article: 'erratum', 'reply', 'review', ..."""
+    """Return the kinds that a title states ('erratum', 'reply', ...); none for articles."""
     title = title[:LONGEST]
     return frozenset(kind for kind, pattern in _KIND_PATTERNS if pattern.search(title))
 
@@ -83,20 +83,20 @@ def _are_numbered_apart(one: Sequence[str], two: Sequence[str], relation: TitleR
         return False
     if relation is not TitleRelation.SUBTITLE:
         return True
-    # A subtitle may hold a number ("a survey of 2020") as long as it does not number a part.
+    # A subtitle can contain a number ("a survey of 2020") if it does not number a part.
     shorter, longer = sorted((one, two), key=len)
     beginning = longer[len(shorter) :][:_WORDS_OF_A_PART]
     return not _PARTS.isdisjoint(beginning)
 
 
 def numbers_of(words: Sequence[str]) -> tuple[str, ...]:
-    """Return the numbers in a title, sorted: in digits, as Roman numerals, "part two"."""
+    """Return the numbers in a title, sorted: digits, Roman numerals and "part two"."""
     numbers: list[str] = []
     for previous, word in pairwise(("", *words)):
         names = _AFTER_PART if previous in _PARTS else _ROMAN
         if word in names:
             numbers.append(names[word])
-        elif not word.isalpha():  # most words hold no digit, and the pattern is slow
+        elif not word.isalpha():  # most words contain no digit, and the pattern is slow
             numbers += [digits.lstrip("0") or "0" for digits in _NUMBER.findall(word)]
     if len(words) > 1 and words[-2] not in _PARTS and words[-1] in _ROMAN_LETTERS:
         numbers.append(_ROMAN_LETTERS[words[-1]])
@@ -104,5 +104,5 @@ def numbers_of(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _signs(words: Sequence[str]) -> list[str]:
-    """Return the words that a sign tells from others: "C++", "C#"."""
+    """Return the words that differ from others only by a sign: "C++", "C#"."""
     return sorted(word for word in words if word.endswith(("++", "#")))

@@ -1,4 +1,4 @@
-"""A guess at the language or script of a title."""
+"""Guesses the language or script of a title."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from jobrunner.matching.title_normalisation import normalise_title
 
 _LAST_LATIN_LETTER = "\u024f"
 _MOSTLY = 0.5
-"""Share of the letters from which a title is in another script. Formulas put Greek letters into
-English titles."""
+"""Share of non-Latin letters above which a title is in another script. It is not 0, because
+formulas put Greek letters into English titles."""
 
 OTHER_SCRIPT = "other"
 
@@ -22,21 +22,21 @@ _FUNCTION_WORDS = {
 
 
 def language_of(title: str) -> str:
-    """Return a guess at a title's language or script, '' if its words do not tell."""
+    """Return a title's probable language or script, '' if its words do not show one."""
     words = normalise_title(title)
     if _is_in_another_script(words):
         return OTHER_SCRIPT
     tokens = set(words.split())
     counts = {language: len(tokens & own) for language, own in _FUNCTION_WORDS.items()}
     second, first = sorted(counts.values())[-2:]
-    # Languages share function words ("e", "una"): a tie tells nothing, nor does a title of none.
+    # Languages share function words ("e", "una"), so a tie says nothing. No such word is a tie too.
     if first == second:
         return ""
     return max(counts, key=counts.__getitem__)
 
 
 def are_of_two_languages(left: str, right: str) -> bool:
-    """Tell whether two titles are evidently of two languages; another script is evident alone."""
+    """Return whether two titles are evidently in two languages; another script is enough."""
     languages = {language_of(left), language_of(right)}
     if len(languages) == 1:
         return False

@@ -1,7 +1,7 @@
-"""Titles made comparable.
+"""Makes titles comparable.
 
-Two spellings of one title (LaTeX, HTML, MathML, another Unicode form, another case) normalise to
-the same words; two titles that differ in a digit, a letter of any script, or "++" do not.
+Two forms of one title (LaTeX, HTML, MathML, another Unicode form, another case) normalise to the
+same words. Two titles that differ in a digit, a letter of any script, or "++" do not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from jobrunner.matching.latex import without_latex
 
 LONGEST = 1000
-"""Characters of a title that are looked at."""
+"""Most characters of a title that are compared."""
 
 _TAG = re.compile(
     r"</?(?:[a-z]+\d?:)?(?:[a-z][a-z0-9-]{0,15})(?:\s[^<>]{0,200})?\s*/?>|<!--.{0,200}?-->",
@@ -47,14 +47,14 @@ _FOLDED = str.maketrans(
 _APOSTROPHE = re.compile(r"(?<=\w)['`´](?=\w)")
 _SUBTITLE = re.compile(r"\s*[:?!]\s+|\s+[-–—]+\s+|\s*—\s*|\.\s+(?=[A-Z])")
 _MOST_TAILS = 2
-"""Tails that are cut off one title: "Deep Nets (extended abstract) [Poster]"."""
+"""Most tails removed from one title: "Deep Nets (extended abstract) [Poster]"."""
 
 
 def normalise_title(text: str) -> str:
     """Return the words of a title in lower case, separated by single spaces; '' if there are none.
 
-    Removed are markup, punctuation, a final ``[...]`` or "(extended abstract)" and accents of Latin
-    letters; kept are digits, letters of every script, "++" and "#". Normalising twice changes
+    Removes markup, punctuation, accents of Latin letters, and a final ``[...]`` or "(extended
+    abstract)". Keeps digits, letters of every script, "++" and "#". Normalising twice changes
     nothing.
     """
     return _normalised(text[:LONGEST])
@@ -65,7 +65,7 @@ def _normalised(text: str) -> str:
     bare = _RETRACTED.sub("", _plain(text))
     for _ in range(_MOST_TAILS):
         shorter = _TAIL.sub("", bare)
-        # "[Reply]" is all that this title says.
+        # Keep a title that is only a tail, such as "[Reply]".
         if not _WORD.search(shorter):
             break
         bare = shorter
@@ -73,7 +73,7 @@ def _normalised(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a title without markup and entities, which may be escaped twice."""
+    """Return a title without markup and entities; entities can be escaped twice."""
     if "&" in text:
         text = html.unescape(html.unescape(text))
     if "<" in text:
@@ -89,7 +89,7 @@ def _words(text: str) -> str:
 
 
 def without_accents(text: str) -> str:
-    """Return the text with the marks over Latin letters removed; other scripts keep theirs."""
+    """Return the text without the accents of Latin letters; other scripts keep their marks."""
     if text.isascii():
         return text
     kept: list[str] = []
@@ -108,7 +108,7 @@ def _is_latin(char: str) -> bool:
 
 
 def main_title(text: str) -> str:
-    """Return the normalised part of a title before its subtitle; the whole if it has none."""
+    """Return the normalised title without its subtitle."""
     bare = _plain(text[:LONGEST])
     return normalise_title(_SUBTITLE.split(bare, maxsplit=1)[0])
 
@@ -162,7 +162,7 @@ _NUMBERS = re.compile(r"\b(?:[0-9]+|[ivx]+|chapter|part|volume|vol|no|issue|sect
 
 
 def is_generic(title: str) -> bool:
-    """Tell whether so many works share this title that it identifies none ("Editorial 12")."""
+    """Return whether a title is too common to identify a work, such as "Editorial 12"."""
     words = normalise_title(title)
     if not words or words in _GENERIC:
         return True

@@ -1,4 +1,4 @@
-"""What the titles say of a record, in the order in which it is asked."""
+"""The rules about titles, in order of application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REASONS = {
 
 
 def _conflict(comparison: Comparison) -> Finding | None:
-    """Refuse an erratum for its paper, part one for part two, "with" for "without"."""
+    """Reject titles in conflict: erratum and paper, part one and two, "with" and "without"."""
     conflict = comparison.titles.conflict
     if not conflict:
         return None
@@ -23,7 +23,7 @@ def _conflict(comparison: Comparison) -> Finding | None:
 
 
 def _part(comparison: Comparison) -> Finding | None:
-    """Refuse titles that only have to do with each other, unless much speaks for the record."""
+    """Reject titles that only overlap, unless they are close or share an identifier."""
     titles = comparison.titles
     if titles.relation is not TitleRelation.PART:
         return None
@@ -33,7 +33,7 @@ def _part(comparison: Comparison) -> Finding | None:
 
 
 def _generic(comparison: Comparison) -> Finding | None:
-    """Leave "Editorial" to a person: only an identifier tells which one it is."""
+    """Send "Editorial" to review: only an identifier shows which one it is."""
     if not comparison.titles.generic:
         return None
     if comparison.shared_schemes:
@@ -42,7 +42,7 @@ def _generic(comparison: Comparison) -> Finding | None:
 
 
 def _short(comparison: Comparison) -> Finding | None:
-    """Accept a short title only as it stands: another word in it makes another work."""
+    """Accept a short title only if it is the same: one other word means another work."""
     titles = comparison.titles
     if not titles.short or titles.relation is TitleRelation.SAME:
         return None

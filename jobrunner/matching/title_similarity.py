@@ -1,10 +1,10 @@
-"""How alike two titles are, and every threshold for it.
+"""The similarity of two titles, with all its thresholds.
 
-The figures were settled together on labelled pairs: the training parts of DBLP-ACM and
-DBLP-GoogleScholar, Cora, and the recorded works of the three sources, so that hardly any pair of
-two works is taken for one. ``benchmarks/matching.py`` measures them, ``docs/matching.md`` says what
-they achieve. Where a figure has another origin, its comment says so. A likeness is of 1, as a
-``Match`` states it; a ratio is of 100, as rapidfuzz gives it.
+The thresholds were tuned together on labelled pairs, so that hardly any pair of two works is taken
+for one: the training parts of DBLP-ACM and DBLP-GoogleScholar, Cora, and the recorded works of the
+three sources. ``benchmarks/matching.py`` measures them; ``docs/matching.md`` has the results. A
+threshold with another origin says so. A likeness is between 0 and 1, as in ``Match``; a ratio is
+between 0 and 100, as in rapidfuzz.
 """
 
 from __future__ import annotations
@@ -16,73 +16,73 @@ from rapidfuzz import fuzz
 
 from jobrunner.matching.title_normalisation import main_title, normalise_title
 
-# ---- what a title needs to tell its work
+# ---- whether a title identifies a work
 
 SHORT_TITLE_LETTERS = 12
-"""A title of fewer letters ("Attention") is too short to decide by itself."""
+"""A title with fewer letters ("Attention") is too short to decide alone."""
 
 SHORT_TITLE_WORDS = 3
-"""So is one of fewer words, unless its script writes no spaces between them."""
+"""A title with fewer words is too short as well, unless its script has no spaces."""
 
 SUPPORTED_TITLE_WORDS = 5
-"""Words from which a title, with venue and year or an identifier, does without authors."""
+"""Fewest words of a title that needs no authors if venue and year, or an identifier, agree."""
 
 # ---- how two titles relate
 
 NEAR_LIKENESS = 0.9
-"""Likeness from which two titles may be one, misspelt."""
+"""Least likeness of a title and its misspelling."""
 
 ODD_WORDS_RATIO = 82
-"""Ratio from which the words that only one side has, strung together, are misspellings."""
+"""Least ratio of misspellings: of the joined words that only one side has."""
 
 ODD_WORDS_SAME_START_RATIO = 75
-"""The same where they begin alike: plurals and endings ("querys", "queries") differ there."""
+"""The same if these begin alike: they can differ in their endings ("querys", "queries")."""
 
 ODD_WORDS_START = 4
-"""Letters in which they begin alike then."""
+"""Letters that must be equal for that."""
 
 ODD_WORDS_MORE = 1
-"""How many more odd words a side may have: one, for "data base" and "database"."""
+"""Most extra odd words on one side: one, for "data base" and "database"."""
 
 SHORTEST_STEM = 4
-"""Letters that are left of a word without its prefix; of fewer, chance makes too many."""
+"""Fewest letters of a word without its prefix; shorter stems agree too often by chance."""
 
 ONE_WORD_MORE_OF = 6
-"""Words of a title from which one word more can be an omission. In shorter ones it makes another
-work: "Off-diagonal book Ramsey numbers"."""
+"""Fewest words of a title in which one extra word can be an omission. In a shorter title it means
+another work: "Off-diagonal book Ramsey numbers"."""
 
 SUBTITLE_LIKENESS = 0.9
-"""Least likeness of a title and the same one without its subtitle, however long that is."""
+"""Least likeness reported for a title with and without its subtitle, of any length."""
 
 PART_LIKENESS = 0.8
-"""Likeness from which titles that are neither misspelt nor cut still have to do with each other."""
+"""Least likeness of titles that overlap but are neither misspelt nor shortened."""
 
 PART_REVIEW_LIKENESS = 0.8
-"""Likeness from which such titles are worth a person's look."""
+"""Least likeness at which such titles are sent to review."""
 
 CONTAINED_LIKENESS = 0.5
-"""Likeness from which a title of which the other holds the words counts as its part."""
+"""Least likeness of a title and a part of it, if the longer one contains the part's words."""
 
 CONTAINED_RATIO = 95
-"""Ratio of the sets of words from which one title's words count as held by the other."""
+"""Least ratio of the word sets at which one title counts as containing the other."""
 
-# ---- whether an identifier is believed
+# ---- whether an identifier is right
 
 SAME_LIKENESS = 0.6
-"""Likeness from which an identifier is believed without further support."""
+"""Least likeness at which an identifier is accepted without further evidence."""
 
 RENAMED_LIKENESS = 0.5
-"""Likeness below which titles of the same authors are taken for two works'. Of random pairs of
-titles in the recorded works of the three sources, 99.5 % are less alike (measured)."""
+"""Titles of the same authors below this likeness count as two works. Measured: 99.5 % of random
+pairs of titles in the recorded works of the three sources are below it."""
 
 CONTAINED_WORDS = 3
-"""Words that a contained title needs to raise the likeness: one or two stand in many titles."""
+"""Fewest words of a contained title that raises the likeness: many titles share one or two."""
 
 CONTAINED_WEIGHT = 0.95
-"""What a contained title's ratio is worth: never as much as an equal title's."""
+"""Factor for the ratio of a contained title, so that it is below that of an equal title."""
 
 MAIN_TITLE_RATIO = 90.0
-"""Least ratio of two titles with one main title, whatever their subtitles are."""
+"""Least ratio of two titles with the same main title and any subtitles."""
 
 _STOP_WORDS = frozenset(
     ("a", "an", "the", "of", "for", "in", "on", "and", "to", "with", "by", "at")
@@ -90,6 +90,7 @@ _STOP_WORDS = frozenset(
 _OPPOSING = ("un", "non", "in", "im", "anti", "dis", "de", "semi", "sub", "super", "hyper", "hypo",
              "pre", "post", "re", "inter", "intra", "multi", "co", "micro", "macro", "fe",
              "down", "up", "endo", "exo", "homo", "hetero", "mono", "poly", "a")  # fmt: skip
+"""Prefixes that change what a word means."""
 
 
 class TitleRelation(StrEnum):
@@ -97,25 +98,25 @@ class TitleRelation(StrEnum):
 
     SAME = "same"
     NEAR = "near"
-    """One of them is misspelt."""
+    """One title is misspelt."""
     SUBTITLE = "subtitle"
-    """One of them lacks its subtitle."""
+    """One title lacks its subtitle."""
     WORD = "word"
-    """One of them has one word more."""
+    """One title has one extra word."""
     PART = "part"
-    """They have to do with each other, but more than one word is different."""
+    """They overlap, but more than one word differs."""
     OTHER = "other"
 
 
 def is_short(words: str) -> bool:
-    """Tell whether a normalised title is too short to decide by itself."""
+    """Return whether a normalised title is too short to decide alone."""
     if len(words.replace(" ", "")) < SHORT_TITLE_LETTERS:
         return True
     return words.isascii() and words.count(" ") + 1 < SHORT_TITLE_WORDS
 
 
 def relate(left: str, right: str) -> tuple[TitleRelation, float]:
-    """Return how two titles relate and how alike they are, 0..1. Neither is without words."""
+    """Return the relation and the likeness (0..1) of two titles; both must have words."""
     one, two = normalise_title(left), normalise_title(right)
     if one == two or one.replace(" ", "") == two.replace(" ", ""):
         return TitleRelation.SAME, 1.0
@@ -127,12 +128,12 @@ def relate(left: str, right: str) -> tuple[TitleRelation, float]:
 
 
 def _ratio(one: str, two: str) -> float:
-    # The second ratio is for words in another order.
+    # The second ratio covers words in another order.
     return max(fuzz.ratio(one, two), fuzz.token_sort_ratio(one, two))
 
 
 def _relation(left: str, right: str, likeness: float) -> TitleRelation:
-    """Tell how two titles relate that are not the same; the closest relation comes first."""
+    """Return the relation of two different titles; the closest relation is tested first."""
     one, two = normalise_title(left), normalise_title(right)
     words = one.split(), two.split()
     if likeness >= NEAR_LIKENESS and _are_misspellings(*words):
@@ -140,7 +141,7 @@ def _relation(left: str, right: str, likeness: float) -> TitleRelation:
     main_one, main_two = main_title(left), main_title(right)
     if one == main_two or two == main_one:
         return TitleRelation.SUBTITLE
-    # One main title with two subtitles: there, one word more is no omission.
+    # Same main title, two subtitles: one extra word is not an omission here.
     if main_one == main_two:
         return TitleRelation.PART
     if _has_one_word_more(*words):
@@ -162,7 +163,7 @@ def _has_one_word_more(one: Sequence[str], two: Sequence[str]) -> bool:
 
 
 def _are_misspellings(one: Sequence[str], two: Sequence[str]) -> bool:
-    """Tell misspellings and lost stop words from other words: each odd word has a look-alike."""
+    """Return whether titles differ only by misspellings and missing stop words."""
     left, right = _words_without(one, two), _words_without(two, one)
     if not left and not right:
         return True
@@ -183,15 +184,15 @@ def _look_alike(left: str, right: str) -> bool:
 
 
 def _are_opposed(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Tell whether a word is another's of the other side but for its prefix ("supervised").
+    """Return whether two words differ only by a prefix: "supervised" and "unsupervised".
 
-    Such words look alike, and mean the opposite.
+    Such words look alike but mean the opposite.
     """
     return any(not _stems(one).isdisjoint(_stems(two)) for one in left for two in right)
 
 
 def _stems(word: str) -> set[str]:
-    """Return a word, and what it is without a prefix that changes what it means."""
+    """Return a word, and the word without each prefix that changes its meaning."""
     stems = {word}
     for prefix in filter(word.startswith, _OPPOSING):
         stem = word[len(prefix) :]
@@ -201,7 +202,7 @@ def _stems(word: str) -> set[str]:
 
 
 def similarity(left: str, right: str) -> float:
-    """Return how alike two titles are, 0..1; a title and its part before the colon are alike."""
+    """Return the likeness of two titles, 0..1; a title is like its part before the colon."""
     one, two = normalise_title(left), normalise_title(right)
     if one == two:
         return 1.0

@@ -1,4 +1,4 @@
-"""How two names of venues relate."""
+"""Compares names of venues."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ _JOURNAL = re.compile(
     r"|communications|commun|record|rec|zeitschrift|revista|revue)\b"
 )
 
-
 SAME_VENUE_RATIO = 90
-"""Ratio (of 100, as rapidfuzz gives it) from which two names are one venue's, misspelt or with its
-words in another order. Settled on the labelled pairs, as the thresholds of titles were."""
+"""Least ratio (of 100, as in rapidfuzz) of two names of one venue, misspelt or with words in
+another order. Tuned on the labelled pairs, like the thresholds of titles."""
 
 
 def other_venue(left: str | None, right: str | None) -> bool:
-    """Tell a journal from what is none; a name says so by words such as "Trans." or "Journal"."""
+    """Return whether only one of the names is a journal's, by words such as "Trans."."""
     names = _words(left), _words(right)
-    # A preprint server is no other venue: what it holds is published elsewhere as well.
+    # A preprint server is not another venue: its preprints are also published elsewhere.
     if not all(names) or any(map(is_preprint_venue, names)):
         return False
     journals = list(filter(_JOURNAL.search, names))
     if len(journals) != 1:
         return False
-    # "TODS" has no such word, and is a journal: ACM's Trans. on Database Systems.
+    # "TODS" is a journal without such a word: ACM Trans. on Database Systems.
     return _initials(journals[0]) not in names
 
 
 def same_venue(left: str | None, right: str | None) -> bool:
-    """Tell whether two names of venues are evidently of one."""
+    """Return whether two names are evidently of the same venue."""
     one, two = _words(left), _words(right)
     if one == two:
         return bool(one)

@@ -1,4 +1,4 @@
-"""The verdict on a record, and how rules come to it."""
+"""The verdict on a record, and how rules reach it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jobrunner.matching.comparison import Comparison
 
 
 class Verdict(StrEnum):
-    """Whether a record is of a paper; REVIEW: a person has to look."""
+    """Whether a record describes a paper; REVIEW: a person must decide."""
 
     MATCH = "match"
     REVIEW = "review"
@@ -17,17 +17,17 @@ class Verdict(StrEnum):
 
 
 STRICTNESS = {Verdict.MATCH: 0, Verdict.REVIEW: 1, Verdict.NO_MATCH: 2}
-"""How much each verdict doubts that the record is of the paper."""
+"""The order of verdicts by strictness."""
 
 Finding = tuple[Verdict, str]
-"""What a rule says: the verdict, and the reason for it as a short code."""
+"""The result of a rule: the verdict and its reason as a short code. Codes are stored."""
 
 Rule = Callable[[Comparison], Finding | None]
-"""Looks at one thing; None if it has nothing to say, so that the next rule is asked."""
+"""Checks one aspect; returns None if it does not apply, so that the next rule is tried."""
 
 
 def first_finding(rules: Sequence[Rule], comparison: Comparison) -> Finding | None:
-    """Return what the first rule says that has something to say."""
+    """Return the finding of the first rule that applies."""
     for rule in rules:
         finding = rule(comparison)
         if finding is not None:
@@ -36,5 +36,5 @@ def first_finding(rules: Sequence[Rule], comparison: Comparison) -> Finding | No
 
 
 def strictest(findings: Iterable[Finding]) -> Verdict:
-    """Return the verdict that doubts most: one doubt outweighs all support."""
+    """Return the strictest verdict: one doubt outweighs all supporting evidence."""
     return max((finding[0] for finding in findings), key=STRICTNESS.__getitem__)

@@ -1,4 +1,4 @@
-"""What the years say of a record, in the order in which it is asked."""
+"""The rules about years, in order of application."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from jobrunner.matching.venues import other_venue
 from jobrunner.matching.verdict import Finding, Rule, Verdict
 
 ADJACENT_YEARS = 1
-"""Years between what is online first and in print, or submitted and published: often one work."""
+"""Years between online and print, or submission and publication: often the same work."""
 
 PREPRINT_LAG = 4
-"""Most years between a preprint and what was published of it. Settled on the labelled pairs, as
-the thresholds of titles were."""
+"""Most years between a preprint and its publication. Tuned on the labelled pairs, like the
+thresholds of titles."""
 
 _LOOSE = frozenset((TitleRelation.SUBTITLE, TitleRelation.WORD))
 _CLOSE = frozenset((TitleRelation.SAME, TitleRelation.NEAR))
 
 
 def _unknown(comparison: Comparison) -> Finding | None:
-    """Do without a year, unless the title is weak and the venue does not help either."""
+    """Accept a missing year, unless the title is weak and the venue is not the same."""
     if comparison.lag is not None:
         return None
     if comparison.same_venue or not _has_loose_title(comparison):
@@ -39,7 +39,7 @@ def _same(comparison: Comparison) -> Finding | None:
 
 
 def _elsewhere(comparison: Comparison) -> Finding | None:
-    """Leave a paper of a conference and its later version in a journal to a person."""
+    """Send a conference paper and its later journal version to review."""
     if _distance(comparison) > PREPRINT_LAG:
         return None
     if not other_venue(comparison.paper.venue, comparison.record.venue):
@@ -48,7 +48,7 @@ def _elsewhere(comparison: Comparison) -> Finding | None:
 
 
 def _adjacent(comparison: Comparison) -> Finding | None:
-    """Accept the year before or after; annual papers, though, differ in a word and a year."""
+    """Accept adjacent years, except with an extra word: annual papers differ in just these."""
     if _distance(comparison) > ADJACENT_YEARS:
         return None
     if comparison.titles.relation is TitleRelation.WORD:
@@ -57,7 +57,7 @@ def _adjacent(comparison: Comparison) -> Finding | None:
 
 
 def _far(comparison: Comparison) -> Finding | None:
-    """Refuse what is too far away for versions of one work; the same title may be a reprint's."""
+    """Reject years too far apart for versions of one work; review the same title: a reprint."""
     if _distance(comparison) <= PREPRINT_LAG:
         return None
     titles = comparison.titles
@@ -67,7 +67,7 @@ def _far(comparison: Comparison) -> Finding | None:
 
 
 def _versions(comparison: Comparison) -> Finding:
-    """Accept years that a preprint and its publication have between them, under a close title."""
+    """Accept the lag of a preprint's publication if the titles are close."""
     titles = comparison.titles
     if titles.short or titles.relation not in _CLOSE:
         return Verdict.REVIEW, _reason(comparison)
@@ -80,7 +80,7 @@ YEAR_RULES: tuple[Rule, ...] = (_unknown, _same, _elsewhere, _adjacent, _far, _v
 
 
 def _distance(comparison: Comparison) -> int:
-    # The first rule has dealt with unknown years.
+    # The first rule has handled unknown years.
     return abs(comparison.lag or 0)
 
 
