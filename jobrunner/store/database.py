@@ -43,6 +43,9 @@ SHORT_TIMEOUT_MS = 200
 
 OLDEST_SQLITE = (3, 38, 0)
 
+DEFAULT_PATH = Path(".jobrunner/state.db")
+"""The state database of a working directory, where none is named."""
+
 
 ReadTransaction: TypeAlias = Connection
 """The transaction of :meth:`Database.read`, for callers that pass it on without using SQL."""
@@ -143,8 +146,8 @@ class Database:
 
 
 def default_path() -> Path:
-    """Return ``JOBRUNNER_DB``, or ``.jobrunner/state.db`` under the working directory."""
-    return Path(os.environ.get("JOBRUNNER_DB") or ".jobrunner/state.db")
+    """Return ``JOBRUNNER_DB`` if it is set, else ``DEFAULT_PATH``."""
+    return Path(os.environ.get("JOBRUNNER_DB") or DEFAULT_PATH)
 
 
 def open_database(path: Path, *, create: bool = False) -> Database:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,10 @@ from tests.support.program import KEY, Program
 
 ONLY_LOOPBACK = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && "$@"')
 """Runs the command after it in a network that has nothing but this machine."""
+
+
+NEEDS_SERVER = ("jobrunner run ", "jobrunner resume")
+"""Commands that ask the server, which is stopped when the demonstration ends."""
 
 
 class Shown(Struct):
@@ -48,9 +53,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     directory, is_isolated = tmp_path_factory.mktemp("demo") / "new", can_isolate()
     prefix = [*ONLY_LOOPBACK, "sh"] if is_isolated else []
     command = [sys.executable, "-m", "jobrunner", "demo", "--directory", str(directory)]
+    environment = Program(tmp_path_factory.mktemp("elsewhere")).environment
     done = subprocess.run(
         [*prefix, *command],
-        env=Program(tmp_path_factory.mktemp("elsewhere")).environment,
+        env={**environment, "JOBRUNNER_DB": "elsewhere.db"},
         check=False,
         text=True,
         stdout=subprocess.PIPE,
@@ -63,9 +69,33 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 @pytest.fixture
 def program(shown: Shown) -> Program:
     """The program in the directory that the demonstration has left."""
-    program = Program(shown.directory)
-    program.environment["JOBRUNNER_DB"] = "state.db"
-    return program
+    return Program(shown.directory)
+
+
+@pytest.fixture(scope="module")
+def repeated(shown: Shown, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
+    """The printed commands that need no server, each repeated in a shell as a user types it."""
+    program = Program(tmp_path_factory.mktemp("shell"))
+    # A setting of the user that would lead the commands to another database.
+    environment = {**program.environment, "JOBRUNNER_DB": "elsewhere.db"}
+    printed = re.findall(r"^\$ (.+)$", shown.text, re.MULTILINE)
+    first = [command for command in printed if command.startswith(("export ", "unset ", "cd "))]
+    results = {}
+    for command in printed:
+        if command not in first and not command.startswith(NEEDS_SERVER):
+            lines = "\n".join([*first, command])
+            done = subprocess.run(
+                ["/bin/sh", "-e", "-c", lines],
+                cwd=program.directory,
+                env=environment,
+                check=False,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=LIMIT_S,
+            )
+            results[command] = Shown(shown.directory, done.stdout, done.returncode, False)
+    return results
 
 
 def killed_pid(shown: Shown) -> int:
@@ -76,12 +106,33 @@ def killed_pid(shown: Shown) -> int:
 
 def test_it_ends_well(shown: Shown) -> None:
     assert shown.code == 0, shown.text
-    assert "Papers that were committed before the kill and asked for again: 0" in shown.text
+    assert "Papers committed before the kill and requested again: 0" in shown.text
 
 
 def test_it_shows_a_run_a_status_a_resume_and_a_verify_in_this_order(shown: Shown) -> None:
     commands = re.findall(r"^\$ jobrunner (\w+)", shown.text, re.MULTILINE)
-    assert commands == ["run", "status", "resume", "verify"]
+    assert commands[:4] == ["run", "status", "resume", "verify"]
+
+
+def test_the_printed_commands_can_be_repeated(repeated: dict[str, Shown]) -> None:
+    assert {"jobrunner status", "jobrunner verify", "jobrunner explain p001"} <= set(repeated)
+    assert {command: run.text for command, run in repeated.items() if run.code} == {}
+    assert "completed" in repeated["jobrunner status"].text
+
+
+def test_the_command_that_removes_its_files_is_printed(shown: Shown) -> None:
+    command = re.search(r"^To remove all files of this demo: (rm -r .+)$", shown.text, re.MULTILINE)
+    assert command
+    assert shlex.split(command[1]) == ["rm", "-r", str(shown.directory)]
+
+
+def test_a_directory_that_holds_something_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "papers.json").write_text("[]", encoding="utf-8")
+    program = Program(tmp_path)
+    message = program.call("demo", "--directory", ".", code=1).stderr
+    assert f"{tmp_path} is not empty" in message
+    assert "name a new one with --directory" in message
+    assert (tmp_path / "papers.json").read_text(encoding="utf-8") == "[]"
 
 
 def test_the_run_really_died_without_a_word(shown: Shown, program: Program) -> None:
@@ -132,9 +183,3 @@ def test_the_settings_of_the_user_are_left_out_of_it(shown: Shown) -> None:
     files = [path for path in shown.directory.rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
-
-
-def test_a_directory_with_a_demonstration_is_not_used_again(shown: Shown, program: Program) -> None:
-    said = program.call("demo", "--directory", ".", code=1).stderr
-    assert "holds a demo already" in said
-    assert "name another --directory" in said

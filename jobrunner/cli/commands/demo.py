@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,9 +20,9 @@ from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.record_files import PAPERS, WORKS, load_records
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import JobrunnerError, StoreError
-from jobrunner.files.path_queries import exists
+from jobrunner.files.path_queries import exists, named_like, real_path
 from jobrunner.identifiers.extract import identifiers_of
-from jobrunner.store.database import Database, open_database
+from jobrunner.store.database import DEFAULT_PATH, Database, open_database
 from jobrunner.store.progress import read_progress
 from jobrunner.store.session_export import iter_papers
 from jobrunner.store.sessions import list_sessions
@@ -48,7 +49,7 @@ def demo(
         typer.Option(
             "--directory",
             metavar="DIR",
-            help="Directory for the demo's files [default: a new temporary directory].",
+            help="An empty or new directory to work in [default: a new temporary directory].",
             show_default=False,
         ),
     ] = None,
@@ -57,22 +58,31 @@ def demo(
 
     The demo enriches a small list of real papers from a local server that implements OpenAlex's
     protocol. It kills the run halfway, resumes it and verifies the result. It needs no network
-    and no key.
+    and no key. It prints every command that it runs, so that you can repeat it, and the command
+    that removes its files.
     """
-    place = directory or Path(tempfile.mkdtemp(prefix="jobrunner-demo-"))
-    place.mkdir(parents=True, exist_ok=True)
-    if exists(place / "state.db"):
-        raise JobrunnerError(f"{place} already holds a demo", hint="name another --directory")
+    place = _empty_directory(directory)
     shutil.copyfile(PAPERS, place / "papers.json")
     api = OpenAlex(load_records(WORKS))
     with LocalServer(api, log=place / "server.log", latency=LATENCY_S) as server:
         stage = Stage(place, server)
         print_result(f"Local server with OpenAlex's protocol: {server.base_url}")
+        stage.enter()
         stage.kill_a_run()
         stage.command("status")
         stage.command("resume")
         stage.command("verify")
         stage.conclude()
+    stage.name_what_is_left()
+
+
+def _empty_directory(directory: Path | None) -> Path:
+    """Return a directory that holds nothing, so that all of it can be removed afterwards."""
+    place = real_path(directory or Path(tempfile.mkdtemp(prefix="jobrunner-demo-")))
+    place.mkdir(parents=True, exist_ok=True)
+    if named_like(place, "*"):
+        raise JobrunnerError(f"{place} is not empty", hint="name a new one with --directory")
+    return place
 
 
 class Stage:
@@ -81,19 +91,28 @@ class Stage:
     def __init__(self, place: Path, server: LocalServer) -> None:
         self._place = place
         self._server = server
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("JOBRUNNER_")}
-        self._environment = {
-            **kept,
-            "JOBRUNNER_DB": "state.db",
-            "JOBRUNNER_OPENALEX_BASE_URL": server.base_url,
-        }
+        self._unset = sorted(name for name in os.environ if name.startswith("JOBRUNNER_"))
+        self._environment = {k: v for k, v in os.environ.items() if k not in self._unset}
         self._before: set[str] = set()
         self._requests_before = 0
+
+    def enter(self) -> None:
+        """Print the commands that make a shell ready to repeat those that follow."""
+        print_result("")
+        # Users often start the program by its path, such as .venv/bin/jobrunner.
+        programs = Path(sys.executable).parent
+        on_path = shutil.which("jobrunner")
+        program = programs / "jobrunner"
+        if exists(program) and (on_path is None or Path(on_path) != program):
+            print_result(f"$ export PATH={shlex.quote(str(programs))}:$PATH")
+        if self._unset:
+            print_result(f"$ unset {' '.join(self._unset)}")
+        print_result(f"$ cd {shlex.quote(str(self._place))}")
 
     def kill_a_run(self) -> None:
         """Start a run and kill it with SIGKILL after some batches are committed."""
         arguments = ["run", "papers.json", "-o", "enriched.json", "--batch-size", str(BATCH_SIZE)]
-        child = self._start(arguments)
+        child = self._start([*arguments, "--base-url", f"openalex={self._server.base_url}"])
         try:
             database = self._wait_for_batches(child)
         finally:
@@ -101,7 +120,7 @@ class Stage:
             child.wait()
         self._before = _committed(database)
         self._requests_before = len(self._server.requests)
-        print_result(f"--- kill -9 {child.pid}: the run was killed halfway")
+        print_result(f"--- kill -9 {child.pid}: the run is killed before it is finished")
 
     def command(self, *arguments: str) -> None:
         """Print a command and run it; raise JobrunnerError if it fails."""
@@ -110,21 +129,29 @@ class Stage:
             raise JobrunnerError(f"jobrunner {' '.join(arguments)} ended with exit code {code}")
 
     def conclude(self) -> None:
-        """Show from the server's log that no committed paper was requested again."""
+        """Show by the server's own log that nothing committed was requested again."""
         after_kill = self._server.requests[self._requests_before :]
-        repeated = self._before & {name for request in after_kill for name in request.ids}
+        again = self._before & {name for request in after_kill for name in request.ids}
         print_result("")
         print_result(
             f"The server answered {len(self._server.requests)} requests,"
             f" {len(after_kill)} of them after the kill."
         )
-        print_result(
-            f"Papers committed before the kill and requested again after it: {len(repeated)}"
-        )
-        print_result("Enriched papers, with a .sha256 file for sha256sum -c next to them:")
-        print_result(str(self._place / "enriched.json"))
-        if repeated:
+        print_result(f"Papers committed before the kill and requested again: {len(again)}")
+        if again:
             raise JobrunnerError("committed papers were requested again")
+
+    def name_what_is_left(self) -> None:
+        """Say which files there are now, what can be done with them, and how to remove them."""
+        place = shlex.quote(str(self._place))
+        print_result("")
+        print_result("The server is stopped. These commands still work:")
+        print_result("$ jobrunner status")
+        print_result("$ jobrunner explain p001")
+        print_result("$ sha256sum -c enriched.json.sha256")
+        print_result("")
+        print_result(f"The enriched papers are in {self._place / 'enriched.json'}.")
+        print_result(f"To remove all files of this demo: rm -r {place}")
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         print_result("")
@@ -142,7 +169,7 @@ class Stage:
         while database is None or _batches(database) < KILLED_AFTER:
             _check_running(child, deadline)
             time.sleep(POLL_S)
-            database = database or _opened(self._place / "state.db")
+            database = database or _opened(self._place / DEFAULT_PATH)
         return database
 
 
