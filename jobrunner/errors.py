@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """The exit codes of the process, for scripts and schedulers. The README documents them."""
+    """How the process ends, for scripts and schedulers."""
 
     COMPLETED = 0
     """The command did everything that was requested."""

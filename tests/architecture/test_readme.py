@@ -1,33 +1,59 @@
-"""What the README says of commands and tests is so."""
+"""What the README and the page of promises say of commands, sources and tests is so."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
 
 from jobrunner.cli.main import app
-from jobrunner.consolidation.policy import DEFAULT, GIVEN, Policy, policy_of
-from jobrunner.errors import ExitCode
+from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.registry import open_source
+from tests.support.program import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-KNOWN = ("openalex", "semantic_scholar", "crossref")
+PROMISES = (ROOT / "docs" / "explanation" / "promises.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+MOST_LINES = 115
+KEY = SourceSettings(api_key="any")
+"""A setting that raises the limits of a source."""
 
 
-def commands() -> list[str]:
-    group = typer.main.get_command(app)
-    return sorted(group.commands)  # type: ignore[attr-defined]
+def commands() -> Iterator[list[str]]:
+    """The commands of jobrunner in the README, as a shell splits them."""
+    for block in re.findall(r"^```sh\n(.+?)^```", README, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words[0] == "jobrunner":
+                yield words[1:]
+    for code in re.findall(r"`jobrunner ([^`]+)`", README):
+        yield shlex.split(code)
 
 
-@pytest.mark.parametrize("name", commands())
-def test_every_command_stands_in_the_readme(name: str) -> None:
-    assert re.search(rf"^\| `{name}\b", README, re.MULTILINE)
+@pytest.mark.parametrize("words", [*commands()], ids=" ".join)
+def test_a_command_of_the_readme_is_understood(words: list[str]) -> None:
+    if words == ["--help"]:
+        return
+    name, *arguments = words
+    group: Any = typer.main.get_command(app)
+    command = group.get_command(group.make_context("jobrunner", [name]), name)
+    command.make_context(name, arguments).close()
+
+
+def test_three_commands_stand_in_the_readme() -> None:
+    assert [words[0] for words in commands()][:3] == ["run", "status", "resume"]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
 
 
 def test_ci_runs_the_two_commands_of_the_readme() -> None:
@@ -47,27 +73,53 @@ def test_ci_can_be_run_and_finds_its_tests() -> None:
     assert [path for path in expanded if not (ROOT / path).exists()] == []
 
 
-def test_the_keys_of_a_policy_stand_in_the_readme_with_their_defaults() -> None:
-    section = README.split("| key of a policy |")[1].split("\n\n")[0]
-    rows = re.findall(r"^\| `\[?(\w+)\]?` \|.*\| (?:`(.*)` )?\|$", section, re.MULTILINE)
-    told = {key: policy_of({key: json.loads(default or "{}")}, "", KNOWN) for key, default in rows}
-    assert told == dict.fromkeys(Policy.__struct_fields__, DEFAULT)
-    assert all(f"`{field}`" in section for field in GIVEN)
+def row(name: str) -> str:
+    """The row of a source in the table of the README."""
+    (line,) = [line for line in README.splitlines() if line.startswith(f"| `{name}`")]
+    return line
 
 
-def test_the_exit_codes_stand_in_the_readme() -> None:
-    section = README.split("### Exit codes")[1].split("## Promises")[0]
-    assert re.findall(r"^\| (\d+) \|", section, re.MULTILINE) == [str(int(c)) for c in ExitCode]
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("openalex", KEY),
+        ("semantic_scholar", SourceSettings()),
+        ("crossref", SourceSettings(email="you@example.org")),
+    ],
+)
+def test_the_limits_of_a_source_stand_in_the_readme(name: str, better: SourceSettings) -> None:
+    source = open_source(name, SourceSettings())
+    rate = source.service.limits.requests_per_second
+    better_rate = open_source(name, better).service.limits.requests_per_second
+    by, rates = row(name).split("|")[2:4]
+    assert f"{source.lookup_size} per request" in by
+    assert re.findall(r"\d+", rates) == [f"{one:.0f}" for one in sorted({rate, better_rate})[::-1]]
+
+
+@pytest.mark.parametrize(
+    ("count", "without_key", "with_key"),
+    [(1000, "9 days", "0:00:33"), (5000, "49 days", "4 days")],
+)
+def test_the_days_that_titles_take_are_those_of_plan(
+    tmp_path: Path, count: int, without_key: str, with_key: str
+) -> None:
+    program = Program(tmp_path)
+    papers = [{"title": f"A study of subject {number}"} for number in range(count)]
+    (tmp_path / "papers.json").write_text(json.dumps(papers), encoding="utf-8")
+    assert f"in all {with_key}\n" in program.call("plan", "papers.json").stdout
+    program.environment["JOBRUNNER_OPENALEX_API_KEY"] = ""
+    assert f"in all {without_key}\n" in program.call("plan", "papers.json").stdout
+    shown = "under a minute" if ":" in with_key else with_key
+    assert f"| {count:,} titles | {without_key} | {shown} |" in README
 
 
 def test_every_test_that_a_promise_names_is_there() -> None:
-    named = set(re.findall(r"`(tests/[\w/]+(?:\.py)?)`", README))
+    named = set(re.findall(r"`(tests/[\w/]+(?:\.py)?)`", PROMISES))
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_every_promise_names_a_test() -> None:
-    section = README.split("## Promises")[1].split("## Words")[0]
-    rows = [line for line in section.splitlines() if line.startswith("| **")]
+    rows = [line for line in PROMISES.splitlines() if line.startswith("| **")]
     assert len(rows) >= 9
     assert all("`tests/" in row for row in rows)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +20,10 @@ from jobrunner.demo.server import read_log
 from jobrunner.operations.verify import verify_file
 from tests.support.events import LIMIT_S
 from tests.support.program import KEY, Program
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+VARYING = {"retrieved_at", "batch"}
+"""What each run writes anew."""
 
 ONLY_LOOPBACK = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && "$@"')
 """Runs the command after it in a network that has nothing but this machine."""
@@ -98,6 +103,33 @@ def repeated(shown: Shown, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return results
 
 
+def parts_missing(part: Any, whole: Any, name: str = "") -> list[str]:
+    """Name what is in ``part`` and not in ``whole``; an object and a list may be cut short."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        keys = [key for key in part if key not in VARYING]
+        return [
+            missing
+            for key in keys
+            for missing in parts_missing(part[key], whole.get(key), f"{name}.{key}")
+        ]
+    if isinstance(part, list) and isinstance(whole, list):
+        pairs = zip(part, whole, strict=False)
+        short = [name] if len(part) > len(whole) else []
+        return short + [
+            missing
+            for number, (one, other) in enumerate(pairs)
+            for missing in parts_missing(one, other, f"{name}[{number}]")
+        ]
+    return [] if part == whole else [name]
+
+
+def test_what_is_missing_of_a_sample_is_named() -> None:
+    whole = {"a": [1, {"b": 2, "c": 3}], "retrieved_at": "now"}
+    assert parts_missing({"a": [1, {"b": 2}], "retrieved_at": "then"}, whole) == []
+    assert parts_missing({"a": [1, {"b": 3}]}, whole) == [".a[1].b"]
+    assert parts_missing({"a": [1, 2, 3], "d": 4}, whole) == [".a", ".a[1]", ".d"]
+
+
 def killed_pid(shown: Shown) -> int:
     found = re.search(r"^--- kill -9 (\d+):", shown.text, re.MULTILINE)
     assert found
@@ -133,6 +165,15 @@ def test_a_directory_that_holds_something_is_refused_and_left_alone(tmp_path: Pa
     assert f"{tmp_path} is not empty" in message
     assert "name a new one with --directory" in message
     assert (tmp_path / "papers.json").read_text(encoding="utf-8") == "[]"
+
+
+def test_the_sample_in_the_readme_is_a_part_of_the_output(shown: Shown) -> None:
+    text = README.read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```json\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    sample = json.loads(block)
+    enriched = json.loads((shown.directory / "enriched.json").read_text(encoding="utf-8"))
+    record = next(paper for paper in enriched["papers"] if paper["key"] == sample["key"])
+    assert parts_missing(sample, record) == []
 
 
 def test_the_run_really_died_without_a_word(shown: Shown, program: Program) -> None:
