@@ -1,3 +1,3 @@
 """Resumable consolidation of scholarly papers."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

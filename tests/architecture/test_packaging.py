@@ -63,7 +63,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("jobrunner", "migrations", "tests", "benchmarks"):
         ignored = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "alembic.ini", ".gitignore", TESTED.name):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "alembic.ini",
+        ".gitignore",
+        TESTED.name,
+    ):
         shutil.copy(ROOT / name, target)
     return target
 
@@ -116,7 +123,16 @@ def test_the_sdist_holds_what_a_packager_needs(checkout: Path, built: Path) -> N
     for directory in ("jobrunner", "migrations", "tests"):
         wanted = {f"{directory}/{name}" for name in relative_files(checkout / directory)}
         assert wanted - names == set()
-    assert {"alembic.ini", "README.md", "pyproject.toml", TESTED.name} <= names
+    assert {"alembic.ini", "README.md", "LICENSE", "pyproject.toml", TESTED.name} <= names
+
+
+def test_the_license_is_stated_and_enclosed(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        lines = wheel.read(metadata).decode("utf-8").splitlines()
+        enclosed = wheel.read(metadata.replace("METADATA", "licenses/LICENSE"))
+    assert "License-Expression: MIT" in lines
+    assert enclosed == (ROOT / "LICENSE").read_bytes()
 
 
 def test_the_installed_package_opens_a_database_anywhere(installed: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from jobrunner import __version__
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.errors import SessionError
@@ -315,7 +316,7 @@ def of_other_rules(killed: Program) -> Program:
     return killed
 
 
-DIFFERENCE = f"matching rules {RULES + 1} (made by 0.1.0) became {RULES}"
+DIFFERENCE = f"matching rules {RULES + 1} (made by {__version__}) became {RULES}"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobrunner import clock
+from jobrunner import __version__, clock
 from jobrunner.cli.commands import sessions
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
@@ -96,7 +96,7 @@ def test_the_history_tells_what_happened_in_its_order(
 
 def test_a_session_is_shown_with_where_it_came_from(completed: Program, template: Program) -> None:
     shown = completed.call("sessions", "show", session_of(completed)).stdout
-    assert f"session {session_of(completed)}, made by jobrunner 0.1.0, 20" in shown
+    assert f"session {session_of(completed)}, made by jobrunner {__version__}, 20" in shown
     assert f"input   {template.directory / 'papers.json'} (json)" in shown
     assert "sources openalex" in shown
 
