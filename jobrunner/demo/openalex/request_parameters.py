@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from jobrunner.demo.messages import Request
-from jobrunner.demo.openalex.filters import FIELDS, BadQueryError, Condition, parse, split
+from jobrunner.demo.openalex.filters import FIELDS, YEAR, BadQueryError, Condition, parse, split
 from jobrunner.demo.openalex.works import SELECTABLE, full_doi, work_id
 
 SINGLE = "/works/"
@@ -64,8 +64,9 @@ def asked_of(request: Request) -> tuple[str, ...]:
         parts = split(request.get("filter") or "")
     except BadQueryError:
         return ()
-    known = [(field, values) for field, values in parts if field in FIELDS]
-    return tuple(f"{field}:{value}" for field, values in known for value in values.split("|"))
+    # A year only narrows a search: nobody asks for the papers of a year.
+    asked = [(field, values) for field, values in parts if field in FIELDS and field != YEAR]
+    return tuple(f"{field}:{value}" for field, values in asked for value in values.split("|"))
 
 
 def single_key(name: str) -> tuple[str, str]:

@@ -374,6 +374,7 @@ def test_the_rate_with_a_key_is_thrice_that_without(serve: Serve) -> None:
     [
         ("/works?filter=doi:10.1/a|10.1/b,type:article", ("doi:10.1/a", "doi:10.1/b")),
         ("/works?filter=title.search:some words", ("title.search:some words",)),
+        ("/works?filter=title.search:words,publication_year:2010-2016", ("title.search:words",)),
         ("/works/doi:10.1%2Fx", ("doi:10.1/x",)),
         ("/works/w12?select=id", ("openalex:W12",)),
         ("/works?filter=nonsense", ()),
