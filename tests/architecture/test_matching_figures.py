@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from benchmarks.labelled_pairs import columns
 from benchmarks.matching import Counts, by_rule
 from jobrunner.matching.decide import RULES
+from tests.support.real_data import DATA
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("JOBRUNNER_TEST_DATA", ROOT.parent / "shared" / "data"))
 DOCUMENT = (ROOT / "docs" / "matching.md").read_text(encoding="utf-8")
 LEAST_PRECISION = 0.99
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import os
 import ssl
 from collections.abc import Sequence
 from functools import cache
@@ -24,16 +23,13 @@ from jobrunner.http.service import Limits
 from jobrunner.models import Answer, Identifiers, Paper
 from jobrunner.sources.contract import Source
 from tests.support.events import LIMIT_S
+from tests.support.real_data import DATA
 
 Json = Any
 S = TypeVar("S", bound=Source)
 
 TLS = ssl.create_default_context()
 """Never used, but slow to make for each client anew."""
-
-DATA = Path(
-    os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from pathlib import Path
@@ -17,10 +16,8 @@ from jobrunner.demo.server import LocalServer
 from jobrunner.identifiers.schemes import normalise
 from tests.support.events import Gate, eventually
 from tests.support.program import Program, papers_of, was_killed
+from tests.support.real_data import DATA
 
-DATA = Path(
-    os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-)
 WORKS = DATA / "records" / "openalex_works.jsonl.gz"
 LISTS = DATA / "inputs"
 MOST_REQUESTS = 6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from jobrunner.demo.record_files import load_records
 from jobrunner.identifiers.schemes import normalise
 from jobrunner.matching.title_normalisation import normalise_title
 from tests.support.program import Program, finish, papers_of
+from tests.support.real_data import DATA
 from tests.support.servers.crossref import Crossref
 from tests.support.servers.semantic_scholar import SemanticScholar
 from tests.support.three_sources import (
@@ -31,9 +31,6 @@ from tests.support.three_sources import (
     sources,
 )
 
-DATA = Path(
-    os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-)
 RECORDS = {
     OPENALEX: DATA / "records" / "openalex_works.jsonl.gz",
     SEMANTIC_SCHOLAR: DATA / "records" / "s2_papers.jsonl.gz",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tracemalloc
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.inputs.formats import open_input
+from tests.support.real_data import DATA
 from tests.unit.inputs.list_readers import read
-
-DATA = Path(
-    os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")
-)
 
 VALUES = st.recursive(
     st.none()

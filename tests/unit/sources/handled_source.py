@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import httpx2
@@ -24,10 +22,8 @@ from jobrunner.http.service import Service, user_agent
 from jobrunner.models import Answer, Paper, Usage
 from jobrunner.sources.contract import Source
 from jobrunner.sources.json_fields import Fields
+from tests.support.real_data import DATA
 
-DATA = Path(
-    os.environ.get("JOBRUNNER_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")
-)
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
 TITLE = "Measuring the cost of sparse attention over long documents"
