@@ -100,7 +100,7 @@ def test_groups_and_evidence_are_shown_as_lines(reported: Reported) -> None:
         f"  doi {made_up_papers.doi(1)} in 1, 2 (from input, openalex)",
         "  openalex W1001 in 1, 2 (from openalex)",
     ]
-    assert reported.talk == "works that stand in the list more than once: 3\n"
+    assert reported.talk == "works listed more than once: 3\n"
 
 
 def test_before_anything_is_asked_what_was_given_is_compared(program: Program) -> None:

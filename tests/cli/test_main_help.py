@@ -17,7 +17,7 @@ GROUPS = ((), ("sessions",), ("db",))
 def test_every_help_shows_an_example(words: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*words, "--help"], prog_name="jobrunner")
     assert shown.exit_code == 0
-    example = "Begin with: " if not words else "Example: "
+    example = "To see it work: " if not words else "Example: "
     assert f"{example}jobrunner {' '.join(words)}" in shown.output
 
 

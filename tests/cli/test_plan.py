@@ -86,7 +86,7 @@ def test_of_many_papers_that_cannot_be_used_the_first_are_told_and_the_others_co
 ) -> None:
     program.input([5] * 12)
     lines = program.call("plan", "papers.json").stdout.splitlines()
-    assert lines[:2] == ["12 papers, 12 cannot be used", "  paper 0: not an object but a number"]
+    assert lines[:2] == ["12 papers, 12 unusable", "  paper 0: not an object but a number"]
     assert lines[10:12] == ["  paper 9: not an object but a number", "  ... and 2 more"]
 
 
@@ -142,9 +142,9 @@ def test_in_order_the_sources_wait_as_they_are_named(planned: Planned) -> None:
 
 def test_what_is_shown_is_the_same(planned: Planned) -> None:
     lines = planned.said["shown"].stdout.splitlines()
-    assert lines[0] == f"{len(PAPERS)} papers, 1 cannot be used"
+    assert lines[0] == f"{len(PAPERS)} papers, 1 unusable"
     assert lines.pop(1) == f"  paper {UNUSABLE}: no title and no identifier"
-    assert lines[1] == f"can be looked up: 152 by doi, 1 by arxiv; only by title: {SEARCHES}"
+    assert lines[1] == f"with identifiers: 152 by doi, 1 by arxiv; with a title only: {SEARCHES}"
     cells = re.split(r" {2,}", lines[3])
     assert cells == [
         *("openalex", "152", "250"),
@@ -152,17 +152,15 @@ def test_what_is_shown_is_the_same(planned: Planned) -> None:
     ]
     assert "crossref" in lines[5]
     assert "0-250" in lines[5]
-    assert lines[6] == "in all 2 days to 4 days"
-    assert lines[7].startswith(
-        "JOBRUNNER_OPENALEX_API_KEY, if it were set, would save up to 4 days"
-    )
-    assert lines[8].startswith("cheapest with --in-order in the order ")
-    assert lines[8].endswith("openalex, crossref: from $0.0005")
+    assert lines[6] == "total time: 2 days to 4 days"
+    assert lines[7].startswith("setting JOBRUNNER_OPENALEX_API_KEY would save up to 4 days")
+    assert lines[8].startswith("cheapest order with --in-order: ")
+    assert lines[8].endswith("openalex, crossref (from $0.0005)")
 
 
 def test_one_source_has_no_order_and_short_times_are_hours(planned: Planned) -> None:
     lines = planned.said["shown keyed"].stdout.splitlines()
-    assert lines[-1] == "in all 0:00:08 to 0:00:13"
+    assert lines[-1] == "total time: 0:00:08 to 0:00:13"
 
 
 @pytest.mark.parametrize(

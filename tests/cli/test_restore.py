@@ -180,7 +180,7 @@ def test_a_resume_asks_only_about_what_was_pending_and_ends_the_same(
 def test_the_next_step_is_told(program: Program, snapshot: Path, original: Original) -> None:
     said = program.run("restore", snapshot, "--db", "new/state.db").stderr
     session = original.status["session"]
-    assert f"session {session} is back, with 32 papers" in said
+    assert f"session {session} restored with 32 papers" in said
     assert f"next: jobrunner resume {session} --db new/state.db" in said
 
 
@@ -226,9 +226,9 @@ def test_the_newest_whole_snapshot_of_a_directory_is_restored(
     write_sidecar(older, sha256_of(older))
     said = program.call("restore", tmp_path / "kept").stderr
     assert f"restoring {place / snapshot.name}\n" in said
-    passed_over = [line for line in said.splitlines() if line.startswith("passed over: ")]
-    assert f"{place / '1000000.json'}.sha256 is missing" in passed_over[0]
-    assert f"{place / '999999.json'} does not have the checksum" in passed_over[1]
+    skipped = [line for line in said.splitlines() if line.startswith("skipped: ")]
+    assert f"{place / '1000000.json'}.sha256 is missing" in skipped[0]
+    assert f"{place / '999999.json'} does not have the checksum" in skipped[1]
 
 
 def test_a_directory_without_a_whole_snapshot_is_refused(program: Program, snapshot: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_directory_without_a_whole_snapshot_is_refused(program: Program, snaps
     assert f"{snapshot} does not have the checksum" in said
     snapshot.unlink()
     said = program.call("restore", snapshot.parent, code=6).stderr
-    assert f"{snapshot.parent} holds no snapshots" in said
+    assert f"{snapshot.parent} contains no snapshots" in said
     assert not program.database.exists()
 
 
@@ -249,7 +249,7 @@ def test_a_session_that_is_there_already_is_not_overwritten(
 ) -> None:
     before = rows_of(restored)
     said = restored.call("restore", snapshot, code=5).stderr
-    assert f"holds the session {session_of(restored)} already" in said
+    assert f"already holds session {session_of(restored)}" in said
     assert "jobrunner restore SNAPSHOT --db NEW/state.db" in said
     assert rows_of(restored) == before
 
@@ -258,7 +258,7 @@ def test_a_session_that_a_database_beside_holds_is_refused(
     restored: Program, snapshot: Path
 ) -> None:
     said = restored.call("restore", snapshot, "--db", ".jobrunner/new.db", code=5).stderr
-    assert f"{restored.database} holds the session {session_of(restored)} already" in said
+    assert f"{restored.database} already holds session {session_of(restored)}" in said
     restored.call("restore", snapshot, "--db", "NEW/state.db")  # as it is told to
 
 
@@ -303,10 +303,10 @@ def forge(snapshot: Path, old: bytes, new: bytes) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (b'"record":{"id":', b'"record":{"no":', "what openalex said of paper 0"),
+        (b'"record":{"id":', b'"record":{"no":', "the openalex record of paper 0"),
         (b'"written_at":', b'"written":', "not an intact jobrunner snapshot"),
         (b'"rules":', b'"rule":', "the options in the snapshot cannot be read"),
-        (b'"session":"', b'"session":"../', "is no session's id"),
+        (b'"session":"', b'"session":"../', "is not a session id"),
         (b'"jobrunner-snapshot"', b'"jobrunner-photo"', "its format is jobrunner-photo 1"),
     ],
 )
@@ -372,6 +372,6 @@ def test_cleaning_up_after_a_killed_restore_spares_the_snapshots(
     program: Program, cut_off: Path
 ) -> None:
     said = program.call("sessions", "clean", "--yes").stderr
-    assert "1 session never loaded whole deleted" in said
+    assert "1 incompletely loaded session deleted" in said
     assert session_rows(program) == []
     assert cut_off.exists()

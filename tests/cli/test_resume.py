@@ -73,7 +73,7 @@ def progress_of(program: Program, source: str = "openalex") -> tuple[int, int]:
 def test_the_only_unfinished_session_needs_no_name(killed: Program) -> None:
     load(killed, [made_up_papers.by_doi(7)], "small.json")
     change(killed, "UPDATE session SET status = 'completed' WHERE input_path LIKE '%small.json'")
-    assert f"session {session_of(killed)} goes on" in killed.run("resume").stderr
+    assert f"session {session_of(killed)} continues" in killed.run("resume").stderr
 
 
 def test_of_several_unfinished_sessions_none_is_chosen_and_all_are_listed(killed: Program) -> None:
@@ -128,7 +128,7 @@ def test_the_input_file_is_not_needed_any_more(killed: Program) -> None:
 def test_a_changed_input_is_told_and_the_papers_stay_those_of_the_session(killed: Program) -> None:
     killed.input([made_up_papers.by_doi(79)])
     said = killed.call("resume", "-o", "out.json").stderr
-    assert "papers.json has changed since" in said
+    assert "papers.json has changed; continuing" in said
     assert "--update-input adds the new ones" in said
     assert [paper["given"] for paper in papers_of(killed.directory / "out.json")] == PAPERS
 
@@ -137,7 +137,7 @@ def test_update_input_adds_the_new_papers_and_removes_none(killed: Program) -> N
     new = [made_up_papers.by_doi(78), made_up_papers.by_title(79)]
     killed.input([*PAPERS[10:], *new])
     said = killed.call("resume", "--update-input", "-o", "out.json").stderr
-    assert f"2 new papers of {killed.directory / 'papers.json'} added" in said
+    assert f"added 2 new papers from {killed.directory / 'papers.json'}" in said
     given = [paper["given"] for paper in papers_of(killed.directory / "out.json")]
     assert given == [*PAPERS, *new]
     assert progress_of(killed) == (31, 31)
@@ -145,7 +145,7 @@ def test_update_input_adds_the_new_papers_and_removes_none(killed: Program) -> N
 
 def test_a_paper_that_stands_in_the_new_input_once_more_is_added_once(killed: Program) -> None:
     killed.input([*PAPERS, made_up_papers.by_doi(3)])
-    assert "1 new paper of" in killed.call("resume", "--update-input").stderr
+    assert "added 1 new paper from" in killed.call("resume", "--update-input").stderr
 
 
 def test_update_input_that_was_cut_off_adds_the_rest_the_next_time(killed: Program) -> None:
@@ -154,7 +154,7 @@ def test_update_input_that_was_cut_off_adds_the_rest_the_next_time(killed: Progr
     cut_off = killed.run("resume", "--update-input", fault="load.inside:2", code=None)
     assert was_killed(cut_off.returncode)
     assert killed.query("SELECT count(*) FROM paper") == [(1030,)]
-    assert "500 new papers of" in killed.call("resume", "--update-input").stderr
+    assert "added 500 new papers from" in killed.call("resume", "--update-input").stderr
     given = killed.query("SELECT given FROM paper ORDER BY position")
     assert [json.loads(text) for (text,) in given] == [*PAPERS, *notes]
     with opened(killed) as database:
@@ -185,13 +185,13 @@ def test_of_an_input_that_cannot_be_read_to_its_end_no_paper_is_added(killed: Pr
 def test_update_input_without_the_file_is_an_error(killed: Program) -> None:
     (killed.directory / "papers.json").unlink()
     said = killed.call("resume", "--update-input", code=1).stderr
-    assert f"from {killed.directory / 'papers.json'}: the file is gone" in said
+    assert f"from {killed.directory / 'papers.json'}: the file does not exist" in said
 
 
 def test_update_input_of_standard_input_is_an_error(killed: Program) -> None:
     change(killed, "UPDATE session SET input_path = NULL")
     said = killed.call("resume", "--update-input", code=1).stderr
-    assert "no papers can be added from the input: it came from standard input" in said
+    assert "cannot add papers from the input: it came from standard input" in said
 
 
 # ---- explained before it is done
@@ -202,10 +202,10 @@ def test_explain_says_what_would_be_done_and_changes_nothing(
 ) -> None:
     papers, before = killed.input([*PAPERS, made_up_papers.by_doi(78)]), rows_of(killed)
     lines = killed.run("resume", "--explain").stdout.splitlines()
-    assert "was killed; only its batches in flight are asked again" in lines[0]
+    assert "was killed; only its batches in flight are repeated" in lines[0]
     assert f"the input {papers} has changed" in lines[1]
-    assert lines[2] == "openalex is asked about 19 of 29 papers that have no record"
-    assert lines[3] == "a snapshot is owed: something is committed that none shows yet"
+    assert lines[2] == "queries openalex for the 19 of 29 papers without an answer"
+    assert lines[3] == "a snapshot is due: the newest one lacks committed batches"
     assert rows_of(killed) == before
     assert server.requests == []
 
@@ -213,7 +213,7 @@ def test_explain_says_what_would_be_done_and_changes_nothing(
 def test_explain_says_how_many_papers_would_be_added(killed: Program) -> None:
     papers, before = killed.input([*PAPERS, made_up_papers.by_doi(78)]), rows_of(killed)
     lines = killed.json("resume", "--explain", "--update-input")
-    assert f"new papers of {papers} are added: 1" in lines
+    assert f"adds 1 new papers from {papers}" in lines
     assert rows_of(killed) == before
 
 
@@ -225,15 +225,15 @@ def test_explain_counts_the_papers_that_would_be_added_among_those_that_are_aske
         [*PAPERS, made_up_papers.by_doi(77), made_up_papers.by_doi(78), {"note": "cannot be used"}]
     )
     lines = killed.json("resume", session_of(killed), "--explain", "--update-input")
-    assert lines[1].endswith("are added: 3")
-    assert "openalex is asked about 2 of 31 papers that have no record" in lines
+    assert lines[1].startswith("adds 3 new papers from ")
+    assert "queries openalex for the 2 of 31 papers without an answer" in lines
 
 
 def test_explain_says_which_sources_come_and_go(killed: Program) -> None:
     with opened(killed) as database:
         lines = explain(database, get_session(database, session_of(killed)), ("shelf",))
-    assert "shelf is new in this session and is asked about all papers" in lines
-    assert "openalex is dropped, what it found stays" in lines
+    assert "shelf is new in this session: queries it for all papers" in lines
+    assert "openalex is dropped; its results stay" in lines
 
 
 def test_explain_refuses_what_the_resume_would_refuse(killed: Program) -> None:
@@ -282,9 +282,9 @@ def test_a_retry_leaves_what_a_dropped_source_said(killed: Program) -> None:
     said = killed.run("retry", "20", "--not-found").stderr
     assert progress_of(killed) == (29, 29)
     [(count, sources)] = killed.query(retired)
-    assert (f"asking again about {count} papers" in said, sources) == (True, 1)
+    assert (f"retrying {count} papers" in said, sources) == (True, 1)
     said = killed.run("retry", "20", "--not-found", "--source", "openalex", code=1).stderr
-    assert "the session has no source openalex, or it was dropped" in said
+    assert "the session does not use the source openalex" in said
 
 
 def test_failures_of_a_dropped_source_do_not_count_for_the_exit_code(killed: Program) -> None:
@@ -341,7 +341,7 @@ def test_no_other_command_lifts_the_refusal(of_other_rules: Program, command: st
 def test_explain_foresees_the_refusal(of_other_rules: Program) -> None:
     with opened(of_other_rules) as database:
         said = explain(database, get_session(database, session_of(of_other_rules)))
-    refusal = f"REFUSED without --allow-changes: matching rules {RULES + 1} are now {RULES}"
+    refusal = f"REFUSED without --allow-changes: matching rules {RULES + 1} became {RULES}"
     assert refusal in said
 
 

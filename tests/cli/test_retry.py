@@ -88,8 +88,8 @@ def test_a_dry_run_of_retry_tells_how_many_and_changes_nothing(
     before = rows_of(to_retry)
     session = session_of(to_retry)
     said = to_retry.run("retry", session, "--failed", "--not-found", "--dry-run").stdout
-    assert "openalex: 1 paper (failed)" in said
-    assert "openalex: 1 paper (not found)" in said
+    assert "openalex: would retry 1 paper (failed)" in said
+    assert "openalex: would retry 1 paper (not found)" in said
     assert rows_of(to_retry) == before
     assert server.requests == []
 

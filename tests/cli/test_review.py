@@ -192,7 +192,7 @@ def test_all_answers_of_a_source_are_one_batch(answered: Answered) -> None:
 def test_the_count_and_the_next_command_are_told(answered: Answered) -> None:
     ((session,),) = answered.program.query("SELECT id FROM session")
     assert answered.said.splitlines() == [
-        "3 answers committed; still ambiguous: 0 papers",
+        "3 answers committed, 0 papers ambiguous",
         f"next: jobrunner snapshot {session}",
     ]
 
@@ -240,7 +240,7 @@ def test_the_session_verifies_and_is_still_completed(answered: Answered) -> None
 def test_the_same_answers_again_change_nothing(answered: Answered) -> None:
     before = rows_of(answered.program)
     said = answered.program.call("review", "--answers", "answers.jsonl")
-    assert said.stderr.startswith("0 answers committed; still ambiguous: 0 papers\n")
+    assert said.stderr.startswith("0 answers committed, 0 papers ambiguous\n")
     assert rows_of(answered.program) == before
 
 
@@ -338,8 +338,8 @@ def test_a_wrong_candidate_is_an_error_with_its_line_and_nothing_is_committed(
     before = rows_of(copied.program)
     said = copied.program.call("review", "--answers", "answers.jsonl", code=1)
     assert said.stderr.splitlines() == [
-        "error: answers.jsonl:2: 'W99' is no candidate",
-        f"  one of: W{1000 + NAMELESS}, none",
+        "error: answers.jsonl:2: 'W99' is not a candidate",
+        f"  use one of: W{1000 + NAMELESS}, none",
     ]
     assert rows_of(copied.program) == before
 
@@ -361,7 +361,7 @@ def test_an_answer_to_what_was_never_asked_is_an_error_with_its_line(
     path.write_text(text.replace(old, new), encoding="utf-8")
     before = rows_of(copied.program)
     said = copied.program.call("review", "--answers", "answers.jsonl", code=1)
-    assert said.stderr.startswith(f"error: answers.jsonl:3: there is no such question: {what}\n")
+    assert said.stderr.startswith(f"error: answers.jsonl:3: unknown question: {what}\n")
     assert rows_of(copied.program) == before
 
 
@@ -372,7 +372,7 @@ def test_an_answer_to_what_was_never_asked_is_an_error_with_its_line(
         ('{"position": 1', "\n\nnonsense", r"answers.jsonl:3: it is not JSON \(column 1\)$"),
         ('"none"', "7", "answers.jsonl:2: `answer` has the wrong type$"),
         ('"position": 3', '"position": "x"', "answers.jsonl:3: `position` has the wrong type$"),
-        ('"position": 3', '"position": 2', "answers.jsonl:3: paper 2 has an answer already"),
+        ('"position": 3', '"position": 2', "answers.jsonl:3: paper 2 is answered twice"),
         ('"title": "A wh', '"title": "\udcff', r"answers.jsonl:3: byte \d+ is not UTF-8 text$"),
     ],
 )
@@ -424,11 +424,11 @@ def test_what_questions_are_written_is_not_said_with_answers(copied: Asked) -> N
     write(copied, "W1003", None, None)
     before = rows_of(copied.program)
     said = copied.program.call("review", "--answers", "answers.jsonl", "--answered", code=2)
-    assert "error: --answered chooses what --output writes" in said.stderr
+    assert "error: --answered works only with --output" in said.stderr
     assert rows_of(copied.program) == before
 
 
 def test_either_questions_or_answers_are_asked_for(asked: Asked) -> None:
     said = asked.program.call("review", "-o", "new.jsonl", "--answers", "review.jsonl", code=2)
-    assert "give either --output or --answers" in said.stderr
+    assert "use either --output or --answers" in said.stderr
     assert not (asked.program.directory / "new.jsonl").exists()

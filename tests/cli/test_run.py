@@ -211,7 +211,7 @@ def test_without_a_terminal_an_unfinished_session_is_refused(
 ) -> None:
     (session,) = sessions_of(killed)
     said = killed.run("run", "papers.json", code=5).stderr
-    assert f"unfinished session of this input: {session} (crashed)" in said
+    assert f"this input has an unfinished session: {session} (crashed)" in said
     assert list(sessions_of(killed)) == [session]
     assert server.requests == []
     assert commands_in(said) == [["resume", session], ["run", "papers.json", "--new"]]
@@ -238,8 +238,8 @@ def test_at_a_terminal_it_is_asked_whether_to_go_on_with_an_unfinished_session(
 ) -> None:
     (session,) = sessions_of(killed)
     with terminal(killed, "run", "papers.json") as seen:
-        eventually(lambda: seen.shows("Go on with it?"))
-        assert seen.shows(f"there is an unfinished session of this input: {session} (crashed)")
+        eventually(lambda: seen.shows("Continue it?"))
+        assert seen.shows(f"this input has an unfinished session: {session} (crashed)")
         seen.press("y\r")
         assert "completed: all papers are done" in seen.finish()
     assert sessions_of(killed) == {session: "completed"}
@@ -256,8 +256,8 @@ def test_run_with_resume_goes_on(killed: Program, server: LocalServer) -> None:
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
-        ("--in-order", "was begun without --in-order"),
-        ("--strict", "holds papers that cannot be used, the first is 2: no title"),
+        ("--in-order", "was started without --in-order"),
+        ("--strict", "holds unusable papers; the first is paper 2: no title"),
     ],
 )
 def test_run_with_resume_refuses_what_the_session_is_not(
@@ -266,7 +266,7 @@ def test_run_with_resume_refuses_what_the_session_is_not(
     session = load(program, UNUSABLE)
     said = program.call("run", "papers.json", "--resume", option, code=2).stderr
     assert f"session {session} {reason}" in said
-    assert f"leave out {option}" in said
+    assert f"omit {option}" in said
     assert sessions_of(program) == {session: "pending"}
     assert server.requests == []
 
@@ -293,12 +293,12 @@ WRONG = {
     "--base-url openalex=localhost:80": "the base URL must be http(s)://",
     "--budget OpenAlex=0usd": "--budget names an unknown source 'OpenAlex'; known: crossref,",
     "--max-requests nosuch=1": "--max-requests names an unknown source 'nosuch'; known: crossref,",
-    "--email jörg@example.org": "is not an e-mail address that a request can carry",
+    "--email jörg@example.org": "is not a valid e-mail address",
     "--policy policy.toml": "policy.toml: unknown source 'crosref'",
-    "--max-time soon": "'soon' is not a time",
+    "--max-time soon": "'soon' is not a duration",
     "-o missing/out.json": "cannot write missing/out.json: its directory does not exist",
     "-o papers.json": "cannot write papers.json: it is the input",
-    "-o -": "cannot write -: it is no file",
+    "-o -": "cannot write -: it is not a regular file",
     "-o .": "cannot write .: it is a directory",
     "-o .jobrunner/state.db": "cannot write .jobrunner/state.db: it belongs to the state database",
 }

@@ -128,7 +128,7 @@ def test_duplicates_stay_papers_of_their_own(mixed: subprocess.CompletedProcess[
 def test_papers_that_cannot_be_used_are_told_with_position_and_reason(
     mixed: subprocess.CompletedProcess[str],
 ) -> None:
-    assert "2 of them cannot be used" in mixed.stderr
+    assert "2 unusable papers, kept unchanged:" in mixed.stderr
     assert "paper 5: not an object but a string\n" in mixed.stderr
     assert "paper 7: no title and no identifier\n" in mixed.stderr
 
@@ -166,7 +166,7 @@ def test_with_strict_one_unusable_paper_stops_the_run(
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"[]", "papers.json: holds no papers"),
+        (b"[]", "papers.json: contains no papers"),
         (b"title,doi\nA,10.1/x\n", "papers.json:1:1: not a list of papers in JSON"),
         (LIST[:-20], "the text is cut off after 1 complete paper"),
     ],

@@ -52,5 +52,5 @@ def test_tables_are_laid_out_for_the_width_of_the_terminal(program: Program) -> 
     with terminal(program, "sources") as seen:
         rows = seen.finish()
     assert "openalex" in rows
-    assert "  limits: 30/s, 16 at once" in rows
+    assert "  limits: 30/s, 16 concurrent" in rows
     assert "  address: " + program.environment["JOBRUNNER_OPENALEX_BASE_URL"] in "".join(rows)

@@ -96,7 +96,7 @@ def test_the_history_tells_what_happened_in_its_order(
 
 def test_a_session_is_shown_with_where_it_came_from(completed: Program, template: Program) -> None:
     shown = completed.call("sessions", "show", session_of(completed)).stdout
-    assert f"session {session_of(completed)}, made by jobrunner {__version__}, 20" in shown
+    assert f"session {session_of(completed)}, created by jobrunner {__version__}, 20" in shown
     assert f"input   {template.directory / 'papers.json'} (json)" in shown
     assert "sources openalex" in shown
 
@@ -143,7 +143,7 @@ def test_a_dry_run_says_what_would_be_deleted_and_deletes_nothing(completed: Pro
     directory = completed.database.parent / session
     said = completed.call("sessions", "delete", session, "--dry-run").stderr
     assert f"{session} (completed), with {directory}" in said
-    assert "nothing is deleted" in said
+    assert "nothing was deleted" in said
     assert rows_of(completed) == before
     assert (directory / "papers_enriched.json").exists()
 
@@ -151,7 +151,7 @@ def test_a_dry_run_says_what_would_be_deleted_and_deletes_nothing(completed: Pro
 def test_without_a_terminal_to_ask_at_nothing_is_deleted(completed: Program) -> None:
     before = rows_of(completed)
     said = completed.call("sessions", "delete", session_of(completed), code=2).stderr
-    assert "confirm with --yes" in said
+    assert "add --yes" in said
     assert rows_of(completed) == before
 
 
@@ -199,7 +199,7 @@ def test_clean_leaves_a_session_that_came_to_have_work_while_it_asked(
     monkeypatch.setattr(sessions, "_confirmed", answer_late)
     cleaned = completed.call("sessions", "clean", "--older-than", 0)
     assert cleaned.stdout == ""
-    assert f"{session} is left: it has been worked on meanwhile" in cleaned.stderr
+    assert f"{session} kept: another run has used it since" in cleaned.stderr
     assert completed.query("SELECT id, status FROM session") == [(session, "pending")]
     assert (completed.database.parent / session / "papers_enriched.json").exists()
 
@@ -217,7 +217,7 @@ def abandon(program: Program) -> str:
 def test_clean_deletes_what_loads_have_left_that_were_cut_off(completed: Program) -> None:
     abandoned = abandon(completed)
     said = completed.call("sessions", "clean", "--yes").stderr
-    assert "1 session never loaded whole deleted" in said
+    assert "1 incompletely loaded session deleted" in said
     assert completed.query("SELECT id FROM session") == [(session_of(completed),)]
     assert not (completed.database.parent / abandoned).exists()
 
@@ -236,7 +236,7 @@ def test_a_dry_run_of_clean_says_what_would_be_deleted_and_deletes_nothing(
     change(completed, "UPDATE session SET updated_at = ?", days_ago(31))
     before = rows_of(completed)
     said = completed.call("sessions", "clean", "--dry-run").stderr
-    assert "1 session never loaded whole would be deleted" in said
+    assert "1 incompletely loaded session would be deleted" in said
     assert f"{session_of(completed)} (completed)" in said
     assert rows_of(completed) == before
 

@@ -367,9 +367,9 @@ def test_beside_a_run_only_the_run_itself_takes_numbered_snapshots(
         (".jobrunner/{session}/run.lock", "it belongs to a session's directory"),
         (".jobrunner/{session}/snapshots/000001.json", "it belongs to a session's directory"),
         ("link.json", "it is the input"),
-        ("-", "it is no file"),
-        ("/proc/self/fd/1", "it is no file"),
-        ("pipe", "it is no file"),
+        ("-", "it is not a regular file"),
+        ("/proc/self/fd/1", "it is not a regular file"),
+        ("pipe", "it is not a regular file"),
         (".", "it is a directory"),
     ],
 )

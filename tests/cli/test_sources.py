@@ -32,7 +32,7 @@ def test_an_address_that_is_given_is_shown(program: Program) -> None:
 def test_what_cannot_be_used_is_told_and_hides_no_other_source(program: Program) -> None:
     secret = "http://me:planted-password@127.0.0.1:9"
     done = program.call("sources", "--base-url", f"openalex={secret}")
-    assert "cannot be used: openalex: the base URL must be http(s)://" in done.stderr
+    assert "unusable source: openalex: the base URL must be http(s)://" in done.stderr
     assert "crossref" in done.stdout
     assert "planted-password" not in done.stdout + done.stderr
     listed = {

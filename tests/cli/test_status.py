@@ -212,7 +212,7 @@ def test_a_stopped_source_tells_why_and_from_when_on_it_can_go_on(
         end_run(database, lease, ending=RunEnding.INTERRUPTED, reason="papers are pending")
     said = program.call("status").stdout
     assert "reason  openalex: the allowance is used up\n" in said
-    assert f"next    jobrunner resume {session}   (from {MOMENT} on)\n" in said
+    assert f"next    jobrunner resume {session}   (not before {MOMENT})\n" in said
 
 
 def test_while_another_source_can_go_on_no_time_is_named(

@@ -210,8 +210,8 @@ FILES: dict[Callable[[Path], None], str] = {
     flip_a_byte: "000002.json does not have the checksum in 000002.json.sha256",
     cut_off: "000002.json does not have the checksum in 000002.json.sha256",
     edit_the_checksum: "000002.json does not have the checksum in 000002.json.sha256",
-    delete_the_checksum: "000002.json.sha256 is missing or holds no checksum of it",
-    put_another_in_its_place: "000002.json has not the checksum that was recorded",
+    delete_the_checksum: "000002.json.sha256 is missing or holds no valid checksum",
+    put_another_in_its_place: "000002.json does not have the recorded checksum",
     Path.unlink: "000002.json is missing",
 }
 
@@ -231,7 +231,7 @@ def test_damaged_snapshots_beside_a_whole_database_are_to_be_made_again(
 ) -> None:
     snapshot.unlink()
     said = completed.call("verify", code=6).stderr
-    assert "the database is whole" in said
+    assert "the database is intact" in said
     assert "jobrunner snapshot SESSION" in said
     assert "restore" not in said
 
@@ -262,7 +262,7 @@ def test_a_file_in_the_place_of_the_newest_snapshot_is_told(completed: Program) 
         newest.unlink()
         newest.write_text("{}", encoding="utf-8")
         assert verify_session(database, session_of(database)) == [
-            f"{newest} is none of the snapshots (its checksum differs)"
+            f"{newest} does not match any snapshot (its checksum differs)"
         ]
 
 

@@ -43,7 +43,7 @@ def test_a_disk_without_room_is_told_and_with_room_it_goes_on(
     fill(small.directory, leaving=1024 * MOMENTS[moment])
     error = told(small.run(*RUN, code=1))
     assert "state.db: the disk is full|free some space" in error
-    assert ("then `jobrunner resume " in error) == small.has_started()
+    assert ("then run `jobrunner resume " in error) == small.has_started()
     free(small.directory)
     assert_it_goes_on(small, server, uninterrupted)
 
@@ -72,7 +72,7 @@ def test_a_disk_that_fills_up_during_the_run_stops_it(
     gate.open()
     error = told(finish(child))
     assert child.returncode == 1
-    assert "the disk is full|free some space, then `jobrunner resume " in error
+    assert "the disk is full|free some space, then run `jobrunner resume " in error
     assert 6 <= committed(small) < 71
     server.faults = None
     free(small.directory)

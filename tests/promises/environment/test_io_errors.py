@@ -104,7 +104,8 @@ def test_a_snapshot_that_the_disk_fails_is_none(
     said = told(loaded.run(*RUN, code=1))
     assert faults.stop() >= 1
     assert (
-        f".json: {os.strerror(errno.EIO)}|check the disk, or choose another path, then `job" in said
+        f".json: {os.strerror(errno.EIO)}|check the disk, or choose another path, then run `job"
+        in said
     )
     assert loaded.query("SELECT * FROM snapshot") == []
     assert not (loaded.directory / "out.json").exists()

@@ -63,7 +63,7 @@ def test_a_log_that_reaches_the_limit_is_cut_and_does_not_hide_what_is_wrong(
 def test_too_few_open_files_are_told_before_anything_is_made(loaded: Program, count: int) -> None:
     loaded.prefix = limited(nofile=count)
     error = told(loaded.run(*RUN, code=1))
-    assert f"only {count} files may be open at once" in error
+    assert f"only {count} files may be open at a time" in error
     assert "(ulimit -n)" in error
     assert not loaded.database.exists()
 
@@ -78,7 +78,7 @@ def test_open_files_that_run_out_during_the_run_are_told(
     gate.open()
     error = told(finish(child))
     assert os.strerror(errno.EMFILE) in error
-    assert "|raise the limit on open files (ulimit -n), then `jobrunner resume " in error
+    assert "|raise the limit on open files (ulimit -n), then run `jobrunner resume " in error
     assert child.returncode == 1
     server.faults = None
     assert_it_goes_on(loaded, server, uninterrupted)

@@ -93,7 +93,7 @@ def test_a_writer_that_comes_in_the_middle_and_never_lets_go_ends_the_run(
     gate.open()
     said = told(finish(child))
     assert child.returncode == 1
-    assert "another process holds it|end that process, or wait, then `jobrunner resume " in said
+    assert "another process holds it|end that process, or wait, then run `jobrunner resume " in said
     assert time.monotonic() - began < 3 * module.BUSY_TIMEOUT_MS / 1000
     assert loaded.json("status")["state"] == "crashed"  # it could not even write its end
     writer.communicate("\n")

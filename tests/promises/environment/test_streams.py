@@ -54,7 +54,7 @@ def test_facts_that_cannot_be_written_are_an_error(loaded: Program) -> None:
     done = shell(loaded, "jobrunner sources >/dev/full")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        f"error: standard output cannot be written: {os.strerror(errno.ENOSPC)}",
+        f"error: cannot write to standard output: {os.strerror(errno.ENOSPC)}",
         "  free some space",
     ]
 

@@ -127,7 +127,7 @@ def test_a_snapshot_cannot_name_a_session_that_leads_elsewhere(
     write_sidecar(evil, sha256_of(evil))
     before = everything(program)
     ended = program.call("restore", evil, code=6)
-    assert "no session's id" in ended.stderr
+    assert "not a session id" in ended.stderr
     assert ended.stderr.replace("\n", "").isprintable()
     assert everything(program) == before
 
@@ -181,5 +181,5 @@ def test_an_interrupt_while_a_list_is_read_says_so_and_leaves_nothing(tmp_path: 
     _, said = child.communicate(timeout=LIMIT_S)
     assert child.returncode == 130
     assert "interrupted" in said
-    assert "give the command again" in said
+    assert "run the command again" in said
     assert program.query("SELECT count(*) FROM session") == [(0,)]

@@ -123,7 +123,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> Spent:
 
 def test_a_refused_key_is_an_error_that_tells_what_to_check(refused: Spent) -> None:
     assert "openalex: HTTP 401: Invalid or missing API key" in refused.said.stderr
-    assert "check the key: it is read from JOBRUNNER_OPENALEX_API_KEY" in refused.said.stderr
+    assert "check the key in JOBRUNNER_OPENALEX_API_KEY" in refused.said.stderr
     assert KEY not in refused.said.stderr
 
 

@@ -150,6 +150,6 @@ def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(program: Pr
 def test_a_source_whose_key_no_header_can_hold_is_listed_as_unusable(program: Program) -> None:
     program.environment["JOBRUNNER_OPENALEX_API_KEY"] = f"{KEY}\u20ac"
     listed = program.call("sources")
-    assert "cannot be used: openalex: the value for Authorization has characters" in listed.stderr
+    assert "unusable source: openalex: the value for Authorization has characters" in listed.stderr
     assert "crossref" in listed.stdout
     assert PIECE not in listed.stdout + listed.stderr

@@ -24,7 +24,7 @@ from tests.support.program import Program, papers_of
 
 OUT = "out.json"
 
-LOADED = re.compile(r"^session \S+(?:: | is back, with )(\d+) papers?", re.MULTILINE)
+LOADED = re.compile(r"^session \S+(?:: | restored with )(\d+) papers?", re.MULTILINE)
 ROWS_OF_BATCHES = """
     SELECT batch_id, paper_id, outcome, data FROM record
     UNION ALL SELECT batch_id, paper_id, outcome, data FROM retired_record

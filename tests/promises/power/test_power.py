@@ -124,7 +124,7 @@ NOT_SYNCED = {
     "write-ahead log": (r".*-wal$", " batches of "),
     "database": (r".*/state\.db$", "no jobrunner database"),
     "snapshot": (r".*/snapshots/\.\d+\.json\.[0-9a-f]+\.tmp$", "is none that was finished"),
-    "checksum of a snapshot": (r".*\d\.json\.sha256\..*tmp$", "holds no checksum of it"),
+    "checksum of a snapshot": (r".*\d\.json\.sha256\..*tmp$", "holds no valid checksum"),
     "directory of snapshots": (rf"{SESSION}/snapshots$", "snapshot .* is missing"),
     "session's directory": (rf"{SESSION}$", "snapshot .* is missing"),
     "output": (r"/\.out\.json\.[0-9a-f]+\.tmp$", "out.json is none that was finished"),

@@ -71,7 +71,7 @@ def test_a_copied_directory_is_not_called_dead_and_both_can_be_finished(
     shown = copy.call("status").stdout
     pid = runner.pid
     assert "crashed, or a copy: its runner (host " in shown
-    assert f"pid {pid}) is not at work on this database" in shown
+    assert f"pid {pid}) is not using this database" in shown
     copy.call("verify")
     copy.environment = {**copy.environment, "JOBRUNNER_OPENALEX_BASE_URL": server.base_url}
     copy.call("resume", "-o", "copy.json")
