@@ -6,6 +6,7 @@ import re
 
 from jobrunner.models import EventKind
 from jobrunner.store.events import add_event
+from jobrunner.store.schema import HEAD
 from tests.support import made_up_papers
 from tests.support.program import KEY, Program, change, damage_a_page, load, opened, spoil_an_index
 
