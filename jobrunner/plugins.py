@@ -2,8 +2,8 @@
 
 A plug-in imports from this module only. The names in ``__all__`` are public: a name is removed or
 changed only in a release whose CHANGELOG says how to adapt a plug-in. All other modules of
-jobrunner may change in any release without notice. ``docs/plugin.md`` is the guide, with a
-complete example.
+jobrunner may change in any release without notice. ``docs/how-to/add-a-source.md`` is the
+guide, with a complete example.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 The thresholds were tuned together on labelled pairs, so that hardly any pair of two works is taken
 for one: the training parts of DBLP-ACM and DBLP-GoogleScholar, Cora, and the recorded works of the
-three sources. ``benchmarks/matching.py`` measures them; ``docs/matching.md`` has the results. A
-threshold with another origin says so. A likeness is between 0 and 1, as in ``Match``; a ratio is
-between 0 and 100, as in rapidfuzz.
+three sources. ``benchmarks/matching.py`` measures them; ``docs/explanation/matching.md``
+has the results. A threshold with another origin says so. A likeness is between 0 and 1, as in
+``Match``; a ratio is between 0 and 100, as in rapidfuzz.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from jobrunner.matching.decide import RULES
 from tests.support.real_data import DATA
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs" / "matching.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "explanation" / "matching.md").read_text(encoding="utf-8")
 LEAST_PRECISION = 0.99
 
 STATED = {

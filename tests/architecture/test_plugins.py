@@ -14,7 +14,7 @@ from jobrunner import plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "plugin-example"
-GUIDE = (ROOT / "docs" / "plugin.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "how-to" / "add-a-source.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 DOOR = "jobrunner.plugins"
 EXPORTED = set(plugins.__all__)
@@ -27,7 +27,7 @@ def code_of_guide() -> dict[str, str]:
     """Return the Python that a reader of the guide copies, by where it stands."""
     blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     files = sorted(EXAMPLE.rglob("*.py"))
-    return {f"block {number} of plugin.md": block for number, block in enumerate(blocks)} | {
+    return {f"block {number} of add-a-source.md": block for number, block in enumerate(blocks)} | {
         path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in files
     }
 

@@ -17,7 +17,7 @@ from tests.support import made_up_papers
 from tests.support.catalogue import EXAMPLE, KEY, MODULE, CatalogueApi, changed, install, item, use
 from tests.support.program import Program, adopt, load, papers_of, rows_of, was_killed
 
-DOCUMENT = EXAMPLE.parent / "plugin.md"
+DOCUMENT = EXAMPLE.parent / "how-to" / "add-a-source.md"
 BOTH = ("--source", "openalex", "--source", "catalogue")
 
 BY_DOI, BY_TITLE, UNKNOWN_TO_OPENALEX, UNKNOWN = range(6), range(6, 10), (21, 22), 30
