@@ -46,26 +46,28 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """How the process ends, for scripts and schedulers."""
+    """How the process ends. `scripts/generate-docs` writes these sentences into the documents."""
 
     COMPLETED = 0
-    """The command did everything that was requested."""
+    """The command did everything that was asked for."""
     ERROR = 1
-    """An error, or a source that needs attention, such as one that refuses the key."""
+    """An error, or a source that needs your help: its key is refused, its budget is spent, or too
+    many papers failed."""
     USAGE = 2
-    """The command line or a setting is wrong."""
+    """An option, an argument or a setting is wrong."""
     PAPERS_FAILED = 3
-    """The session is completed, but some papers failed."""
+    """The session is completed, but some papers failed. `jobrunner retry SESSION` retries them."""
     LEASE_HELD = 4
-    """The session is running elsewhere."""
+    """Another process is running the session."""
     REFUSED = 5
-    """Continuing would change results or lose data."""
+    """Refused, because continuing would change results or could lose data."""
     DAMAGE = 6
-    """Damage was found."""
+    """Damage was found in the database, a snapshot or a checksum."""
     STOPPED = 75
-    """Stopped early and resumable. EX_TEMPFAIL of sysexits.h, on which schedulers retry."""
+    """Stopped before the end, and resumable: a signal, a time limit, a spent quota, or a source
+    that does not answer. 75 is `EX_TEMPFAIL` of `sysexits.h`."""
     INTERRUPTED = 130
-    """Ctrl-C ended a command other than a run. 128 + SIGINT, as in shells."""
+    """Ctrl-C ended a command other than a run (128 + SIGINT)."""
 
 
 _RUN_ENDINGS = (

@@ -49,16 +49,18 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All settings. ``keys`` and ``base_urls`` are indexed by source name.
-
-    ``keys`` must never be logged or stored.
-    """
+    """All settings. ``keys`` and ``base_urls`` have the names of sources as their keys."""
 
     email: str | None = None
+    """Your e-mail address. It is sent to the sources, so that their operators can contact you."""
     default_sources: tuple[str, ...] = DEFAULT_SOURCES
+    """The sources of a new session when no option names any."""
     keys: dict[str, str] = {}
+    """The API key of a source. It is never logged or stored."""
     base_urls: dict[str, str] = {}
+    """The address of a source, if it is not the public one."""
     policy: Policy | None = None
+    """The policy of a new session: which source's value is chosen for each field."""
 
     def __repr__(self) -> str:
         return f"Settings(email={self.email!r}, keys of {sorted(self.keys)})"

@@ -43,20 +43,17 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """Whose value is taken. A known value never gives way to a blank one, or a zero.
-
-    ``priority``: sources from the most trusted to the least; those that are not in it come after
-    all others, by name. ``fields``: another order for single fields, such as
-    ``{"abstract": ("semantic_scholar", "openalex")}``; sources left out follow in the general
-    order. ``given_first``: fields in which the paper as given comes before all sources, of those
-    that it can say something of (:data:`GIVEN`).
-    ``citations``: 'maximum', or 'priority' for the first source that counts any.
-    """
+    """Whose value is taken. A known value never gives way to a blank one, or a zero."""
 
     priority: tuple[str, ...] = ("openalex", "semantic_scholar", "crossref")
+    """Sources from the most trusted to the least; all others follow in alphabetical order."""
     fields: dict[str, tuple[str, ...]] = {}
+    """Another order of sources for single fields, such as `abstract = ["semantic_scholar"]`.
+    Sources left out follow in the general order."""
     given_first: frozenset[str] = frozenset({"title", "abstract", "identifiers", "links"})
+    """Fields in which the input paper's own value comes before all sources, not after them."""
     citations: str = MAXIMUM
+    """`"maximum"` of all counts, or `"priority"` for the count of the most trusted source."""
 
     def order(self, sources: Iterable[str], field: str = "") -> list[str]:
         """Return the names of sources, the most trusted first, for one field or in general.
