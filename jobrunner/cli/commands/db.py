@@ -23,14 +23,17 @@ def register(app: typer.Typer) -> None:
 
 @db_app.command(epilog="Example: jobrunner db current --db state.db")
 def current(db: Db = None) -> None:
-    """Print the schema revision of the database and the revision that this jobrunner uses."""
+    """Print the schema revision of the database.
+
+    Also prints the revision that this jobrunner uses.
+    """
     path = database_path(db)
     print_result(f"{path}: {read_revision(path) or 'empty'} (this jobrunner uses {HEAD})")
 
 
 @db_app.command(epilog="Example: jobrunner db upgrade --db state.db")
 def upgrade(db: Db = None) -> None:
-    """Back up the database and upgrade its schema to the revision that this jobrunner uses.
+    """Back up the database and upgrade its schema.
 
     Every command does this automatically when it opens an older database.
     """
