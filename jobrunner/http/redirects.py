@@ -11,7 +11,7 @@ MOST_REDIRECTS = 5
 
 
 def redirect_target(response: httpx2.Response, source: str) -> httpx2.URL:
-    """Return the target of a GET's redirect within the same host.
+    """Return the target of a redirected GET request within the same host.
 
     Raises SourceUnavailable for other redirects: another host must not receive the key.
     """

@@ -51,7 +51,7 @@ def test_a_replaced_phrase_does_not_come_back(phrase: str) -> None:
 
 
 def test_the_texts_and_the_phrases_are_read() -> None:
-    assert {"README.md", "CHANGELOG.md", "docs/durability.md"} <= WORDS.keys()
+    assert {"README.md", "CHANGELOG.md", "docs/explanation/durability.md"} <= WORDS.keys()
     assert any(path.startswith("migrations/") for path in WORDS)
     assert "a source that there is not" in PHRASES
 

@@ -106,9 +106,9 @@ def test_the_days_that_titles_take_are_those_of_plan(
     program = Program(tmp_path)
     papers = [{"title": f"A study of subject {number}"} for number in range(count)]
     (tmp_path / "papers.json").write_text(json.dumps(papers), encoding="utf-8")
-    assert f"in all {with_key}\n" in program.call("plan", "papers.json").stdout
+    assert f"total time: {with_key}\n" in program.call("plan", "papers.json").stdout
     program.environment["JOBRUNNER_OPENALEX_API_KEY"] = ""
-    assert f"in all {without_key}\n" in program.call("plan", "papers.json").stdout
+    assert f"total time: {without_key}\n" in program.call("plan", "papers.json").stdout
     shown = "under a minute" if ":" in with_key else with_key
     assert f"| {count:,} titles | {without_key} | {shown} |" in README
 
