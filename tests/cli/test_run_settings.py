@@ -177,10 +177,10 @@ def test_a_variable_names_another_file(heard: Heard, tmp_path: Path) -> None:
 # ---- a file that is none
 
 WRONG = {
-    "unknown": ('emial = "a@b.org"', "emial is not a setting"),
+    "unknown": ('emial = "a@b.org"', "emial is unknown or has the wrong type"),
     "unquoted": (f"[openalex]\napi_key = {KEY}", "line 2 is not valid TOML"),
     "unfinished": (f'[openalex]\napi_key = "{KEY}', "line 2 is not valid TOML"),
-    "misplaced": (f'openalex = "{KEY}"', "openalex is not a setting"),
+    "misplaced": (f'openalex = "{KEY}"', "openalex is unknown or has the wrong type"),
 }
 
 
