@@ -38,7 +38,7 @@ def test_a_limit_on_the_size_of_files_leaves_an_old_output_alone(loaded: Program
     before = (loaded.directory / "out.json").read_bytes()
     loaded.prefix = limited(fsize=70_000)
     error = told(loaded.run("snapshot", "-o", "out.json", code=1))
-    assert f"out.json: {os.strerror(errno.EFBIG)}|raise the limit on the size of files" in error
+    assert f"out.json: {os.strerror(errno.EFBIG)}|raise the limit on file sizes" in error
     assert (loaded.directory / "out.json").read_bytes() == before
 
 
