@@ -43,10 +43,14 @@ def little_work(seconds: float) -> Iterator[None]:
 
 
 class Gate:
-    """Holds back the answers of a server until it is opened; ``asked`` counts its requests."""
+    """Holds back the answers of a server until it is opened.
+
+    ``asked`` counts its requests, ``released`` the answers that it held back and has let go.
+    """
 
     def __init__(self) -> None:
         self.asked = 0
+        self.released = 0
         self._opened = threading.Event()
 
     def after(self, count: int) -> Plan:
@@ -60,6 +64,7 @@ class Gate:
 
     def _hold(self, reply: Reply) -> Reply:
         self._opened.wait(LIMIT_S)
+        self.released += 1
         return reply
 
     def open(self) -> None:
