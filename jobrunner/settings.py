@@ -125,7 +125,8 @@ def _urls_of_options(options: Iterable[str], names: Sequence[str]) -> dict[str, 
         if not url:
             raise SettingsError(f"--base-url {option!r} does not have the form NAME=URL")
         if name not in names:
-            raise SettingsError(f"--base-url names an unknown source {name!r}; known: {names}")
+            known = ", ".join(names)
+            raise SettingsError(f"--base-url names an unknown source {name!r}; known: {known}")
         urls[name] = url
     return urls
 

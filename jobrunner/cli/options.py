@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from jobrunner.errors import SettingsError
 
 Db = Annotated[
     Path | None,
@@ -62,12 +66,32 @@ PolicyFile = Annotated[
         show_default=False,
     ),
 ]
+
+
+def number_of(
+    kind: Callable[[str], int | float], option: str, least: int
+) -> Callable[[str], int | float]:
+    """Return the parser of a numeric option. It raises SettingsError in our own words."""
+
+    def parse(value: str) -> int | float:
+        try:
+            number = kind(value)
+        except ValueError:
+            number = math.nan
+        if not least <= number < math.inf:
+            whole = "whole " if kind is int else ""
+            raise SettingsError(f"{option} {value!r} is not a {whole}number of at least {least}")
+        return number
+
+    return parse
+
+
 Interval = Annotated[
     float | None,
     typer.Option(
         "--checkpoint-interval",
         metavar="MINUTES",
-        min=0,
+        parser=number_of(float, "--checkpoint-interval", 0),
         help="Minutes between snapshots; 0 writes only the final one [default: 5].",
         show_default=False,
     ),
@@ -76,7 +100,8 @@ BatchSize = Annotated[
     int | None,
     typer.Option(
         "--batch-size",
-        min=1,
+        metavar="N",
+        parser=number_of(int, "--batch-size", 1),
         help="Maximum number of papers per batch [default: set by each source].",
         show_default=False,
     ),

@@ -16,13 +16,12 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
     Needed files are the session's input, the database, and the program's files next to it.
     """
     try:
-        place, database = real_path(output), real_path(database)
-        is_input = input_path is not None and place == real_path(Path(input_path))
+        place = real_path(output)
     except OSError as error:  # a loop of symbolic links
         hint = "name another file with --output"
         raise SettingsError(f"cannot write {output}: {error.strerror}", hint=hint) from error
-    owner = owner_of(place, database)
-    if is_input:
+    owner = owner_of(place, _real_or_as_given(database))
+    if input_path is not None and place == _real_or_as_given(Path(input_path)):
         reason = "it is the input"
     elif owner:
         reason = f"it belongs to {owner}"
@@ -33,6 +32,14 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
     else:
         return
     raise SettingsError(f"cannot write {output}: {reason}", hint="name another file with --output")
+
+
+def _real_or_as_given(path: Path) -> Path:
+    """Return a path with links followed; whoever opens it reports a loop of links."""
+    try:
+        return real_path(path)
+    except OSError:
+        return path
 
 
 def check_directory(output: Path) -> None:

@@ -6,7 +6,7 @@ left out. It can be read back: ``msgspec.json.decode(text, type=ConsolidatedPape
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
@@ -72,7 +72,7 @@ class SourcedRelation(Struct, frozen=True, gc=False):
 class Retraction(Struct, frozen=True, gc=False):
     """That a paper is retracted: the first source that says so, and all ``sources`` that do."""
 
-    value: Literal[True]
+    value: bool
     source: str
     sources: tuple[str, ...]
 

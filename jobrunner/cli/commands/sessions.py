@@ -13,7 +13,7 @@ from jobrunner import clock
 from jobrunner.cli.command_group import show_commands
 from jobrunner.cli.console import counted, input_name, print_message, print_result
 from jobrunner.cli.json_output import print_json, print_json_or_lines
-from jobrunner.cli.options import AsJson, Db, DryRun, LatestSessionArgument, Yes
+from jobrunner.cli.options import AsJson, Db, DryRun, LatestSessionArgument, Yes, number_of
 from jobrunner.cli.state_database import open_db
 from jobrunner.cli.tables import Table, print_result_table
 from jobrunner.errors import ExitCode, SettingsError
@@ -132,7 +132,13 @@ def delete(
 def clean(
     context: typer.Context,
     older_than: Annotated[
-        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Days since the last run.")
+        float,
+        typer.Option(
+            "--older-than",
+            metavar="DAYS",
+            parser=number_of(float, "--older-than", 0),
+            help="Days since the last run.",
+        ),
     ] = 30.0,
     dry_run: DryRun = False,
     yes: Yes = False,

@@ -49,7 +49,8 @@ def test_a_writer_that_lets_go_is_waited_for(
 ) -> None:
     server.faults = gate.after(4)
     child = loaded.start(*SLOWLY)
-    eventually(lambda: committed(loaded) >= 6)
+    # Beside the lock the run cannot send anything more: an answer must be waiting before.
+    eventually(lambda: committed(loaded) >= 6 and gate.asked > 4)
     writer = hold(loaded.database, *LOCKS["writes"])
     seen = committed(loaded)
     gate.open()

@@ -341,7 +341,10 @@ def test_closing_does_not_wait_for_a_reader(database: Database) -> None:
     add_session(database, "a")
     with database.read() as reader:
         assert reader.exec_driver_sql("SELECT id FROM session").scalar_one() == "a"
+        driver = reader.connection.driver_connection
         database.close()
+    assert driver is not None
+    driver.close()  # the pool that it came from is gone
 
 
 def test_closing_twice_is_nothing(database: Database) -> None:
