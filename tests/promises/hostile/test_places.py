@@ -115,6 +115,15 @@ def test_an_input_that_cannot_be_is_refused(
     assert ended.stderr.replace("\n", "").isprintable()
 
 
+def test_a_circle_of_links_as_the_input_is_not_blamed_on_the_output(program: Program) -> None:
+    circle = program.directory / "circle"
+    if not circle.is_symlink():
+        circle.symlink_to(circle)
+    ended = program.call("run", "circle", "-o", "x.json", code=1)
+    assert "circle: cannot be read" in ended.stderr
+    assert "--output" not in ended.stderr
+
+
 @pytest.mark.parametrize("session", ["../victim", "/var/x", "..", "a/b", "", "n" * 300, "a\0b",
                                      "\x1b[2Jx", "state.db", "a b\n"])  # fmt: skip
 def test_a_snapshot_cannot_name_a_session_that_leads_elsewhere(
