@@ -1,4 +1,4 @@
-"""From what all sources state of a paper to its consolidated view."""
+"""Makes the consolidated view of a paper from the records of all sources."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ _RULES: tuple[Rule, ...] = (
     AnyRetraction("is_retracted"),
 )
 RULES = {rule.field: rule for rule in _RULES}
-"""The rule of each field of :class:`ConsolidatedPaper`. Conflicts are no field of their own: they
-say more of the identifiers."""
+"""The rule of each field of :class:`ConsolidatedPaper`. Conflicts have no rule: they
+come with the identifiers."""
 
 
 class Consolidator:
@@ -66,10 +66,11 @@ class Consolidator:
     def consolidate(self, given: Given, records: Mapping[str, Record]) -> ConsolidatedPaper:
         """Return the view of a paper: it depends on the paper as given, its records, the policy.
 
-        ``records``, or :class:`~jobrunner.consolidation.statements.RawRecord`, are by the name of
-        their source. Their order makes no difference, and none of them is altered. Where some are
-        of a preprint and some of what was published of it, fields of a version are those of the
-        published one, and ``relations`` names the preprint.
+        ``records``: by the name of the source, as records or
+        :class:`~jobrunner.consolidation.statements.RawRecord`. Their order makes no difference, and
+        they are not changed. If some are of a preprint and some of the published version, the
+        fields that differ between them are those of the published version, and ``relations`` names
+        the preprint.
         """
         paper = Statements(given, records, self._policy, self._identifiers)
         fields: dict[str, Any] = {"conflicts": conflicts_of(paper)}

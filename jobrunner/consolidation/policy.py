@@ -15,7 +15,7 @@ from jobrunner.errors import SettingsError
 from jobrunner.models import Record
 
 GIVEN = ("title", "abstract", "venue", "year", "authors", "links", "identifiers")
-"""Fields of which the paper as given can say something too."""
+"""Fields for which the paper as given can have a value too."""
 
 HINT = (
     'write it in TOML, such as: priority = ["crossref", "openalex"], citations = "maximum",'
@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """Who is heard for a field, in turn. Many fields have the same order.
+    """The order in which sources are consulted for a field. Many fields have the same order.
 
-    ``names``: the sources of an order of its own, the most trusted first; None for the general
-    one. ``of_version``: what is said of a preprint does not count beside what is said of the
-    published version. ``given_first``: whether the paper as given comes before all sources; None
-    if it can say nothing of the field.
+    ``names``: the sources, the most trusted first, if the field has its own order; None for the
+    general order. ``of_version``: whether records of a preprint are left out if there is a record
+    of the published version. ``given_first``: whether the paper as given comes before all sources;
+    None if it cannot have a value for the field.
     """
 
     names: tuple[str, ...] | None = None
@@ -43,7 +43,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """Whose value is taken. A known value never gives way to a blank one, or a zero."""
+    """Whose value is taken. A blank value or a zero never replaces a known value."""
 
     priority: tuple[str, ...] = ("openalex", "semantic_scholar", "crossref")
     """Sources from the most trusted to the least; all others follow in alphabetical order."""
@@ -58,7 +58,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     def order(self, sources: Iterable[str], field: str = "") -> list[str]:
         """Return the names of sources, the most trusted first, for one field or in general.
 
-        They are those that the policy names, and ``sources``, which may have others.
+        These are the sources that the policy names, then those of ``sources`` that it does not.
         """
         names = (*self.fields.get(field, ()), *self.priority, *sorted(sources))
         return list(dict.fromkeys(names))
@@ -66,8 +66,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     def order_of(self, field: str, *, of_version: bool = False) -> Order:
         """Return the order for one field.
 
-        ``of_version``: preprints and what was published of them are not blended in this field,
-        unless the policy has another order for it.
+        ``of_version``: the field differs between a preprint and the published version, so their
+        records are not mixed, unless the policy has its own order for the field.
         """
         given_first = field in self.given_first if field in GIVEN else None
         if field in self.fields:
@@ -76,7 +76,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 def place_given(given_first: bool | None, own: T, others: list[T]) -> list[T]:
-    """Return what the sources state with the paper's ``own`` before or after it, or without."""
+    """Return the values of the sources with the paper's ``own`` first, last, or (None) left out."""
     if given_first is None:
         return others
     if given_first:
@@ -95,7 +95,7 @@ def read_policy(path: Path, known: Collection[str]) -> Policy:
         why = "it is not UTF-8 text"
         raise SettingsError(f"cannot read the policy {path}: {why}", hint=HINT) from error
     except OSError as error:
-        why = error.strerror or "it is no file"
+        why = error.strerror or "it is not a file"
         raise SettingsError(f"cannot read the policy {path}: {why}", hint=HINT) from error
     except ValueError as error:
         raise SettingsError(f"cannot read the policy {path}: {error}", hint=HINT) from error
@@ -103,7 +103,7 @@ def read_policy(path: Path, known: Collection[str]) -> Policy:
 
 
 def policy_of(table: object, where: str, known: Collection[str]) -> Policy:
-    """Return the policy that a table of TOML stands for; ``known`` are the sources it may name.
+    """Return the policy in a TOML table; ``known`` are the sources it may name.
 
     Raises :class:`SettingsError`.
     """
@@ -111,13 +111,13 @@ def policy_of(table: object, where: str, known: Collection[str]) -> Policy:
     try:
         policy = msgspec.convert(table, Policy)
     except msgspec.ValidationError as error:
-        why = misfit(table, Policy) if isinstance(table, dict) else "it is no table"
+        why = misfit(table, Policy) if isinstance(table, dict) else "it is not a table"
         raise SettingsError(f"{where}: {why}", hint=HINT) from error
     unknown |= set(policy.fields).difference(Record.__struct_fields__)
     unknown |= policy.given_first.difference(GIVEN)
     if unknown or policy.citations not in (MAXIMUM, "priority"):
         wrong = ", ".join(sorted(unknown)) or f"citations = {policy.citations!r}"
-        raise SettingsError(f"{where}: no such thing in a policy: {wrong}", hint=HINT)
+        raise SettingsError(f"{where}: unknown in a policy: {wrong}", hint=HINT)
     if strangers := {*policy.priority, *chain(*policy.fields.values())}.difference(known):
         raise SettingsError(
             f"{where}: unknown source {', '.join(map(repr, sorted(strangers)))}",

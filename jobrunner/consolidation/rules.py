@@ -1,7 +1,8 @@
-"""Which value of a field wins, and the sentence that says why: a table with one rule for each.
+"""Rules: how the value of a field is chosen, and the sentence that explains the choice.
 
-A rule chooses, and tells how it chooses; both change together. Fields that are added up from all
-sources (links, relations, identifiers) have theirs in :mod:`jobrunner.consolidation.unions`.
+``RULES`` in :mod:`jobrunner.consolidation.merge` says which field has which rule. A rule chooses
+and explains, so that both change together. The rules of fields that are combined from all sources
+(links, relations, identifiers) are in :mod:`jobrunner.consolidation.unions`.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _MOST_AUTHORS = 10_000
 class Rule(ABC):
     """How the value of one field is chosen.
 
-    ``of_version``: a preprint and what was published of it differ in this field, and are never
-    blended.
+    ``of_version``: the field differs between a preprint and the published version, so their
+    records are not mixed.
     """
 
     choice: str
@@ -41,14 +42,15 @@ class Rule(ABC):
         self._of_version = of_version
 
     def order(self, policy: Policy) -> Order:
-        """Return in which order sources are heard."""
+        """Return the order in which sources are consulted."""
         return policy.order_of(self.field, of_version=self._of_version)
 
     @abstractmethod
     def choose(self, order: Ranked, paper: Statements) -> object:
-        """Return the field of the view; nothing (None, or empty) if nobody states it.
+        """Return the field of the view: None or empty if no source has it.
 
-        ``order`` is who can state it, and what they state, in the :meth:`order` of the policy.
+        ``order``: the sources (and the paper as given) with their records, in the :meth:`order` of
+        the policy.
         """
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
@@ -79,7 +81,7 @@ class FirstValue(Rule):
 
 
 class FirstCount(FirstValue):
-    """The first count above zero; zero holds where no source counts more."""
+    """The first count above zero, or zero if no source has a higher count."""
 
     def choose(self, order: Ranked, paper: Statements) -> Sourced[object] | None:
         """Return the first count above zero, else the first zero."""
@@ -110,12 +112,15 @@ class Citations(Rule):
 
 
 class CompleteAuthors(Rule):
-    """One source's list as a whole, a complete one before one that was cut."""
+    """The whole list of one source; a complete list comes before one that was cut."""
 
     choice = "the first complete list"
 
     def order(self, policy: Policy) -> Order:
-        """Return the order of the sources alone: names as given are no record among theirs."""
+        """Return the order of the sources alone.
+
+        The given names do not compete with the sources' lists.
+        """
         return structs.replace(super().order(policy), given_first=None)
 
     def choose(self, order: Ranked, paper: Statements) -> SourcedAuthors | None:
@@ -126,7 +131,7 @@ class CompleteAuthors(Rule):
 
 
 class FirstAccess(Rule):
-    """The first link to read a paper at, else the first statement of its status."""
+    """The first open-access link, else the first open-access status."""
 
     choice = "the first link"
 

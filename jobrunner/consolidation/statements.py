@@ -1,4 +1,4 @@
-"""What the paper as given and the records of all sources state, in the order of a policy."""
+"""What the paper as given and the records of all sources contain, in the order of a policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobrunner.matching.preprints import is_preprint, is_preprint_doi, is_prepri
 from jobrunner.models import SCHEMES, Given, Link, Record
 
 _ABSTRACTS = ("abstract", "Abstract", "summary")
-"""Names under which papers hold their abstract; nothing is matched by it."""
+"""Names of the field with the abstract in an input paper. Matching does not use it."""
 
 T = TypeVar("T")
 
@@ -24,9 +24,9 @@ Ranked = list[tuple[str, Record]]
 
 
 class RawRecord(Record, frozen=True, kw_only=True):
-    """A stored record, of which a view takes some parts over whole: they are left as JSON text.
+    """A stored record with some fields left as JSON text, because a view copies them unchanged.
 
-    Parts that are not there are empty, as they are in a record.
+    Fields without a value are empty, as in a record.
     """
 
     authors: Raw = ()  # type: ignore[assignment]  # a record in all but this
@@ -36,19 +36,19 @@ class RawRecord(Record, frozen=True, kw_only=True):
 
 
 class Statements:
-    """All that is stated of one paper.
+    """Everything that is known of one paper.
 
     ``ranked``: the records in the general order of the policy; ``published``: those of them that
-    count in fields of a version; ``preprints``: the sources whose record is of the preprint of
-    what the others describe; ``own``: what the paper as given states, in the form of a record;
-    ``identifiers``: the schemes, and for each its values with the first source that states them,
-    the value that counts first; what differs from it is a conflict.
+    are used for fields that differ between versions; ``preprints``: the sources whose record is of
+    a preprint, while others have the published version; ``own``: the paper as given, as a record;
+    ``identifiers``: for each scheme, the values with the first source of each. The first value is
+    chosen; the others are conflicts.
     """
 
     def __init__(
         self, given: Given, records: Mapping[str, Record], policy: Policy, identifiers: Order
     ) -> None:
-        """``identifiers``: the order that the policy has for them."""
+        """``identifiers``: the order of the policy for identifiers."""
         self.given = given
         self.policy = policy
         self._records = records
@@ -66,7 +66,7 @@ class Statements:
         self.identifiers = self._identifiers(self.order(identifiers))
 
     def order(self, order: Order) -> Ranked:
-        """Return who can state a field, and what they state, in its order."""
+        """Return the sources (and the paper as given) with their records, in this order."""
         ranked = self.published if order.of_version else self.ranked
         if order.names is not None:
             ranked = in_order(order.names, self._records)
@@ -95,9 +95,9 @@ def in_order(names: Collection[str], values: Mapping[str, T]) -> list[tuple[str,
 
 
 def _dois_of_one_version(dois: dict[str, str]) -> dict[str, str]:
-    """Return the DOIs but those of preprints: a preprint's beside the publisher's is no conflict.
+    """Return the DOIs of the published version, or else the first one of a preprint.
 
-    Nor are several preprints' one; then the first counts.
+    A preprint's DOI does not conflict with the publisher's, nor with that of another preprint.
     """
     published = {doi: source for doi, source in dois.items() if not is_preprint_doi(doi)}
     first = next(iter(dois))
@@ -105,7 +105,7 @@ def _dois_of_one_version(dois: dict[str, str]) -> dict[str, str]:
 
 
 def _preprints(ranked: Ranked) -> frozenset[str]:
-    """Return the sources whose record is of a preprint, if others have what was published of it."""
+    """Return the sources whose record is of a preprint, if others have the published version."""
     if len(ranked) < 2:
         return frozenset()
     preprints = frozenset([source for source, record in ranked if is_preprint(record)])
@@ -115,8 +115,8 @@ def _preprints(ranked: Ranked) -> frozenset[str]:
 def _of_published(ranked: Ranked, preprints: frozenset[str]) -> Ranked:
     """Return the records of the published version.
 
-    Last come preprints that name a journal or a conference: some services give them the venue, and
-    more, of what was published.
+    Records of preprints that name a journal or a conference come last: some services give them the
+    venue and other fields of the published version.
     """
     if not preprints:
         return ranked

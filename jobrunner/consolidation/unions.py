@@ -1,6 +1,6 @@
-"""Fields that are added up from all sources and the paper as given: links, relations, identifiers.
+"""Fields that are combined from all sources and the paper as given: links, relations, identifiers.
 
-The first source that states one of them has its name beside it.
+Each part has the name of the first source that has it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from jobrunner.models import Link, Record, Relation
 
 
 class Union(Rule):
-    """What all say together."""
+    """The values of all sources together."""
 
     choice = "the union of all"
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
-        """Say in which order the sources are heard."""
+        """Say in which order the sources are consulted."""
         return f"{self.choice}; the first of {self._names(policy, sources)} wins a conflict"
 
 
@@ -29,7 +29,7 @@ class Links(Union):
     """Every URL once, under the first source that has it."""
 
     def choose(self, order: Ranked, paper: Statements) -> tuple[SourcedLink, ...]:
-        """Return the links of all."""
+        """Return the links of all sources."""
         links: dict[str, SourcedLink] = {}
         for source, record in order:
             for link in record.links:
@@ -40,7 +40,7 @@ class Links(Union):
 
 def _sourced_link(link: Link, source: str) -> SourcedLink:
     if source == INPUT:
-        return SourcedLink(link.url, source)  # a paper does not tell what is behind its URLs
+        return SourcedLink(link.url, source)  # the input does not say what its URLs lead to
     return SourcedLink(
         link.url,
         source,
@@ -52,10 +52,10 @@ def _sourced_link(link: Link, source: str) -> SourcedLink:
 
 
 class Relations(Union):
-    """Every stated link to another work once, under the first source that states it."""
+    """Every relation to another work once, under the first source that has it."""
 
     def choose(self, order: Ranked, paper: Statements) -> tuple[SourcedRelation, ...]:
-        """Return the relations of all, and the preprint of what the others describe."""
+        """Return the relations of all sources, and the preprint of the published version."""
         preprints = paper.preprints
         relations: dict[Relation, SourcedRelation] = {}
         for source, record in paper.ranked:
@@ -69,7 +69,7 @@ class Relations(Union):
 
 
 def _preprint_of(record: Record) -> Iterator[Relation]:
-    """Yield the relation to a preprint, if something names the preprint and nothing else."""
+    """Yield the relation to a preprint, if the record has an identifier of the preprint alone."""
     arxiv = record.identifiers.get("arxiv")
     doi = record.identifiers.get("doi", "")
     if arxiv:
@@ -79,7 +79,7 @@ def _preprint_of(record: Record) -> Iterator[Relation]:
 
 
 class Identifiers(Union):
-    """The first value of each scheme; only the DOI of a preprint gives way to another."""
+    """The first value of each scheme, but a DOI of the published version before a preprint's."""
 
     def choose(self, order: Ranked, paper: Statements) -> dict[str, Sourced[str]]:
         """Return one identifier of each scheme."""

@@ -1,4 +1,4 @@
-"""The URLs that a paper as given holds."""
+"""The URLs in a paper as given."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _URL_NAME_SET = frozenset(_URL_NAMES)
 _LIST_LIMIT = 100
 _LONGEST_URL = 2000
 _DEEPEST = 4
-"""Inputs nest URLs in lists and objects, but not deeper than this: more would be hostile."""
+"""Inputs nest URLs in lists and objects. Deeper nesting would only be an attack."""
 
 
 def urls_of(fields: Mapping[str, object]) -> list[str]:
-    """Return the URLs of a paper, each once, in the order in which they stand."""
+    """Return the URLs of a paper, each once, in their order in the paper."""
     # Most papers have none, and this is asked of each of them for each snapshot.
     if _URL_NAME_SET.isdisjoint(fields):
         return []
@@ -38,7 +38,7 @@ def _urls_in(value: object, depth: int) -> list[str]:
 
 
 def _as_url(text: str) -> list[str]:
-    """Return the text as the one URL that it is, or nothing."""
+    """Return the text in a list if it is a URL, else an empty list."""
     if len(text) > _LONGEST_URL:
         return []
     url = text.strip()

@@ -1,6 +1,6 @@
-"""The consolidated view of a paper: its fields, each value with the source that it is from.
+"""The consolidated view of a paper: its fields, each value with its source.
 
-Snapshots hold the view as JSON in the order of :class:`ConsolidatedPaper`; what is not known is
+Snapshots contain the view as JSON in the order of :class:`ConsolidatedPaper`; unknown fields are
 left out. It can be read back: ``msgspec.json.decode(text, type=ConsolidatedPaper)``.
 """
 
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 class Sourced(Struct, Generic[T], frozen=True, gc=False):
-    """A value and the source that it is from."""
+    """A value and its source."""
 
     value: T
     source: str
 
 
 class SourcedAuthors(Struct, frozen=True, omit_defaults=True, gc=False):
-    """The list of one source; ``truncated`` if the source has cut it."""
+    """The list of one source; ``truncated`` if the source cut it."""
 
     value: tuple[Author, ...]
     source: str
@@ -34,7 +34,7 @@ class SourcedAuthors(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class SourcedCount(Struct, frozen=True, gc=False):
-    """A count, with ``all``: what each source counts, by its name."""
+    """A count, with ``all``: the count of each source, by its name."""
 
     value: int
     source: str
@@ -61,7 +61,7 @@ class SourcedLink(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class SourcedRelation(Struct, frozen=True, gc=False):
-    """A stated link to another work: ``kind`` such as 'has-preprint', 'retraction'."""
+    """A relation to another work: ``kind`` is a word such as 'has-preprint', 'retraction'."""
 
     kind: str
     scheme: str
@@ -70,7 +70,7 @@ class SourcedRelation(Struct, frozen=True, gc=False):
 
 
 class Retraction(Struct, frozen=True, gc=False):
-    """That a paper is retracted: the first source that says so, and all ``sources`` that do."""
+    """The paper is retracted: the first source that says so, and all ``sources`` that do."""
 
     value: bool
     source: str
@@ -78,7 +78,7 @@ class Retraction(Struct, frozen=True, gc=False):
 
 
 class Conflict(Struct, frozen=True, gc=False):
-    """An identifier in which the sources differ: the value taken, and those that were not.
+    """An identifier on which the sources differ: the value chosen, and the others.
 
     ``field`` is the scheme of the identifier.
     """
@@ -90,9 +90,9 @@ class Conflict(Struct, frozen=True, gc=False):
 
 
 class ConsolidatedPaper(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One value for each field, each with its source. Fields that nobody knows are None or empty.
+    """One value for each field, each with its source. Unknown fields are None or empty.
 
-    The view of stored records (:class:`~jobrunner.consolidation.statements.RawRecord`) holds
+    The view of stored records (:class:`~jobrunner.consolidation.statements.RawRecord`) has
     ``msgspec.Raw`` in place of authors, citations by year, topics and funders: it is meant to be
     encoded.
     """

@@ -1,4 +1,4 @@
-"""Why a paper's consolidated value is what it is: every value, its origin, and the choice."""
+"""Explains the consolidated values of a paper: every value, its source, and the choice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobrunner.store.session_export import StoredPaper, StoredRecord, find_paper
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """What one source said of one field, and how its record was tied to the paper."""
+    """The value of one source for one field, and how its record was matched to the paper."""
 
     source: str
     value: object
@@ -26,7 +26,7 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 class FieldExplained(Struct, frozen=True, kw_only=True):
-    """One field: the value chosen, its source, the rule, and every value there is."""
+    """One field: the chosen value, its source, the rule, and the values of all sources."""
 
     field: str
     value: object
@@ -36,9 +36,9 @@ class FieldExplained(Struct, frozen=True, kw_only=True):
 
 
 class Explained(Struct, frozen=True, kw_only=True):
-    """One paper: what each source answered, and each field of the view.
+    """One paper: the answer of each source, and each field of the view.
 
-    ``unusable`` says why no source is asked about it, if that is so.
+    ``unusable``: why no source is asked about the paper; None if sources are asked.
     """
 
     position: int
@@ -86,9 +86,9 @@ _RECORDS = msgspec.json.Decoder(Record)
 
 
 def _values(view: ConsolidatedPaper) -> JsonFields:
-    """Return what is known of each field."""
+    """Return the known fields of a view."""
     values: JsonFields = msgspec.json.decode(msgspec.json.encode(view))
-    del values["conflicts"]  # they are no field of their own
+    del values["conflicts"]  # they are shown separately
     return values
 
 
@@ -137,7 +137,7 @@ def _statements(
 
 
 def _said(answer: StoredRecord) -> Said:
-    """Return where a statement is from; its value is not known yet."""
+    """Return the source of a value, still without the value."""
     match = msgspec.json.decode(answer.match or "null", type=Match | None)
     return Said(source=answer.source, value=None, retrieved_at=answer.retrieved_at, match=match)
 
@@ -151,7 +151,7 @@ def _field(
         if value not in _NOTHING:
             said.append(structs.replace(origin, value=value))
     value, source = chosen, None
-    # Unions have no source as a whole, but one beside each of their parts, which are shown with it.
+    # A union has no source of its own: each of its parts has one and is shown with it.
     if isinstance(chosen, dict) and "source" in chosen:
         value, source = _without_source(chosen), chosen["source"]
     return FieldExplained(field=name, value=value, source=source, rule=rule, said=tuple(said))
@@ -161,12 +161,12 @@ _NOTHING: tuple[object, ...] = (None, {}, [])
 
 
 def _without_source(chosen: object) -> object:
-    """Return what a field of a view holds, without where that is from."""
+    """Return the value of a field of a view without its sources."""
     if isinstance(chosen, list):
         return [_without_source(part) for part in chosen]
     if not isinstance(chosen, dict):
         return chosen
     if "source" not in chosen:
         return {name: _without_source(part) for name, part in chosen.items()}
-    # Without a link to read a paper at, there is its status.
+    # Open access without a link has a status only.
     return chosen.get("status") if chosen["value"] is None else chosen["value"]

@@ -287,10 +287,10 @@ def test_no_source_is_asked_again(finished: Finished) -> None:
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ("citations = 'least'", "no such thing in a policy: citations = 'least'"),
-        ("priorities = ['crossref']", "no such thing in a policy: priorities"),
-        ("[fields]\nabstrakt = ['crossref']", "no such thing in a policy: abstrakt"),
-        ("given_first = ['titel']", "no such thing in a policy: titel"),
+        ("citations = 'least'", "unknown in a policy: citations = 'least'"),
+        ("priorities = ['crossref']", "unknown in a policy: priorities"),
+        ("[fields]\nabstrakt = ['crossref']", "unknown in a policy: abstrakt"),
+        ("given_first = ['titel']", "unknown in a policy: titel"),
         ("priority = 'crossref'", "policy: `priority` has the wrong type"),
     ],
 )
