@@ -46,7 +46,10 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """How the process ends. `scripts/generate-docs` writes these sentences into the documents."""
+    """How the process ends. `scripts/generate-docs` writes these sentences into the documents.
+
+    A new code with which a run can end must also be listed in ``_RUN_ENDINGS``.
+    """
 
     COMPLETED = 0
     """The command did everything that was asked for."""
@@ -77,7 +80,8 @@ _RUN_ENDINGS = (
     ExitCode.ERROR,
 )
 """The exit codes of a run without an exception, from best to worst. An error is worse than a stop,
-because a retry by a scheduler would not help."""
+because a retry by a scheduler would not help. A new code with which a run can end must be listed
+here: :func:`worst` knows no others."""
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
