@@ -52,4 +52,6 @@ def _format_of(window: Window) -> InputFormat:
         raise InputError(f"{window.name}: the input is empty", hint=WANTED)
     window.look_ahead(40)
     line, _, _ = window.text[window.position :].partition("\n")
-    raise window.error(f"not a list of papers in JSON: {printable(line[:40])}", hint=WANTED)
+    raise window.error(
+        f"not a list of papers that can be read: {printable(line[:40])}", hint=WANTED
+    )

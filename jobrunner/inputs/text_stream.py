@@ -88,7 +88,7 @@ class TextReader:
             self._fed = len(self._read_bytes(len(mark)))
         # UTF-16 and UTF-32 are full of zero bytes; UTF-8 text contains none.
         if not mark and b"\0" in head[:_SNIFFED]:
-            raise InputError(f"{self.name}: contains binary data, not JSON text", hint=_WANTED)
+            raise InputError(f"{self.name}: contains binary data, not text", hint=_WANTED)
         return codecs.getincrementaldecoder(self._encoding)()
 
     def _peek(self, size: int) -> bytes:

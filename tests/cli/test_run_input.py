@@ -167,7 +167,7 @@ def test_with_strict_one_unusable_paper_stops_the_run(
     ("content", "complaint"),
     [
         (b"[]", "papers.json: contains no papers"),
-        (b"title,doi\nA,10.1/x\n", "papers.json:1:1: not a list of papers in JSON"),
+        (b"title,doi\nA,10.1/x\n", "papers.json:1:1: not a list of papers that can be read"),
         (LIST[:-20], "the text is cut off after 1 complete paper"),
     ],
     ids=["an empty list", "no JSON", "half of it"],

@@ -18,7 +18,7 @@ from tests.unit.inputs.list_readers import read, refusal
         (b"", "standard input: the input is empty"),
         (b" \n\t", "is empty"),
         (b"5", ":1:1: not a list of papers"),
-        (b"\n@article{a,}", ":2:1: not a list of papers in JSON: @article{a,}"),
+        (b"\n@article{a,}", ":2:1: not a list of papers that can be read: @article{a,}"),
         (b"\x89PNG\r\n", "byte 0 is not UTF-8 text"),
         (b"PK\3\4\0\0", "binary data"),
         (b'[{"title": "caf\xe9"}]', "byte 15 is not UTF-8"),
