@@ -12,7 +12,7 @@ import orjson
 
 
 def write(path: Path, papers: Path, records: Iterable[bytes]) -> str:
-    """Write each paper of a list with its records (JSON, separated by commas), a paper a line."""
+    """Write each paper of a list with its records (JSON, separated by commas), one per line."""
     digest = hashlib.sha256()
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb", buffering=1 << 20) as file:

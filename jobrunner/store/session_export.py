@@ -22,7 +22,7 @@ WINDOW = 500
 
 
 class StoredRecord(Struct, frozen=True):
-    """A stored answer of a source. ``match`` and ``data`` are JSON texts as stored."""
+    """An answer from a source, as stored. ``match`` and ``data`` are JSON texts as stored."""
 
     source: str
     batch: int

@@ -16,7 +16,7 @@ from jobrunner.models import Record
 def check(path: Path, count: int) -> None:
     """Raise ValueError, which says where, if the output of so many papers is not as it must be.
 
-    An output has a paper a line. A record may leave out what has a default in jobrunner.
+    An output has one paper per line. A record may leave out what has a default in jobrunner.
     """
     digest, papers = hashlib.sha256(), 0
     with path.open("rb") as lines:

@@ -127,7 +127,7 @@ def _unfinished(database: Database, path: Path | None) -> list[SessionRow]:
 
 
 def _user_resumes(database: Database, sessions: list[SessionRow], path: Path | None) -> bool:
-    """Ask the user whether to continue the last session; raise Refused without a terminal."""
+    """Ask the user whether to continue the last session; raise Refused if there is no terminal."""
     try:
         check_unfinished(database, path, sessions)
     except Refused as refused:

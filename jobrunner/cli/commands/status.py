@@ -92,7 +92,7 @@ def _last_lines(context: CommandContext, status: Status) -> list[str]:
     if status.last_error:
         lines.append(f"reason  {status.last_error}")
     if status.snapshot:
-        owed = ", batches committed since" if status.snapshot_owed else ""
+        owed = "; more batches committed since" if status.snapshot_owed else ""
         lines.append(
             f"newest  snapshot {status.snapshot.number}, {status.snapshot.created_at},"
             f" {counted(status.snapshot.papers, 'paper')}{owed}"

@@ -1,4 +1,4 @@
-"""Turns a work of Crossref into a :class:`~jobrunner.models.Record`.
+"""Turns a Crossref work into a :class:`~jobrunner.models.Record`.
 
 Format: https://github.com/CrossRef/rest-api-doc/blob/master/api_format.md. Members
 deposit the data themselves: with markup and doubly escaped entities in titles, dates that are only

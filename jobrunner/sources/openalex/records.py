@@ -1,4 +1,4 @@
-"""Turns a work of OpenAlex into a :class:`~jobrunner.models.Record`.
+"""Turns an OpenAlex work into a :class:`~jobrunner.models.Record`.
 
 Works follow the schema of their year: formerly `host_venue` and `concepts`, now `locations`,
 `topics` and `awards` (https://developers.openalex.org/api-reference/works).
@@ -107,7 +107,7 @@ def handles_of(work: Fields) -> set[tuple[str, str]]:
 
 
 def _bare_id(ids: Fields, scheme: str) -> str | None:
-    """Return an identifier given as a URL, digits or (in older works) a number."""
+    """Return an identifier given as a URL, a string of digits or, in older works, a number."""
     value = ids.get(scheme)
     if not isinstance(value, (str, int)):
         return None

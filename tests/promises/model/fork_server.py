@@ -1,6 +1,6 @@
 """Starting the program at once: a process that has imported everything forks for each command.
 
-It reads one JSON object a line (arguments, directory, environment, a kill) and writes how the
+It reads one JSON object per line (arguments, directory, environment, a kill) and writes how the
 command ended. It has no threads: those would not be there in the child.
 """
 
