@@ -167,10 +167,22 @@ def test_a_directory_that_holds_something_is_refused_and_left_alone(tmp_path: Pa
     assert (tmp_path / "papers.json").read_text(encoding="utf-8") == "[]"
 
 
-def test_the_sample_in_the_readme_is_a_part_of_the_output(shown: Shown) -> None:
+def json_blocks() -> list[str]:
+    """Return the README's part of an output and its short list of papers."""
     text = README.read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```json\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
-    sample = json.loads(block)
+    blocks = re.findall(r"^```json\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    return blocks
+
+
+def test_the_list_in_the_readme_is_read(tmp_path: Path) -> None:
+    (tmp_path / "papers.json").write_text(json_blocks()[1], encoding="utf-8")
+    planned = Program(tmp_path).call("plan", "papers.json").stdout
+    assert planned.startswith("3 papers\n")
+
+
+def test_the_sample_in_the_readme_is_a_part_of_the_output(shown: Shown) -> None:
+    sample = json.loads(json_blocks()[0])
     enriched = json.loads((shown.directory / "enriched.json").read_text(encoding="utf-8"))
     record = next(paper for paper in enriched["papers"] if paper["key"] == sample["key"])
     assert parts_missing(sample, record) == []
