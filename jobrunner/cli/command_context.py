@@ -1,4 +1,4 @@
-"""The context of one command: the database it opened, to be closed when it ends."""
+"""The context of one command, with the database to close when it ends."""
 
 from __future__ import annotations
 

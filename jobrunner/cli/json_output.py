@@ -30,7 +30,7 @@ def print_json_or_lines(value: object, lines: Iterable[str], *, as_json: bool) -
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Escape a character if the terminal cannot show it; the JSON value stays the same."""
+    """Escape a character that the terminal cannot show. The JSON value stays the same."""
     character = match[0]
     try:
         character.encode(sys.stdout.encoding or "utf-8")

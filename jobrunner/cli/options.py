@@ -29,7 +29,7 @@ SessionArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="SESSION",
-        help="A session id or the start of one [default: the only session].",
+        help="A session id or its first characters [default: the only session].",
         show_default=False,
     ),
 ]
@@ -37,7 +37,7 @@ LatestSessionArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="SESSION",
-        help="A session id or the start of one [default: the latest session].",
+        help="A session id or its first characters [default: the latest session].",
         show_default=False,
     ),
 ]
@@ -46,7 +46,7 @@ SessionOption = Annotated[
     typer.Option(
         "--session",
         metavar="ID",
-        help="A session id or the start of one [default: the latest session].",
+        help="A session id or its first characters [default: the latest session].",
         show_default=False,
     ),
 ]
@@ -54,7 +54,7 @@ InOrder = Annotated[
     bool,
     typer.Option(
         "--in-order",
-        help="For each paper, query the sources one after another in the order named.",
+        help="For each paper, query the sources one after another in the given order.",
     ),
 ]
 PolicyFile = Annotated[
@@ -111,7 +111,7 @@ Email = Annotated[
     typer.Option(
         "--email",
         metavar="ADDRESS",
-        help="Your address, sent to the sources as a contact [default: JOBRUNNER_EMAIL].",
+        help="Your e-mail address, sent to the sources as a contact [default: JOBRUNNER_EMAIL].",
         show_default=False,
     ),
 ]
@@ -120,7 +120,7 @@ BaseUrls = Annotated[
     typer.Option(
         "--base-url",
         metavar="NAME=URL",
-        help="Another address for a source [default: JOBRUNNER_<NAME>_BASE_URL]. Repeatable.",
+        help="The base URL of a source [default: JOBRUNNER_<NAME>_BASE_URL]. Repeatable.",
         show_default=False,
     ),
 ]

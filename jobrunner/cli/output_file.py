@@ -35,7 +35,7 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
 
 
 def _real_or_as_given(path: Path) -> Path:
-    """Return a path with links followed; whoever opens it reports a loop of links."""
+    """Return a path with its symlinks resolved. A loop is reported when the file is opened."""
     try:
         return real_path(path)
     except OSError:
@@ -56,13 +56,13 @@ def check_directory(output: Path) -> None:
 
 
 def _can_be_file(output: Path, place: Path) -> bool:
-    """Return whether a path is a regular file or is free for one, and does not mean a stream."""
+    """Return whether a regular file is or can be created at a path that is not a device."""
     if str(output) == "-" or _is_device(output):
         return False
     return is_file(place) or not exists(place)
 
 
 def _is_device(path: Path) -> bool:
-    """Return whether a path names a device, such as /dev/stdout, even if that is a file now."""
+    """Return whether a path names a device, such as /dev/stdout, even if it is redirected."""
     named = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the link
     return named.parent in (Path("/dev"), Path("/dev/fd")) or named.is_relative_to("/proc")

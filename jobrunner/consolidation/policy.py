@@ -76,7 +76,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 def place_given(given_first: bool | None, own: T, others: list[T]) -> list[T]:
-    """Return the values of the sources with the paper's ``own`` first, last, or (None) left out."""
+    """Return the sources' values with the paper's ``own`` first, last, or (None) left out."""
     if given_first is None:
         return others
     if given_first:

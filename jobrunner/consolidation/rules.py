@@ -35,7 +35,7 @@ class Rule(ABC):
     """
 
     choice: str
-    """What is chosen, in words."""
+    """The chosen value, in words."""
 
     def __init__(self, field: str, *, of_version: bool = False) -> None:
         self.field = field
@@ -54,11 +54,11 @@ class Rule(ABC):
         """
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
-        """Say how the value is chosen among ``sources``."""
+        """Describe how the value is chosen among ``sources``."""
         versions = ""
         if self.order(policy).of_version:
-            versions = " (of the published version before a preprint)"
-        return f"{self.choice}{versions} of {self._names(policy, sources)}"
+            versions = "; the published version is preferred to a preprint"
+        return f"{self.choice} in the order {self._names(policy, sources)}{versions}"
 
     def _names(self, policy: Policy, sources: Iterable[str]) -> str:
         names = policy.order(sources, self.field)
@@ -68,7 +68,7 @@ class Rule(ABC):
 class FirstValue(Rule):
     """The first value that is not blank; the field has the same name in a record."""
 
-    choice = "the first that says anything"
+    choice = "the first value"
 
     def choose(self, order: Ranked, paper: Statements) -> Sourced[object] | None:
         """Return the first value that is not blank."""
@@ -89,9 +89,9 @@ class FirstCount(FirstValue):
 
 
 class Citations(Rule):
-    """The greatest count of all, or the first, as the policy says."""
+    """The highest count or the first one, depending on the policy."""
 
-    choice = "the first that counts any"
+    choice = "the first count above zero"
 
     def choose(self, order: Ranked, paper: Statements) -> SourcedCount | None:
         """Return the count that wins, and all others."""
@@ -105,16 +105,16 @@ class Citations(Rule):
         return SourcedCount(counts[source], source, counts)
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
-        """Say how the count is chosen."""
+        """Describe how the count is chosen."""
         if policy.citations == MAXIMUM:
-            return "the greatest count of all"
+            return "the highest count of all sources"
         return super().sentence(policy, sources)
 
 
 class CompleteAuthors(Rule):
     """The whole list of one source; a complete list comes before one that was cut."""
 
-    choice = "the first complete list"
+    choice = "the first complete list of authors"
 
     def order(self, policy: Policy) -> Order:
         """Return the order of the sources alone.
@@ -133,7 +133,7 @@ class CompleteAuthors(Rule):
 class FirstAccess(Rule):
     """The first open-access link, else the first open-access status."""
 
-    choice = "the first link"
+    choice = "the first open-access link"
 
     def choose(self, order: Ranked, paper: Statements) -> SourcedAccess | None:
         """Return the link with the status that the same source states."""
@@ -147,7 +147,7 @@ class FirstAccess(Rule):
 class AnyRetraction(Rule):
     """A paper is retracted if any source says so."""
 
-    choice = "what any source says"
+    choice = "retracted if any source reports a retraction"
 
     def choose(self, order: Ranked, paper: Statements) -> Retraction | None:
         """Return all sources that say so."""
@@ -155,7 +155,7 @@ class AnyRetraction(Rule):
         return Retraction(True, sources[0], tuple(sources)) if sources else None
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
-        """Say that no order of sources matters."""
+        """Describe the choice, which does not depend on the order of the sources."""
         return self.choice
 
 

@@ -18,11 +18,13 @@ from jobrunner.models import Link, Record, Relation
 class Union(Rule):
     """The values of all sources together."""
 
-    choice = "the union of all"
+    choice = "the values of all sources"
 
     def sentence(self, policy: Policy, sources: Iterable[str]) -> str:
-        """Say in which order the sources are consulted."""
-        return f"{self.choice}; the first of {self._names(policy, sources)} wins a conflict"
+        """Describe the order in which the sources are consulted."""
+        return (
+            f"{self.choice}; conflicts: the first value in the order {self._names(policy, sources)}"
+        )
 
 
 class Links(Union):

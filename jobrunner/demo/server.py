@@ -1,4 +1,4 @@
-"""A small, fast local HTTP/1.1 server that simulates one service and can inject faults.
+"""A small, fast local HTTP/1.1 server that simulates a service and can inject faults.
 
 ::
 

@@ -91,7 +91,9 @@ class _Lookup:
         if len(papers) == 1:
             self.culprits[papers[0].id] = Answer.failed(str(error))
             return
-        log.info("%s: a batch of %d is halved: %s", self._source.name, len(papers), error)
+        log.info(
+            "%s: splitting a batch of %d papers in half: %s", self._source.name, len(papers), error
+        )
         middle = len(papers) // 2
         await self.ask(papers[:middle])
         await self.ask(papers[middle:])

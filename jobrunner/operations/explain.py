@@ -17,7 +17,7 @@ from jobrunner.store.session_export import StoredPaper, StoredRecord, find_paper
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """The value of one source for one field, and how its record was matched to the paper."""
+    """One source's value for a field, and how its record was matched to the paper."""
 
     source: str
     value: object
@@ -58,7 +58,7 @@ def explain_paper(
 ) -> Explained:
     """Explain a paper by its position, key or identifier; ``field`` limits it to one field.
 
-    Raises SessionError if there is no such paper, or several; SettingsError for no such field.
+    Raises SessionError if no paper or several match, SettingsError if the field has no value.
     """
     paper = _find(database, session_id, name)
     texts = paper.record_texts()
@@ -95,10 +95,10 @@ def _values(view: ConsolidatedPaper) -> JsonFields:
 def _value_of(field: str, values: JsonFields, paper: StoredPaper) -> object:
     if field in values:
         return values[field]
-    hint = f"known: {', '.join(sorted(values))}"
+    hint = f"fields with a value: {', '.join(sorted(values))}"
     if paper.unusable:
         hint = f"the paper cannot be used: {paper.unusable}"
-    raise SettingsError(f"nothing is known of the field {field!r}", hint=hint)
+    raise SettingsError(f"no value is known for the field {field!r}", hint=hint)
 
 
 def _find(database: Database, session_id: str, name: str) -> StoredPaper:
@@ -111,10 +111,10 @@ def _find(database: Database, session_id: str, name: str) -> StoredPaper:
     if not papers:
         raise SessionError(
             f"no paper {name!r} in session {session_id}",
-            hint="name it by its position (from 0), its key or an identifier",
+            hint="use its position (from 0), its key or an identifier",
         )
     places = ", ".join(str(paper.position) for paper in papers)
-    raise SessionError(f"{len(papers)} papers are {name!r}", hint=f"by position: {places}")
+    raise SessionError(f"{len(papers)} papers match {name!r}", hint=f"by position: {places}")
 
 
 def _outcome(answer: StoredRecord) -> str:

@@ -196,7 +196,9 @@ def _read(path: Path) -> Iterator[tuple[int, Question]]:
                 yield number, decoder.decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 why = json_fault(line, Question)
-                raise InputError(f"{path}:{number}: {why}", hint="see `review --help`") from error
+                raise InputError(
+                    f"{path}:{number}: {why}", hint="see `jobrunner review --help`"
+                ) from error
 
 
 def _answer(question: Ambiguous, answer: str, place: str) -> Answer:

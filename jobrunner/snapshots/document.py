@@ -217,7 +217,7 @@ class Document:
             if not line:
                 if self._file.readline().rstrip(b"\n") == end:
                     return
-                raise self.damaged("it ends too early")
+                raise self.damaged("the file is cut off")
             try:
                 yield _decode_entry(decoder, line.removesuffix(b","))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -129,8 +129,8 @@ def _checked(
 def _contradiction(match: Match, record: Record) -> str:
     """Return how a record differs from the paper with the same identifier."""
     if "title-differs" in match.reasons:
-        return f"another title: {record.title[:120]!r}"
-    return "other authors"
+        return f"a different title: {record.title[:120]!r}"
+    return "different authors"
 
 
 def _rank(checked: tuple[Verdict, Match, Record]) -> tuple[int, float, int, str]:

@@ -48,6 +48,7 @@ GENERAL = {
     "field",
     "file",
     "format",
+    "group",
     "index",
     "json",
     "kind",

@@ -12,7 +12,7 @@ from tests.support.program import Program, change, leave_a_journal, load
 def test_the_revision_of_a_database_is_told(program: Program) -> None:
     load(program, [made_up_papers.by_doi(1)])
     said = program.call("db", "current").stdout
-    assert said == f".jobrunner/state.db: {HEAD} (this jobrunner uses {HEAD})\n"
+    assert said == f".jobrunner/state.db: {HEAD} (this version uses {HEAD})\n"
 
 
 def test_a_database_of_this_version_needs_no_upgrade(program: Program) -> None:
@@ -36,4 +36,4 @@ def test_the_revision_of_a_newer_database_can_be_looked_at(program: Program) -> 
     load(program, [made_up_papers.by_doi(1)])
     change(program, "UPDATE alembic_version SET version_num = '9999'")
     said = program.call("db", "current").stdout
-    assert said == f".jobrunner/state.db: 9999 (this jobrunner uses {HEAD})\n"
+    assert said == f".jobrunner/state.db: 9999 (this version uses {HEAD})\n"

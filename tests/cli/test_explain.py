@@ -137,7 +137,7 @@ def test_a_paper_is_named_by_its_position_key_or_any_identifier(
 
 
 def test_what_several_papers_have_names_none_of_them(finished: Finished) -> None:
-    with pytest.raises(SessionError, match=f"2 papers are '{made_up_papers.doi(8)}'") as caught:
+    with pytest.raises(SessionError, match=f"2 papers match '{made_up_papers.doi(8)}'") as caught:
         finished.explain(made_up_papers.doi(8))
     assert caught.value.hint == "by position: 2, 3"
 
@@ -153,7 +153,7 @@ def test_an_unknown_paper_is_told_with_the_ways_to_name_one(finished: Finished) 
     assert said.returncode == 1
     assert said.stderr.splitlines() == [
         f"error: no paper '10.5555/study.77' in session {finished.session}",
-        "  name it by its position (from 0), its key or an identifier",
+        "  use its position (from 0), its key or an identifier",
     ]
 
 
@@ -162,7 +162,7 @@ def test_a_paper_that_could_not_be_used_has_nothing_to_explain(finished: Finishe
     assert found.unusable == "no title and no identifier"
     assert (found.outcomes, found.conflicts) == ({}, ())
     assert [field.value for field in found.fields] == [{}]
-    with pytest.raises(SettingsError, match="nothing is known of the field 'title'") as caught:
+    with pytest.raises(SettingsError, match="no value is known for the field 'title'") as caught:
         finished.explain("4", "title")
     assert caught.value.hint == "the paper cannot be used: no title and no identifier"
 
@@ -194,7 +194,7 @@ def test_every_value_stands_with_its_source_time_and_match(finished: Finished) -
 def test_the_value_chosen_stands_with_its_source_and_the_rule(finished: Finished) -> None:
     field = finished.field("citations")
     assert (field.value, field.source) == (20, "crossref")
-    assert field.rule == "the greatest count of all"
+    assert field.rule == "the highest count of all sources"
 
 
 @pytest.mark.parametrize(
@@ -229,12 +229,13 @@ def test_the_link_to_read_it_at_is_the_value_of_open_access(finished: Finished) 
 
 def test_the_rule_tells_the_order_in_which_the_sources_are_heard(finished: Finished) -> None:
     order = "openalex, semantic_scholar, crossref"
-    assert finished.field("title").rule == f"the first that says anything of input, {order}"
-    versions = "(of the published version before a preprint)"
-    assert finished.field("venue").rule == (
-        f"the first that says anything {versions} of {order}, input"
+    assert finished.field("title").rule == f"the first value in the order input, {order}"
+    versions = "; the published version is preferred to a preprint"
+    assert finished.field("venue").rule == f"the first value in the order {order}, input{versions}"
+    assert (
+        finished.field("authors").rule
+        == f"the first complete list of authors in the order {order}, input"
     )
-    assert finished.field("authors").rule == f"the first complete list of {order}, input"
 
 
 def test_a_conflict_of_identifiers_is_told(finished: Finished) -> None:
@@ -269,9 +270,11 @@ def test_another_policy_chooses_otherwise(
 
 def test_another_policy_is_told_as_the_rule(finished: Finished) -> None:
     rule = finished.field("abstract", policy=POLICY).rule
-    assert rule.endswith("of openalex, crossref, semantic_scholar, input")
+    assert rule.startswith(
+        "the first value in the order openalex, crossref, semantic_scholar, input"
+    )
     rule = finished.field("citations", policy=POLICY).rule
-    assert rule == "the first that counts any of crossref, semantic_scholar, openalex"
+    assert rule == "the first count above zero in the order crossref, semantic_scholar, openalex"
 
 
 def test_the_values_are_the_same_under_any_policy(finished: Finished) -> None:
@@ -356,15 +359,15 @@ def test_with_json_the_same_is_printed_as_an_object(finished: Finished) -> None:
 def test_an_unknown_field_is_an_error_that_tells_the_known_ones(finished: Finished) -> None:
     said = finished.said["no such field"]
     assert said.returncode == 2
-    assert "nothing is known of the field 'colour'" in said.stderr
-    assert "known: abstract, authors, citations, " in said.stderr
+    assert "no value is known for the field 'colour'" in said.stderr
+    assert "fields with a value: abstract, authors, citations, " in said.stderr
 
 
 def test_it_is_shown_as_lines(finished: Finished) -> None:
     lines = finished.said["shown field"].stdout.splitlines()
     assert lines[0] == "paper 0 p5"
     assert lines[1:4] == [f"  {name}: enriched" for name in ALL[1::2]]
-    assert lines[4:6] == ["citations: 20 (crossref)", "  rule: the greatest count of all"]
+    assert lines[4:6] == ["citations: 20 (crossref)", "  rule: the highest count of all sources"]
     assert [line.partition(",")[0] for line in lines[6:]] == [f"  {name}" for name in ALL[1::2]]
     assert all(", by doi " in line for line in lines[6:])
     assert lines[6].endswith("Z: 15")

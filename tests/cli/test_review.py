@@ -112,7 +112,7 @@ def test_each_ambiguous_paper_is_a_line_with_the_reason(asked: Asked) -> None:
     assert [(one["position"], one["source"], one["reason"]) for one in asked.questions] == [
         (1, "openalex", "2 different works match the title"),
         (2, "openalex", "the title alone does not decide (title, no-authors, no-year)"),
-        (3, "openalex", f"doi leads to another title: '{made_up_papers.title(ELSEWHERE)}'"),
+        (3, "openalex", f"doi leads to a different title: '{made_up_papers.title(ELSEWHERE)}'"),
     ]
 
 

@@ -288,7 +288,7 @@ def test_run_with_new_starts_afresh(killed: Program, server: LocalServer) -> Non
 # ---- what is refused before anything is done
 
 WRONG = {
-    "--new --resume": "--new and --resume exclude each other",
+    "--new --resume": "--new and --resume cannot be used together",
     "--source nosuch": "unknown source 'nosuch'",
     "--base-url openalex=localhost:80": "the base URL must be http(s)://",
     "--budget OpenAlex=0usd": "--budget names an unknown source 'OpenAlex'; known: crossref,",

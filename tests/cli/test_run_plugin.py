@@ -190,7 +190,7 @@ def test_its_prices_are_planned_with(finished: Ended) -> None:
 def test_what_it_says_is_explained_with_its_name(finished: Ended) -> None:
     said = finished.program.run("explain", "0", "topics").stdout
     assert f'topics: ["{made_up_papers.SUBJECTS[0]}"] (catalogue)' in said
-    assert "the first that says anything of openalex, semantic_scholar, crossref, catalogue" in said
+    assert "the first value in the order openalex, semantic_scholar, crossref, catalogue" in said
 
 
 def test_a_policy_may_name_it_in_a_session_that_never_asked_it(both: Both, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_policy_may_name_it_where_it_is_gone_and_its_records_stay(
     program = Program(tmp_path)
     adopt(program, finished.program)
     explained = printed(program, "explain", "0", "topics", "--policy", naming_it(program))
-    assert explained["fields"][0]["rule"].startswith("the first that says anything of catalogue, ")
+    assert explained["fields"][0]["rule"].startswith("the first value in the order catalogue, ")
 
 
 def naming_it(program: Program) -> Path:

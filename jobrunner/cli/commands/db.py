@@ -25,10 +25,10 @@ def register(app: typer.Typer) -> None:
 def current(db: Db = None) -> None:
     """Print the schema revision of the database.
 
-    Also prints the revision that this jobrunner uses.
+    The command also prints the revision that this version of jobrunner uses.
     """
     path = database_path(db)
-    print_result(f"{path}: {read_revision(path) or 'empty'} (this jobrunner uses {HEAD})")
+    print_result(f"{path}: {read_revision(path) or 'empty'} (this version uses {HEAD})")
 
 
 @db_app.command(epilog="Example: jobrunner db upgrade --db state.db")

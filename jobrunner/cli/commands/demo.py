@@ -77,7 +77,7 @@ def demo(
 
 
 def _empty_directory(directory: Path | None) -> Path:
-    """Return a directory that holds nothing, so that all of it can be removed afterwards."""
+    """Return an empty directory, so that all of it can be removed afterwards."""
     place = real_path(directory or Path(tempfile.mkdtemp(prefix="jobrunner-demo-")))
     place.mkdir(parents=True, exist_ok=True)
     if named_like(place, "*"):
@@ -97,7 +97,7 @@ class Stage:
         self._requests_before = 0
 
     def enter(self) -> None:
-        """Print the commands that make a shell ready to repeat those that follow."""
+        """Print the commands that prepare a shell to repeat those that follow."""
         print_result("")
         # Users often start the program by its path, such as .venv/bin/jobrunner.
         programs = Path(sys.executable).parent
@@ -129,7 +129,7 @@ class Stage:
             raise JobrunnerError(f"jobrunner {' '.join(arguments)} ended with exit code {code}")
 
     def conclude(self) -> None:
-        """Show by the server's own log that nothing committed was requested again."""
+        """Check in the server's log that no committed paper was requested again."""
         after_kill = self._server.requests[self._requests_before :]
         again = self._before & {name for request in after_kill for name in request.ids}
         print_result("")
@@ -142,7 +142,7 @@ class Stage:
             raise JobrunnerError("committed papers were requested again")
 
     def name_what_is_left(self) -> None:
-        """Say which files there are now, what can be done with them, and how to remove them."""
+        """Print where the files are, what to do with them and how to remove them."""
         place = shlex.quote(str(self._place))
         print_result("")
         print_result("The server is stopped. These commands still work:")

@@ -22,11 +22,12 @@ def register(app: typer.Typer) -> None:
 def doctor(as_json: AsJson = False, db: Db = None) -> None:
     """Check this machine for problems.
 
-    Checks SQLite, the file system, locks, disk space and the database, and shows which keys are
-    set.
+    The command checks SQLite, the file system, locks, disk space and the database, and shows which
+    keys are set.
     """
     checks = examine(database_path(db), available(), settings_of())
-    lines = (f"{check.verdict:<8} {check.name:<16} {check.message}" for check in checks)
+    widest = max(len(check.name) for check in checks)
+    lines = (f"{check.verdict:<8} {check.name:<{widest}} {check.message}" for check in checks)
     print_json_or_lines(checks, lines, as_json=as_json)
     verdicts = [check.verdict for check in checks]
     if "damage" in verdicts:

@@ -39,8 +39,8 @@ def explain(
 ) -> None:
     """Explain where a paper's values come from.
 
-    Lists all values of each field with their sources, and the rule that chose one of them. With
-    --policy it shows the choice under another policy, without new requests.
+    The command lists all values of each field with their sources, and the rule that chose one of
+    them. With --policy, it shows the choice under another policy without new requests.
     """
     database = open_db(context.obj, db)
     chosen = latest_session(database, session)
@@ -57,7 +57,8 @@ def _print_paper(paper: Explained) -> None:
     if paper.unusable:
         print_result(f"  cannot be used: {paper.unusable}")
     for source, outcome in paper.outcomes.items():
-        print_result(f"  {source}: {outcome}")
+        kind, colon, reason = outcome.partition(":")
+        print_result(f"  {source}: {kind.replace('_', ' ')}{colon}{reason}")
     for field in paper.fields:
         _print_field(field)
     for conflict in paper.conflicts:

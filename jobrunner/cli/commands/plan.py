@@ -48,9 +48,9 @@ def plan(
 ) -> None:
     """Estimate requests, cost and time.
 
-    Sends no requests. Ranges run from the best case, in which the first request for each paper
-    finds it, to the worst case, in which every lookup fails and a title search follows. The command
-    also suggests what would save time or money: a key, an e-mail address, another order of sources.
+    The command sends no requests. In the best case, the first request finds each paper. In the
+    worst case, every lookup fails and is followed by a title search. The command also suggests ways
+    to save time or money: a key, an e-mail address or another order of sources.
     """
     settings = settings_of(email, base_url)
     names = settings.sources_to_ask(source)
@@ -124,7 +124,7 @@ def _time(seconds: float) -> str:
 def _advice(
     planned: Plan, tally: Tally, before: Mapping[str, tuple[str, ...]], settings: Settings
 ) -> Advice:
-    """Find the settings that would save most time and the cheapest order of the sources."""
+    """Find the settings that would save the most time, and the cheapest order of sources."""
     supposed = dict(_sources_if_set(tally.sources, settings))
     with_setting = {name: tally.plan(before, sources) for name, sources in supposed.items()}
     in_order = {}

@@ -27,8 +27,8 @@ def restore(
         Path,
         typer.Argument(
             metavar="SNAPSHOT",
-            help="A snapshot file with its .sha256 file next to it, or a session's directory, whose"
-            " newest intact snapshot is used.",
+            help="A snapshot file with its .sha256 file next to it, or a session's directory. In a"
+            " directory, the newest intact snapshot is used.",
         ),
     ],
     db: Db = None,

@@ -52,8 +52,8 @@ def retry(
 ) -> None:
     """Retry failed papers.
 
-    With --not-found it retries the papers that were not found. The earlier answers stay in the
-    database.
+    With --not-found, the command retries the papers that were not found. The earlier answers stay
+    in the database.
     """
     start = Start(context.obj, email, base_url, max_time, as_json=as_json)
     database = open_db(context.obj, db)

@@ -27,25 +27,29 @@ def review(
     session: LatestSessionArgument = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the ambiguous papers here."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the ambiguous papers to this file."
+        ),
     ] = None,
     answers: Annotated[
         Path | None,
-        typer.Option("--answers", metavar="FILE", help="Read the answers from this file."),
+        typer.Option("--answers", metavar="FILE", help="Import the answers from this file."),
     ] = None,
     answered: Annotated[
-        bool, typer.Option("--answered", help="With -o, include papers answered before.")
+        bool, typer.Option("--answered", help="With -o, include the papers already answered.")
     ] = False,
     db: Db = None,
 ) -> None:
     """Resolve ambiguous papers by hand.
 
-    -o writes the papers and their candidates to a file, one JSON object per line. In each line that
-    you can decide, set "answer" to the id of the right candidate or to "none". Then read the file
-    with --answers. To change an answer later, edit it and read the file again.
+    -o writes the papers and their candidates to a file, one JSON object per line. For each paper
+    that you can decide, set "answer" to the id of the right candidate or to "none". Then import
+    the file with --answers. To change an answer later, edit the file and import it again.
     """
     if (output is None) == (answers is None):
-        raise SettingsError("use either --output or --answers", hint="see `jobrunner review -h`")
+        raise SettingsError(
+            "use either --output or --answers", hint="see `jobrunner review --help`"
+        )
     if answered and output is None:
         raise SettingsError("--answered works only with --output", hint="omit it with --answers")
     database = open_db(context.obj, db)

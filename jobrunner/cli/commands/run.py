@@ -77,7 +77,9 @@ def run(
     continues from the last committed batch.
     """
     if new and resume_:
-        raise SettingsError("--new and --resume exclude each other", hint="use only one of them")
+        raise SettingsError(
+            "--new and --resume cannot be used together", hint="use only one of them"
+        )
     path = None if input_ == "-" else Path(input_)
     start = Start(context.obj, email, base_url, max_time, as_json=as_json)
     asked = changes_of(
@@ -134,4 +136,4 @@ def _user_resumes(database: Database, sessions: list[SessionRow], path: Path | N
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
         print_message(str(refused))
-    return typer.confirm("Continue it? (no starts a new session)", default=True, err=True)
+    return typer.confirm("Continue it? (answering no starts a new session)", default=True, err=True)

@@ -84,7 +84,10 @@ def show(
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
-    """Show a session's history: runs, sources, snapshots and warnings, oldest first."""
+    """Show a session's history.
+
+    The history lists runs, sources, snapshots and warnings, the oldest first.
+    """
     database = open_db(context.obj, db)
     chosen = latest_session(database, session)
     if unusable:
@@ -123,7 +126,10 @@ def delete(
     yes: Yes = False,
     db: Db = None,
 ) -> None:
-    """Delete a session, its results, and its directory with the snapshots."""
+    """Delete a session and its results.
+
+    The command also deletes the session's directory, which contains its snapshots.
+    """
     database = open_db(context.obj, db)
     _delete(database, [get_session(database, session)], dry_run=dry_run, yes=yes)
 
@@ -137,14 +143,17 @@ def clean(
             "--older-than",
             metavar="DAYS",
             parser=number_of(float, "--older-than", 0),
-            help="Days since the last run.",
+            help="Minimum number of days since the last change.",
         ),
     ] = 30.0,
     dry_run: DryRun = False,
     yes: Yes = False,
     db: Db = None,
 ) -> None:
-    """Delete old completed sessions and the remains of interrupted loads."""
+    """Delete old completed sessions.
+
+    The command also deletes sessions whose loading was interrupted.
+    """
     database = open_db(context.obj, db)
     limit = clock.to_text(datetime.now(UTC) - timedelta(days=older_than))
 

@@ -29,7 +29,7 @@ def snapshot(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="Write to this file; works during a run."
+            "--output", "-o", metavar="OUT", help="Write to this file; allowed during a run."
         ),
     ] = None,
     policy: PolicyFile = None,
@@ -37,7 +37,7 @@ def snapshot(
 ) -> None:
     """Write a snapshot of the enriched papers.
 
-    Without --output the file becomes the session's newest snapshot; no run may be active then.
+    Without --output, the file becomes the session's newest snapshot, and no run may be active.
     --policy recomputes the consolidated view under another policy without new requests: with
     --output for this file only, otherwise permanently.
     """

@@ -40,8 +40,8 @@ def status(
 ) -> None:
     """Show a session's progress.
 
-    Also shows whether a run is active and what to do next. All figures are counted from committed
-    rows. Without SESSION it shows the latest session.
+    The command also shows whether a run is active and what to do next. All figures are counted from
+    committed rows.
     """
     database = open_db(context.obj, db)
     chosen = latest_session(database, session)
@@ -82,7 +82,7 @@ def _state(status: Status) -> str:
     if status.state is not SessionState.CRASHED:
         return f"{status.state} at {last.ended_at}"
     if may_be_alive(last):
-        return f"crashed, or a copy: its runner ({runner}) is not using this database"
+        return f"crashed, or this is a copy: its runner ({runner}) is not using this database"
     return f"crashed: its runner ({runner}) is dead"
 
 
@@ -92,7 +92,7 @@ def _last_lines(context: CommandContext, status: Status) -> list[str]:
     if status.last_error:
         lines.append(f"reason  {status.last_error}")
     if status.snapshot:
-        owed = "; more batches committed since" if status.snapshot_owed else ""
+        owed = "; more batches have been committed since" if status.snapshot_owed else ""
         lines.append(
             f"newest  snapshot {status.snapshot.number}, {status.snapshot.created_at},"
             f" {counted(status.snapshot.papers, 'paper')}{owed}"

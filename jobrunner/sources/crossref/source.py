@@ -60,7 +60,7 @@ def judge(response: httpx2.Response) -> None:
     """Accept a 404 as "unknown DOI" only with the service's own plain text."""
     is_about_doi = response.content.strip().lower().startswith(b"resource not found")
     if response.status_code == 404 and not is_about_doi:
-        raise SourceUnavailable(f"{NAME}: HTTP 404 is not about a DOI; check the base URL")
+        raise SourceUnavailable(f"{NAME}: HTTP 404, but not for an unknown DOI; check the base URL")
     if response.status_code == 200:
         _check_whole(response)
 
@@ -205,7 +205,7 @@ class Crossref:
         if not isinstance(items, list):
             raise AnswerMalformed(f"{NAME}: the answer has no list of items")
         if total is None:
-            raise AnswerMalformed(f"{NAME}: the answer has no total of works")
+            raise AnswerMalformed(f"{NAME}: the answer has no total number of works")
         return items, total
 
     async def _single(self, doi: str, requests: Requests) -> object:

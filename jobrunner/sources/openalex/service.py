@@ -124,7 +124,7 @@ def _judge_404(response: httpx2.Response) -> None:
     """
     if _NOT_FOUND not in response.content:
         address = response.url.copy_with(query=None)
-        message = f"{NAME}: HTTP 404 from {address} is not OpenAlex's own"
+        message = f"{NAME}: HTTP 404 from {address} did not come from OpenAlex"
         raise SourceUnavailable(message, hint="check the base URL")
 
 

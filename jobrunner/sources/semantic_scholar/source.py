@@ -99,7 +99,9 @@ def _judge_404(response: httpx2.Response) -> None:
     Any other 404, such as one for a wrong base URL, says nothing about a paper.
     """
     if not _NOT_FOUND.search(response.content):
-        raise SourceUnavailable(f"{NAME}: HTTP 404 is not the service's own; check the base URL")
+        raise SourceUnavailable(
+            f"{NAME}: HTTP 404 did not come from the service; check the base URL"
+        )
 
 
 _BY_STATUS = {200: _judge_200, 400: _judge_400, 404: _judge_404}

@@ -10,7 +10,8 @@ from jobrunner.consolidation.view import ConsolidatedPaper
 
 SOURCES = ("openalex", "semantic_scholar", "crossref", "mine")
 ALL = ", ".join(SOURCES)
-VERSIONS = "(of the published version before a preprint)"
+VERSIONS = "; the published version is preferred to a preprint"
+UNION = "the values of all sources; conflicts: the first value in the order"
 
 
 def test_each_field_of_the_view_has_a_rule() -> None:
@@ -20,19 +21,16 @@ def test_each_field_of_the_view_has_a_rule() -> None:
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ("title", f"the first that says anything of input, {ALL}"),
-        ("language", f"the first that says anything of {ALL}"),
-        ("references", f"the first that says anything of {ALL}"),
-        (
-            "year",
-            f"the first that says anything {VERSIONS} of {ALL}, input",
-        ),
-        ("authors", f"the first complete list of {ALL}, input"),
-        ("citations", "the greatest count of all"),
-        ("open_access", f"the first link of {ALL}"),
-        ("links", f"the union of all; the first of input, {ALL} wins a conflict"),
-        ("relations", f"the union of all; the first of {ALL} wins a conflict"),
-        ("is_retracted", "what any source says"),
+        ("title", f"the first value in the order input, {ALL}"),
+        ("language", f"the first value in the order {ALL}"),
+        ("references", f"the first value in the order {ALL}"),
+        ("year", f"the first value in the order {ALL}, input{VERSIONS}"),
+        ("authors", f"the first complete list of authors in the order {ALL}, input"),
+        ("citations", "the highest count of all sources"),
+        ("open_access", f"the first open-access link in the order {ALL}"),
+        ("links", f"{UNION} input, {ALL}"),
+        ("relations", f"{UNION} {ALL}"),
+        ("is_retracted", "retracted if any source reports a retraction"),
     ],
 )
 def test_a_rule_tells_how_it_chooses(field: str, sentence: str) -> None:
@@ -42,10 +40,10 @@ def test_a_rule_tells_how_it_chooses(field: str, sentence: str) -> None:
 def test_an_order_of_its_own_is_told_and_holds_for_any_version() -> None:
     policy = Policy(fields={"year": ("crossref",)}, given_first=frozenset({"year"}))
     assert RULES["year"].sentence(policy, SOURCES) == (
-        "the first that says anything of input, crossref, openalex, semantic_scholar, mine"
+        "the first value in the order input, crossref, openalex, semantic_scholar, mine"
     )
 
 
 def test_citations_of_the_first_source_are_told_as_such() -> None:
     sentence = RULES["citations"].sentence(Policy(citations="priority"), SOURCES)
-    assert sentence == f"the first that counts any of {ALL}"
+    assert sentence == f"the first count above zero in the order {ALL}"

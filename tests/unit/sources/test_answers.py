@@ -95,13 +95,13 @@ def test_a_wholly_different_title_is_kept_for_review() -> None:
     answer = decide(paper(), "doi", [stranger])
     assert answer.outcome is Outcome.AMBIGUOUS
     assert [candidate.record for candidate in answer.candidates] == [stranger]
-    assert answer.error == f"doi leads to another title: {OTHER_TITLE!r}"
+    assert answer.error == f"doi leads to a different title: {OTHER_TITLE!r}"
 
 
 def test_other_authors_are_kept_for_review_where_there_is_no_title() -> None:
     answer = decide(paper(), "doi", [record(title="", authors=("Cy Dee",))])
     assert answer.outcome is Outcome.AMBIGUOUS
-    assert answer.error == "doi leads to other authors"
+    assert answer.error == "doi leads to different authors"
 
 
 def test_an_identifier_that_is_not_trusted_passes_strangers_over() -> None:

@@ -304,7 +304,7 @@ def test_an_odd_doi_that_two_papers_share_is_asked_for_once() -> None:
 def test_a_404_that_is_not_openalexs_own_says_nothing_about_a_paper(
     answer: httpx2.Response,
 ) -> None:
-    with pytest.raises(SourceUnavailable, match="not OpenAlex's own"):
+    with pytest.raises(SourceUnavailable, match="did not come from OpenAlex"):
         via(lambda _: answer).lookup(paper(doi="10.1000/a,b"))
 
 
