@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, TypeAlias
 
 import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-Click: TypeAlias = Any
-"""An object of click. Typer bundles a copy of click that it does not export."""
+from jobrunner.cli.usage_errors import Click, Group, use_own_messages
 
 COMMANDS = {
     "run": "Enrich a paper list from the sources.",
@@ -36,7 +34,7 @@ Each command has a module of the same name, whose ``register`` adds the command 
 """
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(Group):
     """Loads commands on demand. Help and completion need only the table."""
 
     def __init__(self, **settings: Click) -> None:
@@ -53,6 +51,7 @@ class CommandGroup(TyperGroup):
             return None
         app = typer.Typer(rich_markup_mode=None)
         import_module(f"jobrunner.cli.commands.{cmd_name}").register(app)
+        use_own_messages(app)
         return typer.main.get_group(app).commands[cmd_name]
 
     def format_commands(self, ctx: Click, formatter: Click) -> None:
