@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ from tests.support.program import Program
 # On a busy machine any example takes long; that says nothing about the program.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# A job in the background of a script, or under nohup, ignores these signals, and so would all that
+# the tests start. A signal with a handler has its default meaning again in a program it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Where Python is told to write no bytecode, each worker would compile all tests anew at each start.
 sys.dont_write_bytecode = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -18,6 +19,7 @@ LINES = 40
 AT_TERMINAL = ("setsid", "--ctty")
 """Starts the command after it so that its standard input is the terminal that controls it."""
 
+_CUT_OFF = re.compile(r"\x1b(\[[?\d;]*)?$")
 _PIECE = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])|([^\x1b])")
 
 
@@ -27,8 +29,8 @@ class Terminal:
     def __init__(self, end: int, child: subprocess.Popen[bytes], columns: int) -> None:
         self.child = child
         self._end = end
-        self._columns = columns
-        self._written = b""
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._screen = Screen(columns)
 
     def press(self, keys: str) -> None:
         os.write(self._end, keys.encode())
@@ -37,8 +39,8 @@ class Terminal:
         """Return what stands on the screen now, row by row."""
         with suppress(OSError):  # nothing more is there, or the program has ended
             while chunk := os.read(self._end, 65536):
-                self._written += chunk
-        return screen(self._written.decode(errors="replace"), self._columns)
+                self._screen.write(self._decode(chunk))
+        return list(self._screen.rows)
 
     def shows(self, text: str) -> bool:
         """Tell whether a text stands there, also from one row to the next."""
@@ -74,23 +76,44 @@ def terminal(program: Program, *arguments: object, columns: int = 80) -> Iterato
         os.close(end)
 
 
-def screen(written: str, columns: int) -> list[str]:
-    """Return what stands on a screen that never scrolls, after all that was written to it."""
-    rows, row, column = [""], 0, 0
-    for parameters, command, character in _PIECE.findall(written):
-        assert command in "AKmlh", f"an escape sequence that was not thought of: {command}"
-        if command == "A":
-            row -= int(parameters or 1)
-        elif command == "K":
-            rows[row] = ""
-        elif character == "\r":
-            column = 0
-        elif character:
-            if character == "\n" or column == columns:
-                row, column = row + 1, column if character == "\n" else 0
-                rows += [""] * (row == len(rows))
-            if character != "\n":
-                before = rows[row].ljust(column)
-                rows[row] = before[:column] + character + before[column + 1 :]
-                column += 1
-    return rows
+class Screen:
+    """What stands on a screen that never scrolls; ``rows`` is all that was written to it."""
+
+    def __init__(self, columns: int) -> None:
+        self.rows = [""]
+        self._columns = columns
+        self._row = self._column = 0
+        self._held_back = ""
+
+    def write(self, text: str) -> None:
+        """Write a text; an escape sequence may come in two parts."""
+        text = self._held_back + text
+        self._held_back = ""
+        cut_off = _CUT_OFF.search(text)
+        if cut_off:
+            text, self._held_back = text[: cut_off.start()], cut_off[0]
+        for parameters, command, character in _PIECE.findall(text):
+            assert command in "AKmlh", f"an escape sequence that was not thought of: {command}"
+            if command == "A":
+                self._row -= int(parameters or 1)
+            elif command == "K":
+                self.rows[self._row] = ""
+            elif character == "\r":
+                self._column = 0
+            elif character == "\n":
+                self._next_row()
+            elif character:
+                self._put(character)
+
+    def _next_row(self) -> None:
+        self._row += 1
+        if self._row == len(self.rows):
+            self.rows.append("")
+
+    def _put(self, character: str) -> None:
+        if self._column == self._columns:
+            self._next_row()
+            self._column = 0
+        before = self.rows[self._row].ljust(self._column)
+        self.rows[self._row] = before[: self._column] + character + before[self._column + 1 :]
+        self._column += 1

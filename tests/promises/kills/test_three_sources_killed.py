@@ -128,7 +128,8 @@ def test_killed_at_random_moments_they_end_as_if_nothing_had_happened(
     assert papers_of(tmp_path / "out.json") == uninterrupted
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.torture) for n in (2, 3))])
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_source_may_come_later_and_one_may_be_dropped(
     seed: int, tmp_path: Path, uninterrupted: list[Fields]
 ) -> None:
