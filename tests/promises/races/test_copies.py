@@ -70,7 +70,7 @@ def test_a_copied_directory_is_not_called_dead_and_both_can_be_finished(
     assert "running (host" in at_work.call("status").stdout
     shown = copy.call("status").stdout
     pid = runner.pid
-    assert "crashed, or a copy: its runner (host " in shown
+    assert "crashed, or this is a copy: its runner (host " in shown
     assert f"pid {pid}) is not using this database" in shown
     copy.call("verify")
     copy.environment = {**copy.environment, "JOBRUNNER_OPENALEX_BASE_URL": server.base_url}

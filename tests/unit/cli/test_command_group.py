@@ -55,12 +55,3 @@ def test_a_command_whose_module_cannot_be_loaded_ends_in_an_error_of_one_line(
     said = program.call("status", code=1).stderr.splitlines()
     assert said[0].startswith("error: a part of the program cannot be loaded: ")
     assert len(said) == 2
-
-
-def test_a_wrong_name_is_answered_with_the_names_like_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        app(["rseume"], prog_name="jobrunner")
-    assert ended.value.code == 2
-    assert "Did you mean 'resume'" in capsys.readouterr().err
