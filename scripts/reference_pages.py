@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 
 from jobrunner.consolidation.policy import Policy
 from jobrunner.errors import ExitCode
-from jobrunner.settings import CONFIG_NAME, EMAIL, Settings, variable
+from jobrunner.settings.config_file import CONFIG_NAME
+from jobrunner.settings.settings import EMAIL, Settings, variable
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -31,7 +32,7 @@ PLACES = {
     "email": ("`--email ADDRESS`", EMAIL, "`email`"),
     "default_sources": ("`--source NAME`, repeatable", "", "`sources`"),
     "keys": ("", variable("name", "API_KEY"), "`api_key` in `[name]`"),
-    "base_urls": ("`--base-url NAME=URL`", variable("name", "BASE_URL"), "`base_url` in `[name]`"),
+    "addresses": ("`--base-url NAME=URL`", variable("name", "BASE_URL"), "`base_url` in `[name]`"),
     "policy": ("`--policy FILE`", "", "`[policy]`"),
 }
 """Where each setting can be set: option, environment variable, configuration file."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jobrunner.consolidation.policy import Policy, read_policy
 from jobrunner.errors import SettingsError
-from jobrunner.settings import Settings, read_settings
+from jobrunner.settings.settings import Settings, read_settings
 from jobrunner.sources.registry import available
 
 _TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")

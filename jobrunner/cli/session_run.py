@@ -10,6 +10,7 @@ from typing import NoReturn
 import typer
 from msgspec import structs
 
+from jobrunner.cli.address_check import check_addresses, remember_addresses
 from jobrunner.cli.command_context import CommandContext
 from jobrunner.cli.commands.status import print_next_step
 from jobrunner.cli.console import counted, drop_output, print_message, print_result
@@ -44,7 +45,7 @@ from jobrunner.operations.resume import (
 )
 from jobrunner.operations.retry import Retries, retire
 from jobrunner.operations.status import read_status
-from jobrunner.settings import variable
+from jobrunner.settings.settings import variable
 from jobrunner.sources.contract import Source
 from jobrunner.sources.registry import open_source
 from jobrunner.store.database import Database
@@ -96,6 +97,7 @@ class Start:
     def begin(self, database: Database, lease: Lease, session: SessionRow, origin: str) -> NoReturn:
         """Run a session that was just loaded."""
         with lease:
+            remember_addresses(self.settings, session.options.sources, session)
             self._print_loaded(database, session, origin)
             self._work(database, lease, session)
 
@@ -110,6 +112,8 @@ class Start:
         allow_changes: bool = False,
     ) -> NoReturn:
         """Continue an existing session after applying the changes."""
+        names = changes.sources or session.options.sources
+        check_addresses(self.settings, names, session)
         accepted = check_fingerprint(session, allow_changes=allow_changes)
         changes = structs.replace(changes, accepted=accepted)
         with take_lease(database, session.id) as lease:
@@ -118,6 +122,7 @@ class Start:
             if retries is not None:
                 count = retire(database, lease, retries)
                 print_message(f"retrying {counted(count, 'paper')}")
+            remember_addresses(self.settings, names, session)
             print_message(f"session {session.id} continues")
             self._work(database, lease, session)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 
 import httpx2
@@ -71,6 +72,22 @@ def check_address(name: str, base_url: str) -> None:
     is_http = url.scheme in ("http", "https") and bool(url.host)
     if not is_http or url.userinfo or url.query:
         raise SettingsError(f"{name}: the base URL must be http(s)://host[:port][/path]")
+
+
+def may_carry_key(base_url: str) -> bool:
+    """Return whether a key stays secret on its way: encrypted, or within this machine.
+
+    A name or number that only resembles a loopback address is not one.
+    """
+    url = httpx2.URL(base_url)
+    return url.scheme == "https" or _is_loopback(url.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def check_headers(name: str, headers: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from jobrunner import crash_points
 from jobrunner.errors import FileError
 from jobrunner.files.locks import FileLock
 from jobrunner.files.path_queries import exists
+from jobrunner.settings.confirmations import forget
 from jobrunner.store.database import Database
 from jobrunner.store.lease import take_lease
 from jobrunner.store.paths import deletion_mark, session_directory, session_lock
@@ -52,6 +53,7 @@ def delete_whole(
                 f"cannot delete {directory}: {error.strerror}",
                 hint=f"delete it by hand, or {doomed.name} next to it",
             ) from error
+    forget(session_id)
     return True
 
 

@@ -15,7 +15,8 @@ from jobrunner.errors import DamageFound, JobrunnerError
 from jobrunner.files.filesystem import NETWORK, fault_of, kind_of
 from jobrunner.files.path_queries import exists, real_path
 from jobrunner.files.system_errors import user_error_of
-from jobrunner.settings import EMAIL, Settings, variable
+from jobrunner.settings.addresses import Address, naming_option
+from jobrunner.settings.settings import EMAIL, Settings, variable
 from jobrunner.store.audit import check_database
 from jobrunner.store.database import OLDEST_SQLITE, open_database
 from jobrunner.store.schema import HEAD
@@ -159,4 +160,16 @@ def _keys(sources: Iterable[str], settings: Settings) -> list[Check]:
         for source in sources
     ]
     email = "set" if settings.email else f"not set, so sources cannot contact you: {EMAIL}"
-    return [*found, Check(name="e-mail", verdict="ok", message=email)]
+    return [
+        *found,
+        Check(name="e-mail", verdict="ok", message=email),
+        *(_address(source, address) for source, address in settings.addresses.items()),
+    ]
+
+
+def _address(source: str, address: Address) -> Check:
+    """Warn about an address that no run uses before the user has named it."""
+    if address.named:
+        return Check(name=f"address {source}", verdict="ok", message=str(address))
+    hint = f"not used until you add {naming_option(source, address.url)} once"
+    return Check(name=f"address {source}", verdict="warning", message=f"{address}; {hint}")

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from jobrunner import models
 from jobrunner.consolidation import view
-from jobrunner.settings import CONFIG, EMAIL, variable
+from jobrunner.settings.settings import CONFIG, EMAIL, variable
 from jobrunner.snapshots import document
 from jobrunner.store import rows
 from scripts import reference_pages

@@ -53,6 +53,8 @@ class Heard(NamedTuple):
         program = Program(directory)
         for variable in ("JOBRUNNER_OPENALEX_API_KEY", "JOBRUNNER_OPENALEX_BASE_URL"):
             program.environment.pop(variable)
+        # A file that the variable names by its whole path is the user's own choice.
+        program.environment["JOBRUNNER_CONFIG"] = str(directory.resolve() / name)
         text = CONFIG.format(key=KEY, url=self.server.base_url)
         (directory / name).write_text(text, encoding="utf-8")
         program.input([made_up_papers.by_doi(1) | {"title": made_up_papers.title(1).upper()}])
@@ -169,7 +171,6 @@ def test_a_resume_takes_the_key_from_the_file_of_its_own_time(heard: Heard, tmp_
 def test_a_variable_names_another_file(heard: Heard, tmp_path: Path) -> None:
     program = heard.program(tmp_path, "elsewhere.toml")
     (tmp_path / "jobrunner.toml").write_text("no toml", encoding="utf-8")
-    program.environment["JOBRUNNER_CONFIG"] = "elsewhere.toml"
     program.run("run", "papers.json")
     assert heard.hearing.keys == {f"Bearer {KEY}"}
 

@@ -17,7 +17,7 @@ from jobrunner.cli.source_table import duration, money
 from jobrunner.cli.tables import Table, print_result_table
 from jobrunner.inputs.formats import open_input
 from jobrunner.operations.plan import Advice, Plan, SourcePlan, Tally, advise
-from jobrunner.settings import EMAIL, Settings, variable
+from jobrunner.settings.settings import EMAIL, Settings, variable
 from jobrunner.sources.contract import Source, SourceSettings, sources_before
 from jobrunner.sources.registry import open_source
 

@@ -13,6 +13,7 @@ from jobrunner.cli.state_database import open_db
 from jobrunner.errors import JobrunnerError
 from jobrunner.files.path_queries import is_directory, is_file
 from jobrunner.operations import restore as operation
+from jobrunner.settings.addresses import naming_option
 from jobrunner.store.progress import read_progress
 
 
@@ -53,5 +54,8 @@ def restore(
     print_message(f"session {session.id} restored with {counted(papers, 'paper')}")
     for sentence in missing:
         print_message(f"  {sentence}")
+    for name, url in session.options.base_urls.items():
+        print_message(f"  the snapshot names another address for {name}: {url}")
+        print_message(f"  if you trust it, add {naming_option(name, url)} to the first resume")
     print_message(f"next: {context.obj.command(f'jobrunner resume {session.id}')}")
     print_result(session.id)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jobrunner.cli.address_check import address_sentences, refusals
 from jobrunner.cli.json_output import print_json_or_lines
 from jobrunner.cli.options import (
     AsJson,
@@ -71,6 +72,9 @@ def resume(
     start.check(names or chosen.options.sources, output, database.path, chosen.input_path)
     if explain:
         steps = operation.explain(database, chosen, names, update_input=update_input)
+        asked = names or chosen.options.sources
+        steps += address_sentences(start.settings, asked, chosen)
+        steps += refusals(start.settings, asked, chosen)
         print_json_or_lines(steps, steps, as_json=as_json)
         return
     changes = changes_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from jobrunner.cli.address_check import check_addresses
 from jobrunner.cli.console import input_name, print_message
 from jobrunner.cli.options import (
     AsJson,
@@ -38,7 +39,7 @@ from jobrunner.matching.decide import RULES
 from jobrunner.operations.load import check_unfinished, delete_abandoned, load_session
 from jobrunner.operations.resume import Changes
 from jobrunner.operations.select import unfinished_sessions
-from jobrunner.settings import Settings
+from jobrunner.settings.settings import Settings
 from jobrunner.store.database import Database
 from jobrunner.store.rows import Options, SessionRow
 
@@ -88,6 +89,8 @@ def run(
     options = _options(asked, start.settings, in_order=in_order)
     start.check(options.sources, output, database_path(db), path)
     _check_input(path)
+    if not exists(database_path(db)):  # a refused run must leave nothing behind
+        check_addresses(start.settings, options.sources)
     database = open_db(context.obj, db, create=True)
     delete_abandoned(database)
     if not new:
@@ -95,6 +98,7 @@ def run(
         if unfinished and (resume_ or _user_resumes(database, unfinished, path)):
             start.go_on_as_loaded(database, unfinished[-1], asked, in_order=in_order, strict=strict)
         new = bool(unfinished)  # the user chose a new session
+    check_addresses(start.settings, options.sources)
     session, lease = load_session(database, path, options, output=output, strict=strict, new=new)
     start.begin(database, lease, session, input_name(path))
 

@@ -7,6 +7,7 @@ import pytest
 from jobrunner.errors import (
     SettingsError,
 )
+from jobrunner.http.service import may_carry_key
 from tests.unit.http.scripted_service import SECRET, answer, client
 
 
@@ -28,3 +29,25 @@ def test_a_wrong_base_url_is_a_settings_error(url: str) -> None:
 def test_nothing_prints_a_key() -> None:
     service = client(lambda _: answer()).service
     assert SECRET not in repr(service)
+
+
+@pytest.mark.parametrize(
+    ("url", "may"),
+    [
+        ("https://api.example.org", True),
+        ("http://127.0.0.1:8080/v1", True),
+        ("http://127.9.9.9", True),
+        ("http://[::1]:80", True),
+        ("http://LOCALHOST:9", True),
+        ("http://api.example.org", False),
+        ("http://127.0.0.1.example.org", False),
+        ("http://127.0.0.1@example.org", False),
+        ("http://localhost.example.org", False),
+        ("http://localhost.", False),
+        ("http://0x7f.1", False),
+        ("http://0.0.0.0", False),
+        ("http://192.168.0.1", False),
+    ],
+)
+def test_a_key_travels_encrypted_or_within_this_machine(url: str, may: bool) -> None:
+    assert may_carry_key(url) is may

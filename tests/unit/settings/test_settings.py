@@ -8,7 +8,7 @@ import pytest
 
 from jobrunner.consolidation.policy import Policy
 from jobrunner.errors import SettingsError
-from jobrunner.settings import DEFAULT_SOURCES, Settings, read_settings
+from jobrunner.settings.settings import DEFAULT_SOURCES, Settings, read_settings
 
 KNOWN = ("crossref", "openalex")
 KEY = "planted-key-0815"
@@ -148,7 +148,6 @@ def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         (f'openalex = "{KEY}"', "openalex"),
         (f'[openalex]\nkey = "{KEY}"', r"openalex\.key"),
         (f'[openalex]\napi_key = ["{KEY}"]', r"openalex\.api_key"),
-        ('sources = ["scopus"]', "sources"),
         ('sources = "openalex"', "sources"),
         ('sources = [["openalex"]]', "sources"),
     ],
@@ -205,9 +204,21 @@ def test_a_file_that_is_no_toml_is_refused_without_its_text(text: str, tmp_path:
     assert caught.value.exit_code == 2
 
 
+def test_an_unknown_source_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="names an unknown source 'scopus'") as caught:
+        config(written(tmp_path, jobrunner='sources = ["openalex", "scopus"]'))
+    assert caught.value.hint == "known: crossref, openalex"
+
+
+def test_a_key_with_a_line_break_is_refused_by_the_name_of_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="the key in JOBRUNNER_OPENALEX_API_KEY has") as caught:
+        config(tmp_path, JOBRUNNER_OPENALEX_API_KEY=f"{KEY}\nx")
+    assert KEY not in str(caught.value)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "jobrunner.toml").write_bytes(b"\xff\xfe" + KEY.encode())
-    with pytest.raises(SettingsError, match="cannot read") as caught:
+    with pytest.raises(SettingsError, match="is not UTF-8 text") as caught:
         config(tmp_path)
     assert KEY not in str(caught.value)
 
@@ -305,3 +316,76 @@ def test_one_sources_settings_are_its_own(place: Path) -> None:
     crossref = config(place, **VARIABLES).of("crossref")
     assert (crossref.api_key, crossref.base_url) == ("of-file", "http://file")
     assert crossref.email == "variable@example.org"
+
+
+# ---- the user's own file, and which address the user has named
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of the user's own file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    directory = tmp_path / "config" / "jobrunner"
+    directory.mkdir(parents=True)
+    return directory
+
+
+def test_the_users_own_file_ranks_below_that_of_the_directory(own: Path, tmp_path: Path) -> None:
+    written(own, config='email = "own@b.org"\nsources = ["crossref"]\n[crossref]\napi_key = "own"')
+    written(tmp_path, jobrunner='email = "here@b.org"\n[openalex]\napi_key = "here"')
+    found = config(tmp_path)
+    assert found.email == "here@b.org"
+    assert found.default_sources == ("crossref",)
+    assert found.keys == {"crossref": "own", "openalex": "here"}
+
+
+URL = "http://127.0.0.1:1"
+ADDRESS = f'[openalex]\nbase_url = "{URL}"'
+
+
+def named_in(settings: Settings) -> tuple[str, bool]:
+    address = settings.addresses["openalex"]
+    assert address.url == URL
+    return address.origin, address.named
+
+
+def test_an_address_of_the_user_is_named_and_one_of_the_directory_is_not(
+    own: Path, tmp_path: Path
+) -> None:
+    variables = {"JOBRUNNER_OPENALEX_BASE_URL": URL}
+    assert named_in(config(tmp_path, **variables)) == ("JOBRUNNER_OPENALEX_BASE_URL", True)
+    option = read_settings(tmp_path, {}, KNOWN, base_urls=[f"openalex={URL}"])
+    assert named_in(option) == ("--base-url", True)
+    written(own, config=ADDRESS)
+    assert named_in(config(tmp_path)) == (str(own / "config.toml"), True)
+    written(tmp_path, pyproject=project(f"[tool.jobrunner.openalex]\nbase_url = '{URL}'"))
+    assert named_in(config(tmp_path)) == (str(tmp_path / "pyproject.toml"), False)
+    written(tmp_path, jobrunner=ADDRESS)
+    assert named_in(config(tmp_path)) == (str(tmp_path / "jobrunner.toml"), False)
+
+
+def test_a_file_named_by_its_whole_path_is_the_users_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, other=ADDRESS)
+    monkeypatch.chdir(tmp_path)
+    assert named_in(config(tmp_path, JOBRUNNER_CONFIG="other.toml")) == ("other.toml", False)
+    whole = str(tmp_path / "other.toml")
+    assert named_in(config(tmp_path, JOBRUNNER_CONFIG=whole)) == (whole, True)
+
+
+def test_a_relative_directory_of_the_user_is_not_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be a directory of whoever made the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "config")
+    (tmp_path / "config" / "jobrunner").mkdir(parents=True)
+    written(tmp_path / "config" / "jobrunner", config=ADDRESS)
+    assert config(tmp_path) == Settings()
+
+
+def test_an_address_remembered_by_a_session_is_not_named(tmp_path: Path) -> None:
+    address = config(tmp_path).address_of("openalex", {"openalex": URL})
+    assert address is not None
+    assert not address.named

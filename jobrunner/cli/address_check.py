@@ -1,0 +1,78 @@
+"""Checks the addresses of sources before anything is sent, and shows those that are not public."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from jobrunner.cli.console import print_message
+from jobrunner.errors import FileError, Refused
+from jobrunner.http.service import may_carry_key
+from jobrunner.settings.addresses import Address, AddressRefused, is_same
+from jobrunner.settings.confirmations import confirm, confirmed
+from jobrunner.settings.settings import Settings, variable
+from jobrunner.sources.contract import SourceSettings
+from jobrunner.sources.registry import open_source
+from jobrunner.store.rows import SessionRow
+
+
+def other_addresses(
+    settings: Settings, names: Sequence[str], session: SessionRow | None = None
+) -> Iterator[tuple[str, Address]]:
+    """Yield the sources whose address is not the published one, with that address."""
+    remembered = session.options.base_urls if session else {}
+    for name in names:
+        address = settings.address_of(name, remembered)
+        if address is not None and not is_same(address.url, _published(name)):
+            yield name, address
+
+
+def check_addresses(
+    settings: Settings, names: Sequence[str], session: SessionRow | None = None
+) -> None:
+    """Raise Refused for an address that the user has not named, or that would expose the key."""
+    known = confirmed(session.id) if session else {}
+    for name, address in other_addresses(settings, names, session):
+        if not (address.named or address.url in known.get(name, ())):
+            raise AddressRefused(name, address)
+        if name in settings.keys and not may_carry_key(address.url):
+            raise Refused(
+                f"{name}: the key would be sent unencrypted to {address}",
+                hint=f"use an https address, or unset {variable(name, 'API_KEY')}",
+            )
+
+
+def remember_addresses(settings: Settings, names: Sequence[str], session: SessionRow) -> None:
+    """Remember the addresses that the user has named, so that later runs may use them; show all."""
+    addresses = dict(other_addresses(settings, names, session))
+    for sentence in address_sentences(settings, names, session):
+        print_message(sentence)
+    named = {name: address.url for name, address in addresses.items() if address.named}
+    if not named:
+        return
+    try:
+        confirm(session.id, named)
+    except FileError as error:
+        print_message(f"warning: {error}; a later resume needs --base-url again")
+
+
+def address_sentences(
+    settings: Settings, names: Sequence[str], session: SessionRow | None = None
+) -> list[str]:
+    """Return a sentence for each source whose address is not the published one."""
+    return [
+        f"{name} is queried at {address}"
+        for name, address in other_addresses(settings, names, session)
+    ]
+
+
+def refusals(settings: Settings, names: Sequence[str], session: SessionRow) -> list[str]:
+    """Return why a run of the session would be refused for its addresses."""
+    try:
+        check_addresses(settings, names, session)
+    except Refused as refused:
+        return [f"REFUSED: {refused}; {refused.hint}"]
+    return []
+
+
+def _published(name: str) -> str:
+    return open_source(name, SourceSettings()).service.base_url

@@ -1,0 +1,1 @@
+"""What the user has set, and which of it may be trusted."""
