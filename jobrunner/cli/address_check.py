@@ -30,7 +30,7 @@ def check_addresses(
     settings: Settings, names: Sequence[str], session: SessionRow | None = None
 ) -> None:
     """Raise Refused for an address that the user has not named, or that would expose the key."""
-    known = confirmed(session.id) if session else {}
+    known = confirmed(session.id).addresses if session else {}
     for name, address in other_addresses(settings, names, session):
         if not (address.named or address.url in known.get(name, ())):
             raise AddressRefused(name, address)

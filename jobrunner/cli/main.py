@@ -56,6 +56,13 @@ def _are_text(arguments: list[str]) -> bool:
     return True
 
 
+def _working_directory() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a path is made of this text
+    except OSError:  # it was deleted; each command says what it cannot find
+        return ""
+
+
 def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Log an error that Python cannot raise, such as one in a finalizer, instead of printing it."""
     with contextlib.suppress(MemoryError):
@@ -93,6 +100,9 @@ def main() -> None:
     forgive_encodings()
     if not _are_text(sys.argv):
         print_error("an argument is not valid UTF-8", "rename the file or correct the argument")
+        sys.exit(ExitCode.USAGE)
+    if not _are_text([_working_directory()]):
+        print_error("the name of the working directory is not valid UTF-8", "rename it")
         sys.exit(ExitCode.USAGE)
     debugging = bool(os.environ.get("JOBRUNNER_DEBUG"))
     if not debugging:

@@ -1,13 +1,20 @@
-"""Checks that an output file can be written without replacing a file that is needed."""
+"""The output file: whether it can be written, and whether it may."""
 
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
-from jobrunner.errors import SettingsError
+from jobrunner.cli.console import print_message
+from jobrunner.errors import FileError, SettingsError
 from jobrunner.files.path_queries import exists, is_directory, is_file, real_path
+from jobrunner.settings.confirmations import confirm, confirmed
+from jobrunner.snapshots.publish import Output, refusal, session_in
+from jobrunner.store.database import Database
 from jobrunner.store.paths import owner_of
+from jobrunner.store.rows import SessionRow
+from jobrunner.store.sessions import list_sessions
 
 
 def check_output(output: Path, database: Path, input_path: Path | str | None) -> None:
@@ -17,7 +24,8 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
     """
     try:
         place = real_path(output)
-    except OSError as error:  # a loop of symbolic links
+        exists(place)
+    except OSError as error:  # such as a loop of symbolic links, or a name that is too long
         hint = "name another file with --output"
         raise SettingsError(f"cannot write {output}: {error.strerror}", hint=hint) from error
     owner = owner_of(place, _real_or_as_given(database))
@@ -27,11 +35,57 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
         reason = f"it belongs to {owner}"
     elif is_directory(place):
         reason = "it is a directory"
+    elif _is_too_long(place):
+        reason = "its name is too long"
     elif not _can_be_file(output, place):
         reason = "it is not a regular file"
     else:
         return
     raise SettingsError(f"cannot write {output}: {reason}", hint="name another file with --output")
+
+
+def announced_output(database: Database, session: SessionRow, *, is_named: bool) -> Output | None:
+    """Return the output of a session after telling what happens to it.
+
+    ``is_named``: the user named it in this command, which is remembered.
+    """
+    if not session.output:
+        return None
+    may_create = is_named or session.output in confirmed(session.id).outputs
+    output = Output(Path(session.output), may_create=may_create, may_replace=is_named)
+    _announce(database, session, output)
+    return output
+
+
+def _announce(database: Database, session: SessionRow, output: Output) -> None:
+    reason = refusal(database, session.id, output)
+    if reason is not None:
+        option = shlex.quote(str(output.path))
+        print_message(f"warning: {output.path} is not written: {reason}")
+        print_message(
+            f"  to write it, add -o {option}; see `jobrunner status` for its newest snapshot"
+        )
+        return
+    other = session_in(output.path) if output.may_replace else None
+    if other not in (None, session.id):
+        print_message(f"warning: {output.path} holds session {other}, and is replaced")
+    for one in list_sessions(database):
+        if one.output == session.output and one.id not in (session.id, other):
+            print_message(f"warning: session {one.id} writes to {output.path} too")
+    if output.may_replace:
+        try:
+            confirm(session.id, output=str(output.path))
+        except FileError as error:
+            print_message(f"warning: {error}; a later resume may need -o again")
+
+
+def _is_too_long(place: Path) -> bool:
+    """Return whether a temporary file or the checksum file next to the output has no valid name."""
+    longest = f".{place.name}.sha256.01234567.tmp"
+    try:
+        return len(os.fsencode(longest)) > os.pathconf(place.parent, "PC_NAME_MAX")
+    except OSError:  # a missing directory is reported as such
+        return False
 
 
 def _real_or_as_given(path: Path) -> Path:

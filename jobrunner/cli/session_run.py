@@ -22,18 +22,16 @@ from jobrunner.cli.option_values import (
     seconds_of,
     settings_of,
 )
-from jobrunner.cli.output_file import check_directory, check_output
+from jobrunner.cli.output_file import announced_output, check_directory, check_output
 from jobrunner.cli.run_display import RunDisplay
+from jobrunner.cli.run_hints import add_next_command, print_hint
 from jobrunner.cli.source_table import source_table
 from jobrunner.cli.tables import print_message_table
 from jobrunner.engine.run import Ending, RunRequest, run_session
 from jobrunner.errors import (
     FileError,
     JobrunnerError,
-    KeyRefused,
     SettingsError,
-    SourceStopped,
-    StoreError,
 )
 from jobrunner.operations.resume import (
     Changes,
@@ -45,7 +43,7 @@ from jobrunner.operations.resume import (
 )
 from jobrunner.operations.retry import Retries, retire
 from jobrunner.operations.status import read_status
-from jobrunner.settings.settings import variable
+from jobrunner.snapshots.publish import Output
 from jobrunner.sources.contract import Source
 from jobrunner.sources.registry import open_source
 from jobrunner.store.database import Database
@@ -99,7 +97,7 @@ class Start:
         with lease:
             remember_addresses(self.settings, session.options.sources, session)
             self._print_loaded(database, session, origin)
-            self._work(database, lease, session)
+            self._work(database, lease, session, is_named=True)
 
     def go_on(
         self,
@@ -124,7 +122,7 @@ class Start:
                 print_message(f"retrying {counted(count, 'paper')}")
             remember_addresses(self.settings, names, session)
             print_message(f"session {session.id} continues")
-            self._work(database, lease, session)
+            self._work(database, lease, session, is_named=changes.output is not None)
 
     def go_on_as_loaded(
         self,
@@ -154,10 +152,16 @@ class Start:
             )
         self.go_on(database, session, changes)
 
-    def _work(self, database: Database, lease: Lease, session: SessionRow) -> NoReturn:
-        """Run a leased session, print a report and exit with the code of its ending."""
+    def _work(
+        self, database: Database, lease: Lease, session: SessionRow, *, is_named: bool
+    ) -> NoReturn:
+        """Run a leased session, print a report and exit with the code of its ending.
+
+        ``is_named``: the user named the output in this command.
+        """
         _warn_of_others(database, session)
-        ending = self._run(database, lease, session)
+        output = announced_output(database, session, is_named=is_named)
+        ending = self._run(database, lease, session, output)
         lease.release()
         try:
             self._report(database, session, ending)
@@ -167,13 +171,16 @@ class Start:
             print_message(str(error))
         raise typer.Exit(ending.exit_code)
 
-    def _run(self, database: Database, lease: Lease, session: SessionRow) -> Ending:
+    def _run(
+        self, database: Database, lease: Lease, session: SessionRow, output: Output | None
+    ) -> Ending:
         display = RunDisplay()
         request = RunRequest(
             database=database,
             lease=lease,
             session=session,
             sources=self._open(session.options.sources, session.options.base_urls),
+            output=output,
             email=self.settings.email,
             max_seconds=self._max_seconds,
             companion=lambda: display.show_progress(lambda: read_progress(database, session.id)),
@@ -182,7 +189,7 @@ class Start:
             try:
                 return run_session(request)
             except JobrunnerError as error:
-                _add_next_command(error, session)
+                add_next_command(error, session)
                 raise
 
     def _print_loaded(self, database: Database, session: SessionRow, origin: str) -> None:
@@ -207,7 +214,7 @@ class Start:
         print_message_table(source_table(status.sources))
         print_message(f"{ending.ending}: {ending.reason}")
         for name, error in ending.stopped.items():
-            _print_hint(name, error)
+            print_hint(name, error)
         print_next_step(self._context, status)
         if status.output:
             print_result(status.output)
@@ -273,20 +280,3 @@ def _update_input(database: Database, lease: Lease, session: SessionRow, *, upda
             f"{session.input_path} has changed; continuing with the papers already in the session"
             " (--update-input adds the new ones)"
         )
-
-
-def _add_next_command(error: JobrunnerError, session: SessionRow) -> None:
-    """Add `jobrunner resume` to the hint of an error after which the session can continue."""
-    hint = error.hint or "find the cause"
-    resumable = isinstance(error, StoreError | FileError) or type(error) is JobrunnerError
-    if resumable and "`jobrunner resume" not in hint:
-        resume = f"then run `jobrunner resume {session.id}`: committed batches are safe"
-        error.hint = f"{hint}, {resume}"
-
-
-def _print_hint(source: str, error: SourceStopped) -> None:
-    if isinstance(error, KeyRefused):
-        key = variable(source, "API_KEY")
-        print_message(f"  check the key in {key} or in the configuration file")
-    elif error.hint:
-        print_message(f"  {error.hint}")

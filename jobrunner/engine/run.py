@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -23,6 +22,7 @@ from jobrunner.files.run_log import run_log
 from jobrunner.files.system_errors import unexpected, user_error_of
 from jobrunner.http.budget import Budget
 from jobrunner.models import RunEnding
+from jobrunner.snapshots.publish import Output
 from jobrunner.sources.contract import Source, sources_before
 from jobrunner.store.database import Database
 from jobrunner.store.lease import Lease
@@ -74,6 +74,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     lease: Lease
     session: SessionRow
     sources: Sequence[Source]
+    output: Output | None = None
     email: str | None = None
     max_seconds: float | None = None
     companion: Companion | None = None
@@ -126,7 +127,7 @@ async def _run(request: RunRequest) -> Ending:
         request.lease,
         stop,
         interval=options.checkpoint_interval * 60,
-        output=Path(request.session.output) if request.session.output else None,
+        output=request.output,
     )
     workers = _workers(context, options, request.sources)
     with stop_signals(stop, request.max_seconds):

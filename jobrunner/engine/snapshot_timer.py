@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from jobrunner.engine.shutdown import Stop
 from jobrunner.errors import Cancelled, FileError
 from jobrunner.files.system_errors import user_error_of
 from jobrunner.models import EventKind
-from jobrunner.snapshots.publish import publish_newest
+from jobrunner.snapshots.publish import Output, publish_newest
 from jobrunner.snapshots.retention import finish_snapshot
 from jobrunner.snapshots.write import is_owed, write_snapshot
 from jobrunner.store.database import Database
@@ -41,7 +40,13 @@ class SnapshotTimer:
     """Takes the snapshots of a run. ``interval`` is in seconds; with 0 only the last is taken."""
 
     def __init__(
-        self, database: Database, lease: Lease, stop: Stop, *, interval: float, output: Path | None
+        self,
+        database: Database,
+        lease: Lease,
+        stop: Stop,
+        *,
+        interval: float,
+        output: Output | None,
     ) -> None:
         self._database = database
         self._lease = lease

@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -43,14 +44,15 @@ class Written(Struct, frozen=True):
 
 
 def write_whole(
-    path: Path, chunks: Iterable[bytes], *, mode: int = 0o666, summed: bool = False
+    path: Path, chunks: Iterable[bytes], *, mode: int | None = None, summed: bool = False
 ) -> Written:
     """Write a file atomically: a crash at any moment leaves the old file or the new one, complete.
 
     The bytes are written to a temporary file in the same directory and synced. The file is then
     renamed and the directory synced. ``summed``: also write its checksum next to it, safe against
-    concurrent writers of the same file. Raises :class:`FileError`; the temporary file is then
-    deleted and the old file unchanged.
+    concurrent writers of the same file. Without ``mode``, the file keeps the mode of the one that
+    it replaces. Raises :class:`FileError`; the temporary file is then deleted and the old file
+    unchanged.
     """
     try:
         make_directory(path.parent)
@@ -70,14 +72,16 @@ def write_whole(
 
 
 @contextlib.contextmanager
-def _temporary(path: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
+def _temporary(path: Path, mode: int | None = None) -> Iterator[tuple[Path, BinaryIO]]:
     """Create a temporary file next to ``path``, on the same file system; delete it if not renamed.
 
     It stays open, and so locked against :func:`_sweep`, until it is renamed.
     """
-    temporary, descriptor = _make(path, mode)
+    temporary, descriptor = _make(path, 0o666 if mode is None else mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if mode is None:
+                _take_mode(descriptor, path)
             yield temporary, file
     finally:
         _discard(temporary)
@@ -91,6 +95,15 @@ def _make(path: Path, mode: int) -> tuple[Path, int]:
         if _hold(descriptor) and is_at(temporary, os.fstat(descriptor)):
             return temporary, descriptor
         os.close(descriptor)
+
+
+def _take_mode(descriptor: int, replaced: Path) -> None:
+    """Give a new file the mode, and if possible the owner, of the file that it replaces."""
+    with contextlib.suppress(OSError):
+        old = replaced.stat()
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
 def _new_name(path: Path) -> Path:

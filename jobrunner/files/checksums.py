@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
 
 from jobrunner.errors import FileError
-from jobrunner.files.path_queries import exists
 from jobrunner.files.system_errors import remedy
 
 
@@ -18,7 +18,14 @@ def sidecar_of(path: Path) -> Path:
 
 def sidecar_line(path: Path, sha256: str) -> bytes:
     """Return the content of a file's checksum file."""
-    return os.fsencode(f"{sha256}  {path.name}\n")
+    escaped = _escaped(path.name)
+    mark = "\\" if escaped != path.name else ""
+    return os.fsencode(f"{mark}{sha256}  {escaped}\n")
+
+
+def _escaped(name: str) -> str:
+    r"""Escape a name as ``sha256sum`` does, whose lines then begin with a backslash."""
+    return name.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r")
 
 
 def read_sidecar(path: Path) -> str | None:
@@ -27,9 +34,9 @@ def read_sidecar(path: Path) -> str | None:
         line = os.fsdecode(sidecar_of(path).read_bytes())
     except OSError:
         return None
-    digest, _, name = line.strip().partition("  ")
+    digest, _, name = line.rstrip("\n").removeprefix("\\").partition("  ")
     is_digest = len(digest) == 64 and all(c in "0123456789abcdef" for c in digest)
-    return digest if is_digest and name == path.name else None
+    return digest if is_digest and name == _escaped(path.name) else None
 
 
 def sha256_of(path: Path) -> str:
@@ -41,7 +48,25 @@ def sha256_of(path: Path) -> str:
         raise FileError(f"cannot read {path}: {error.strerror}", hint=remedy(error)) from error
 
 
-def is_published(target: Path, sha256: str) -> bool:
-    """Return whether ``target`` was published with this checksum."""
-    # The file is not hashed again: this runs at every start, and a snapshot may be large.
-    return exists(target) and read_sidecar(target) == sha256
+def is_published(target: Path, sha256: str, size: int) -> bool:
+    """Return whether ``target`` was published with this checksum and still has this size.
+
+    The file is not hashed, so that this can be asked often.
+    """
+    try:
+        return target.stat().st_size == size and read_sidecar(target) == sha256
+    except OSError:
+        return False
+
+
+def is_whole(target: Path, sha256: str, size: int, *, same: Path | None = None) -> bool:
+    """Return whether ``target`` was published with this checksum and still has this content.
+
+    It is hashed unless it is a hard link to ``same``, whose content is known.
+    """
+    if not is_published(target, sha256, size):
+        return False
+    with contextlib.suppress(OSError):
+        if same is not None and target.samefile(same):
+            return True
+    return sha256_of(target) == sha256

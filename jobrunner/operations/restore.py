@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from jobrunner.decode_errors import json_fault
 from jobrunner.errors import RESTORE, DamageFound, Refused
-from jobrunner.files.path_queries import named_like
+from jobrunner.files.path_queries import named_like, real_path
 from jobrunner.files.run_log import committed_batches, ranges, run_log
 from jobrunner.inputs.paper_fields import paper_of_text
 from jobrunner.models import EventKind, Identifiers, Record, RunEnding, SessionStatus, SourceStatus
@@ -150,7 +150,7 @@ def _held_by(path: Path, session_id: str) -> Refused:
 
 def _restore(database: Database, path: Path, head: Head) -> None:
     runs = [_run(entry, head) for entry in head.runs]
-    session = Restoration(database, _session(head), _sources(head), runs)
+    session = Restoration(database, _session(head, database.path), _sources(head), runs)
     session.add_events(_events(head))
     # Records refer to batches, so batches are stored first. In the document they follow the papers.
     with Document(path) as document:
@@ -195,7 +195,16 @@ def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-def _session(head: Head) -> SessionRow:
+def _output_in(place: Path, output: str | None) -> str | None:
+    """Return the output of a snapshot if it lies where the session is restored, else None.
+
+    Elsewhere it may be a file of the user, or the output of the original session.
+    """
+    root = place.parent.parent if place.parent.name == ".jobrunner" else place.parent
+    return output if output and real_path(Path(output)).is_relative_to(root) else None
+
+
+def _session(head: Head, place: Path) -> SessionRow:
     given: dict[str, Any] = head.input
     return SessionRow(
         id=head.session,
@@ -204,7 +213,7 @@ def _session(head: Head) -> SessionRow:
         input_sha256=given["sha256"],
         input_other=given["other"],
         options=from_json(bytes(head.options).decode(), Options, "the options in the snapshot"),
-        output=head.output,
+        output=_output_in(place, head.output),
         status=SessionStatus.LOADING,
         revision=head.revision,
         run_id=None,

@@ -97,7 +97,7 @@ def _output(database: Database, session: SessionRow, newest: SnapshotRow | None)
     if session.output:
         places.insert(0, Path(session.output))
     for place in places:
-        if is_published(place, newest.sha256):
+        if is_published(place, newest.sha256, newest.bytes):
             return str(place)
     written = database.path.parent / newest.path
     return str(written) if exists(written) else None

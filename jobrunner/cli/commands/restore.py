@@ -54,6 +54,9 @@ def restore(
     print_message(f"session {session.id} restored with {counted(papers, 'paper')}")
     for sentence in missing:
         print_message(f"  {sentence}")
+    output = snapshot.head.output
+    if output and session.output is None:
+        print_message(f"  the output {output} is not here: add -o FILE to the first resume")
     for name, url in session.options.base_urls.items():
         print_message(f"  the snapshot names another address for {name}: {url}")
         print_message(f"  if you trust it, add {naming_option(name, url)} to the first resume")

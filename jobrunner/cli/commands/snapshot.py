@@ -10,8 +10,9 @@ import typer
 from jobrunner.cli.console import counted, print_message, print_result
 from jobrunner.cli.option_values import policy_in
 from jobrunner.cli.options import Db, PolicyFile, SessionArgument
-from jobrunner.cli.output_file import check_output
+from jobrunner.cli.output_file import announced_output, check_output
 from jobrunner.cli.state_database import open_db
+from jobrunner.files.path_queries import real_path
 from jobrunner.operations.resume import Changes, apply_changes
 from jobrunner.operations.select import choose_session
 from jobrunner.snapshots import publish, write
@@ -46,12 +47,13 @@ def snapshot(
     rules = policy_in(policy, chosen.options.sources)
     if output is not None:
         check_output(output, database.path, chosen.input_path)
-        papers = write.write_copy(database, chosen.id, output, rules)
+        # A link stays, and its target is replaced, as by a run.
+        papers = write.write_copy(database, chosen.id, real_path(output), rules)
         path = output
     else:
         with take_lease(database, chosen.id) as lease:
             apply_changes(database, lease, chosen, Changes(policy=rules))
-            place = Path(chosen.output) if chosen.output else None
+            place = announced_output(database, chosen, is_named=False)
             row = publish.take_snapshot(database, lease, "asked for", place)
         papers = row.papers
         path = database.path.parent / row.path

@@ -166,7 +166,7 @@ def test_a_key_is_not_sent_unencrypted_to_another_machine(program: Program) -> N
 def test_what_was_named_is_kept_where_only_the_user_can_write(
     program: Program, server: LocalServer, tmp_path: Path
 ) -> None:
-    place = tmp_path / "state" / "jobrunner" / "addresses"
+    place = tmp_path / "state" / "jobrunner" / "sessions"
     place.mkdir(parents=True)
     place.chmod(0o777)
     program.run("run", "papers.json", "--base-url", naming(server))

@@ -19,6 +19,7 @@ from jobrunner.errors import FileError
 from jobrunner.matching.decide import RULES
 from jobrunner.models import Answer, BatchKind
 from jobrunner.operations.load import load_session
+from jobrunner.snapshots.publish import Output
 from jobrunner.snapshots.write import write_snapshot
 from jobrunner.store.batches import Batch, commit_batch
 from jobrunner.store.database import Database, open_database
@@ -64,7 +65,11 @@ class Work:
 
     def timer(self, interval: float) -> SnapshotTimer:
         return SnapshotTimer(
-            self.database, self.lease, self.stop, interval=interval, output=self.output
+            self.database,
+            self.lease,
+            self.stop,
+            interval=interval,
+            output=Output(self.output, may_create=True),
         )
 
     def snapshots(self) -> list[SnapshotRow]:

@@ -10,11 +10,13 @@ import pytest
 
 from jobrunner.errors import FileError
 from jobrunner.files.atomic import publish, write_sidecar, write_whole
-from jobrunner.files.checksums import is_published, read_sidecar, sha256_of, sidecar_of
+from jobrunner.files.checksums import is_published, is_whole, read_sidecar, sha256_of, sidecar_of
 from tests.unit.files.conftest import NEW, OLD, sha256
 
 
-@pytest.mark.parametrize("name", ["a.json", "a b  c.json", "naïve.json", "-a.json", "a\\b.json"])
+@pytest.mark.parametrize(
+    "name", ["a.json", "a b  c.json", "naïve.json", "-a.json", "a\\b.json", "a\nb", "a\rb"]
+)
 def test_sha256sum_accepts_the_checksum_beside_a_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     write_sidecar(path, write_whole(path, [NEW]).sha256)
@@ -57,8 +59,20 @@ def test_a_file_that_cannot_be_read_has_no_checksum_but_an_error(tmp_path: Path)
 
 
 def test_whether_a_file_is_published_is_told_by_its_checksum(target: Path, source: Path) -> None:
-    assert not is_published(target, sha256(NEW))
+    size = source.stat().st_size
+    assert not is_published(target, sha256(NEW), size)
     publish(source, target, sha256(NEW), link=False)
-    assert is_published(target, sha256(NEW))
+    assert is_published(target, sha256(NEW), size)
+    assert not is_published(target, sha256(NEW), size + 1)
     target.unlink()
-    assert not is_published(target, sha256(NEW))
+    assert not is_published(target, sha256(NEW), size)
+
+
+def test_a_published_file_is_whole_while_its_content_is_the_same(
+    target: Path, source: Path
+) -> None:
+    size = source.stat().st_size
+    publish(source, target, sha256(NEW), link=False)
+    assert is_whole(target, sha256(NEW), size)
+    target.write_bytes(bytes(size))
+    assert not is_whole(target, sha256(NEW), size)
