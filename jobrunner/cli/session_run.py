@@ -48,7 +48,7 @@ from jobrunner.sources.contract import Source
 from jobrunner.sources.registry import open_source
 from jobrunner.store.database import Database
 from jobrunner.store.lease import Lease, is_running, take_lease
-from jobrunner.store.progress import read_progress
+from jobrunner.store.progress import check_positions, read_progress
 from jobrunner.store.rows import SessionRow
 from jobrunner.store.session_export import list_unusable
 from jobrunner.store.sessions import list_sessions
@@ -112,6 +112,7 @@ class Start:
         """Continue an existing session after applying the changes."""
         names = changes.sources or session.options.sources
         check_addresses(self.settings, names, session)
+        check_positions(database, session.id)
         accepted = check_fingerprint(session, allow_changes=allow_changes)
         changes = structs.replace(changes, accepted=accepted)
         with take_lease(database, session.id) as lease:

@@ -20,12 +20,11 @@ from jobrunner.files.path_queries import exists
 from jobrunner.settings.confirmations import forget
 from jobrunner.store.database import Database
 from jobrunner.store.lease import take_lease
-from jobrunner.store.paths import deletion_mark, session_directory, session_lock
+from jobrunner.store.paths import SESSION_ID, deletion_mark, session_directory, session_lock
 from jobrunner.store.rows import SessionRow
 from jobrunner.store.sessions import delete_session, get_session, session_exists
 
-_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
-_DOOMED = re.compile(rf"\.{_ID.pattern}\.[0-9a-f]{{8}}\.deleted")
+_DOOMED = re.compile(rf"\.{SESSION_ID.pattern}\.[0-9a-f]{{8}}\.deleted")
 
 
 def delete_whole(
@@ -75,7 +74,7 @@ def delete_leftovers(database: Database) -> None:
         with contextlib.suppress(OSError):  # another process may be deleting it too
             if _DOOMED.fullmatch(directory.name):
                 shutil.rmtree(directory)
-            elif _ID.fullmatch(directory.name) and _is_left_over(database, directory):
+            elif SESSION_ID.fullmatch(directory.name) and _is_left_over(database, directory):
                 _delete_alone(database, directory)
 
 

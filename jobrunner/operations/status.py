@@ -15,7 +15,7 @@ from jobrunner.files.path_queries import exists
 from jobrunner.models import SessionState, SourceState, SourceStatus
 from jobrunner.store.database import Database
 from jobrunner.store.lease import is_running
-from jobrunner.store.progress import Progress, SourceProgress, read_progress
+from jobrunner.store.progress import Progress, SourceProgress, check_positions, read_progress
 from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import list_runs
 from jobrunner.store.sessions import get_session
@@ -53,6 +53,7 @@ def read_status(database: Database, session: SessionRow, *, fields: bool = False
     """Return the status of a session, whether or not a run is active."""
     runs, alive = _runs(database, session.id)
     session = get_session(database, session.id)
+    check_positions(database, session.id)
     progress = read_progress(database, session.id, fields=fields)
     last = _last(runs)
     newest = _last(list_snapshots(database, session.id))

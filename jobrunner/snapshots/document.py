@@ -17,7 +17,7 @@ from msgspec import Raw, Struct, structs
 
 from jobrunner.decode_errors import json_fault
 from jobrunner.errors import DamageFound, Refused
-from jobrunner.store.rows import CommittedBatch
+from jobrunner.store.rows import CommittedBatch, Count, SessionId
 
 FORMAT = "jobrunner-snapshot"
 VERSION = 1
@@ -32,7 +32,7 @@ class RecordEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One source's answer for a paper. ``candidates`` are set if a person must decide."""
 
     outcome: str
-    batch: int
+    batch: Count
     retrieved_at: str
     match: Raw = ABSENT
     error: str | None = None
@@ -49,20 +49,20 @@ class PaperEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is not checked when a snapshot is read, because nothing is restored from it.
     """
 
-    position: int
+    position: Count
     key: str
     given: Raw
     unusable: str | None = None
     consolidated: Raw = ABSENT
     records: dict[str, RecordEntry] = {}
     retired: list[RecordEntry] = []
-    missed: dict[str, int] = {}
+    missed: dict[str, Count] = {}
 
 
 class RunEntry(Struct, frozen=True, kw_only=True):
     """One run of the session."""
 
-    pid: int
+    pid: Count
     host: str
     version: str
     started_at: str
@@ -77,23 +77,23 @@ class EventEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: str
     kind: str
     message: str
-    run: int | None = None
+    run: Count | None = None
 
 
 class Kind(Struct, frozen=True):
     """The fields with which every version of the format begins."""
 
     format: str
-    version: int
+    version: Count
 
 
 class Head(Struct, frozen=True, kw_only=True):
     """The part of the document before the papers."""
 
     format: str
-    version: int
-    session: str
-    revision: int
+    version: Count
+    session: SessionId
+    revision: Count
     created_at: str
     written_at: str
     output: str | None

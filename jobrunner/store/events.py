@@ -8,6 +8,7 @@ from jobrunner import clock
 from jobrunner.models import EventKind
 from jobrunner.store import schema
 from jobrunner.store.database import Database
+from jobrunner.store.json_columns import row_of
 from jobrunner.store.rows import EventRow
 
 
@@ -45,4 +46,4 @@ def find_events(connection: Connection, session_id: str, *, last: int = 1000) ->
         .order_by(table.c.id.desc())
         .limit(last)
     ).all()
-    return [EventRow(**row._asdict()) for row in reversed(rows)]
+    return [row_of(row._asdict(), EventRow, "an event") for row in reversed(rows)]

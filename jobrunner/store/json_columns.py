@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -28,6 +28,15 @@ def from_json(text_: str, kind: type[T], what: str) -> T:
             f"{what} cannot be read: {json_fault(text_, kind)}",
             hint=GET_BACK,
         ) from error
+
+
+def row_of(values: dict[str, Any], kind: type[T], what: str) -> T:
+    """Return a row as a value of its type. Raises DamageFound if a column cannot be right.
+
+    The database may be damaged or somebody else's: an id becomes the name of a directory, and a
+    number the length of a loop.
+    """
+    return from_json(to_json(values), kind, what)
 
 
 def from_word(text_: str, kind: type[Word], what: str) -> Word:

@@ -9,8 +9,9 @@ from pathlib import Path
 from jobrunner.errors import StoreError
 from jobrunner.files.directories import make_directory
 from jobrunner.files.path_queries import real_path
+from jobrunner.store.rows import SESSION_ID_PATTERN
 
-SESSION_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4,}")
+SESSION_ID = re.compile(SESSION_ID_PATTERN)
 """A session's id is also the name of its directory next to the database."""
 
 _ADDED = re.compile(r"(-wal|-shm|-journal|\.lock|\.pre-\d{4}(\.\d+)?\.bak|\.rescued-\d+)?")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from jobrunner.consolidation.policy import DEFAULT, Policy
 from jobrunner.models import RunEnding, SessionStatus, SourceStatus
+
+MOST = 1 << 53
+"""No number of ours is larger: each one is still exact in JSON readers that use floating point."""
+
+SESSION_ID_PATTERN = "[0-9]{8}-[0-9]{6}-[0-9a-f]{4,12}"
+
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+SessionId = Annotated[str, Meta(pattern=rf"\A{SESSION_ID_PATTERN}\Z")]
+SnapshotPath = Annotated[
+    str, Meta(pattern=rf"\A{SESSION_ID_PATTERN}/snapshots/[0-9]{{6,12}}\.json\Z")
+]
 
 
 class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,7 +45,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class SessionRow(Struct, frozen=True, kw_only=True):
     """A session."""
 
-    id: str
+    id: SessionId
     input_path: str | None
     input_format: str
     input_sha256: str
@@ -42,8 +53,8 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     options: Options
     output: str | None
     status: SessionStatus
-    revision: int
-    run_id: int | None
+    revision: Count
+    run_id: Count | None
     created_at: str
     updated_at: str
     version: str
@@ -52,8 +63,8 @@ class SessionRow(Struct, frozen=True, kw_only=True):
 class RunRow(Struct, frozen=True, kw_only=True):
     """One run of a session: a process that works, or worked, on it."""
 
-    id: int
-    pid: int
+    id: Count
+    pid: Count
     host: str
     version: str
     started_at: str
@@ -65,9 +76,9 @@ class RunRow(Struct, frozen=True, kw_only=True):
 class SourceRow(Struct, frozen=True, kw_only=True):
     """One source of a session."""
 
-    id: int
+    id: Count
     name: str
-    ordinal: int
+    ordinal: Count
     status: SourceStatus
     error: str | None
     not_before: str | None
@@ -81,15 +92,15 @@ class BatchFigures(Struct, frozen=True, kw_only=True):
     ``fields`` is a JSON object: the number of records in which each field has a value.
     """
 
-    papers: int
-    enriched: int
-    not_found: int
-    ambiguous: int
-    failed: int
-    passed_on: int
-    requests: int
-    retries: int
-    cost_micros: int
+    papers: Count
+    enriched: Count
+    not_found: Count
+    ambiguous: Count
+    failed: Count
+    passed_on: Count
+    requests: Count
+    retries: Count
+    cost_micros: Count
     fields: Raw
     started_at: str
     committed_at: str
@@ -102,20 +113,20 @@ class CommittedBatch(BatchFigures, frozen=True):
     """
 
     source: str
-    number: int
+    number: Count
     kind: str
-    run: int
+    run: Count
 
 
 class SnapshotRow(Struct, frozen=True, kw_only=True):
     """A completely written snapshot. ``seconds``: the time it took to write."""
 
-    number: int
-    path: str
+    number: Count
+    path: SnapshotPath
     sha256: str
-    bytes: int
-    papers: int
-    revision: int
+    bytes: Count
+    papers: Count
+    revision: Count
     reason: str
     seconds: float
     created_at: str

@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from jobrunner.models import RunEnding
 from jobrunner.store import schema
 from jobrunner.store.database import Database
-from jobrunner.store.json_columns import from_word
+from jobrunner.store.json_columns import row_of
 from jobrunner.store.rows import RunRow
 
 _COLUMNS = tuple(schema.run.c[name] for name in RunRow.__struct_fields__)
@@ -30,7 +29,4 @@ def find_runs(connection: Connection, session_id: str) -> list[RunRow]:
 
 
 def _run(row: Row[Any]) -> RunRow:
-    values = row._asdict()
-    if row.ending is not None:
-        values["ending"] = from_word(row.ending, RunEnding, f"the row of run {row.id}")
-    return RunRow(**values)
+    return row_of(row._asdict(), RunRow, f"the row of run {row.id}")

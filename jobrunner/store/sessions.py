@@ -14,8 +14,9 @@ from jobrunner.models import EventKind, SessionStatus
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
-from jobrunner.store.json_columns import from_json, from_word, to_json
+from jobrunner.store.json_columns import from_json, row_of, to_json
 from jobrunner.store.lease import Lease
+from jobrunner.store.paths import SESSION_ID
 from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.source_states import choose_sources, insert_source
 from jobrunner.store.transactions import fence, set_session
@@ -163,7 +164,8 @@ def loading_sessions(database: Database) -> list[str]:
         rows = connection.execute(
             select(schema.session.c.id).where(schema.session.c.status == SessionStatus.LOADING)
         )
-        return [row.id for row in rows]
+        # Their directories are deleted, so an id that no session can have is left alone.
+        return [row.id for row in rows if SESSION_ID.fullmatch(row.id)]
 
 
 def session_exists(database: Database, session_id: str) -> bool:
@@ -175,11 +177,10 @@ def session_exists(database: Database, session_id: str) -> bool:
 
 def _session(row: Row[Any]) -> SessionRow:
     values = row._asdict()
-    name = f"the row of session {row.id}"
+    name = f"the row of session {row.id!r}"
     values["input_other"] = from_json(values["input_other"], dict[str, Any], name)
     values["options"] = from_json(values["options"], Options, name)
-    values["status"] = from_word(values["status"], SessionStatus, name)
-    return SessionRow(**values)
+    return row_of(values, SessionRow, name)
 
 
 def set_options(database: Database, lease: Lease, options: Options, output: str | None) -> None:

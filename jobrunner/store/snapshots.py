@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import Row, delete, func, insert, select, text
 
+from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.models import EventKind
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
+from jobrunner.store.json_columns import row_of
 from jobrunner.store.lease import Lease
 from jobrunner.store.paths import session_directory
 from jobrunner.store.rows import SnapshotRow
@@ -42,7 +45,15 @@ def list_snapshots(database: Database, session_id: str) -> list[SnapshotRow]:
         rows = connection.execute(
             select(*_COLUMNS).where(table.c.session_id == session_id).order_by(table.c.number)
         ).all()
-    return [SnapshotRow(**row._asdict()) for row in rows]
+    return [_snapshot(row, session_id) for row in rows]
+
+
+def _snapshot(row: Row[Any], session_id: str) -> SnapshotRow:
+    name = f"the row of snapshot {row.number} of session {session_id}"
+    snapshot = row_of(row._asdict(), SnapshotRow, name)
+    if not snapshot.path.startswith(f"{session_id}/"):
+        raise DamageFound(f"{name} names a file of another session", hint=GET_BACK)
+    return snapshot
 
 
 _EVER = text(

@@ -11,7 +11,7 @@ from jobrunner.models import EventKind, SourceStatus
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.store.events import write_event
-from jobrunner.store.json_columns import from_word
+from jobrunner.store.json_columns import row_of
 from jobrunner.store.lease import Lease
 from jobrunner.store.rows import SourceRow
 from jobrunner.store.transactions import fence
@@ -60,10 +60,7 @@ def find_sources(connection: Connection, session_id: str) -> list[SourceRow]:
 
 
 def _source(row: Row[Any]) -> SourceRow:
-    values = row._asdict()
-    what = f"the row of the source {row.name}"
-    values["status"] = from_word(row.status, SourceStatus, what)
-    return SourceRow(**values)
+    return row_of(row._asdict(), SourceRow, f"the row of the source {row.name}")
 
 
 def stop_source(

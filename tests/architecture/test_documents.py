@@ -40,7 +40,9 @@ INTERNAL = {"Kind": "the first two fields of Head, read before the others"}
 """Structs of the format that need no table, with the reason."""
 
 GENERAL = {
+    "address",
     "author",
+    "check",
     "command",
     "connection",
     "context",
