@@ -184,6 +184,7 @@ class Start:
             output=output,
             email=self.settings.email,
             max_seconds=self._max_seconds,
+            is_last=True,
             companion=lambda: display.show_progress(lambda: read_progress(database, session.id)),
         )
         with display.showing_warnings():

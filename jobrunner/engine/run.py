@@ -68,6 +68,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     """The input of one run. ``sources`` are open; ``max_seconds`` is None for no limit.
 
     ``companion`` runs alongside the loop to show progress. It is cancelled when the loop ends.
+    ``is_last``: the process ends after the run, and ignores signals from then on.
     """
 
     database: Database
@@ -78,6 +79,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     email: str | None = None
     max_seconds: float | None = None
     companion: Companion | None = None
+    is_last: bool = False
 
 
 def run_session(request: RunRequest) -> Ending:
@@ -130,7 +132,7 @@ async def _run(request: RunRequest) -> Ending:
         output=request.output,
     )
     workers = _workers(context, options, request.sources)
-    with stop_signals(stop, request.max_seconds):
+    with stop_signals(stop, request.max_seconds, last=request.is_last):
         showing = asyncio.create_task(request.companion()) if request.companion else None
         error = await _work(workers, timer, stop)
         try:

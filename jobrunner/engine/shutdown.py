@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +55,23 @@ class Stop:
 
 
 @contextmanager
-def stop_signals(stop: Stop, max_seconds: float | None) -> Iterator[None]:
-    """Request the stop on a signal or the time limit while the block runs."""
+def stop_signals(stop: Stop, max_seconds: float | None, *, last: bool = False) -> Iterator[None]:
+    """Request the stop on a signal or the time limit while the block runs.
+
+    ``last``: the process ends after the block. Its signals are then ignored, so that it ends with
+    its exit code even if more of them arrive.
+    """
     loop = asyncio.get_running_loop()
     # A signal that was ignored at the start stays ignored: nohup and a shell's & rely on that.
-    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.ask_by_signal, signal.Signals(number).name)
+
+    # Not the loop's own handlers: removing those brings back the default, which ends the process.
     for number in heeded:
-        loop.add_signal_handler(number, stop.ask_by_signal, signal.Signals(number).name)
+        signal.signal(number, ask)
     timer = loop.call_later(max_seconds, stop.ask, "time limit") if max_seconds else None
     try:
         yield
@@ -68,4 +79,4 @@ def stop_signals(stop: Stop, max_seconds: float | None) -> Iterator[None]:
         if timer is not None:
             timer.cancel()
         for number in heeded:
-            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN if last else before[number])

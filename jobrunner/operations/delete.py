@@ -58,7 +58,10 @@ def delete_whole(
 
 def _delete_files(directory: Path, doomed: Path) -> None:
     directory.rename(doomed)
-    shutil.rmtree(doomed)
+    if doomed.is_symlink():
+        doomed.unlink()  # whatever else is at its target is not ours to delete
+    else:
+        shutil.rmtree(doomed)
 
 
 def _doomed(directory: Path) -> Path:

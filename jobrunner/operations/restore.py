@@ -31,7 +31,7 @@ from jobrunner.store.database import Database
 from jobrunner.store.events import add_event
 from jobrunner.store.json_columns import from_json
 from jobrunner.store.lease import take_lease
-from jobrunner.store.paths import session_directory
+from jobrunner.store.paths import SESSION_ID, session_directory
 from jobrunner.store.progress import check_positions
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.salvage import Batches, batches_of, databases_beside, holds_session, traces_of
@@ -65,6 +65,8 @@ def examine(path: Path) -> CheckedSnapshot:
     if problems:
         raise DamageFound("; ".join(problems), hint=_what_to_name_instead(path))
     with Document(path) as document:
+        if not SESSION_ID.fullmatch(document.head.session):
+            raise document.damaged(f"{document.head.session!r} is not a session id")
         return CheckedSnapshot(path, document.head)
 
 

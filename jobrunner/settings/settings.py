@@ -98,8 +98,6 @@ def read_settings(
     names = list(sources)
     files = _read_files(directory, environment, names)
     keys = _from_environment(environment, names, "API_KEY")
-    for name, key in keys.items():
-        _check_key(key, variable(name, "API_KEY"))
     return structs.replace(
         files,
         addresses={
@@ -145,15 +143,6 @@ def _addresses_of_options(options: Iterable[str], names: Sequence[str]) -> dict[
     return addresses
 
 
-def _check_key(key: str, origin: str) -> None:
-    """Raise SettingsError for a key that HTTP headers cannot carry; never show it."""
-    if not (key.isascii() and key.isprintable()):
-        raise SettingsError(
-            f"the key in {origin} has a line break or another character that keys do not have",
-            hint="copy the key again",
-        )
-
-
 def _checked_email(email: str | None) -> str | None:
     if not email:
         return None
@@ -192,8 +181,6 @@ def _with(settings: Settings, file: FileSettings, path: Path, *, named: bool) ->
     ``named``: the user chose the file, so its addresses may receive keys.
     """
     addresses = {name: Address(url, str(path), named) for name, url in file.base_urls.items()}
-    for name, key in file.keys.items():
-        _check_key(key, f"{path} ({name})")
     return Settings(
         email=file.email or settings.email,
         default_sources=file.default_sources or settings.default_sources,

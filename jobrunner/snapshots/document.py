@@ -17,7 +17,7 @@ from msgspec import Raw, Struct, structs
 
 from jobrunner.decode_errors import json_fault
 from jobrunner.errors import DamageFound, Refused
-from jobrunner.store.rows import CommittedBatch, Count, SessionId
+from jobrunner.store.rows import CommittedBatch, Count
 
 FORMAT = "jobrunner-snapshot"
 VERSION = 1
@@ -92,7 +92,7 @@ class Head(Struct, frozen=True, kw_only=True):
 
     format: str
     version: Count
-    session: SessionId
+    session: str
     revision: Count
     created_at: str
     written_at: str

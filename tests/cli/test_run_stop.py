@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -347,3 +349,22 @@ def test_a_source_that_is_only_tried_again_does_not_use_up_the_grace_period(
     child.communicate(timeout=LIMIT_S)
     assert child.returncode == ExitCode.STOPPED
     assert len(server.requests) < asked + WITH_KEY.concurrency
+
+
+@pytest.mark.parametrize("pause", [0.02, 0.1])
+def test_a_storm_of_signals_ends_with_the_exit_code_of_a_temporary_failure(
+    pause: float, program: Program, server: LocalServer, gate: Gate
+) -> None:
+    server.faults = gate.after(5)
+    program.input(PAPERS)
+    child = start_patient(program, *ONE_BY_ONE)
+    wait_until_committed(program, 5)
+    signals = itertools.cycle((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+    while child.poll() is None:
+        child.send_signal(next(signals))
+        time.sleep(pause)
+    assert child.returncode == 75
+    gate.open()
+    finish(child)
+    assert committed(program) >= 5
+    assert program.query("SELECT status FROM session") == [("interrupted",)]

@@ -24,7 +24,7 @@ def test_what_is_said_while_a_run_is_shown_stays_above_it(
     server.faults = always(slow(TOO_LONG))
     program.input([made_up_papers.by_doi(1)])
     with terminal(program, "run", "papers.json", columns=columns) as seen:
-        eventually(lambda: seen.shows("openalex"))
+        eventually(lambda: any(row.startswith("source ") for row in seen.rows()))
         seen.press(CTRL_C)
         eventually(lambda: seen.shows("stopping"))
         eventually(lambda: seen.rows()[-2].startswith("openalex"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -268,3 +269,18 @@ def test_snapshots_without_their_database_are_never_cleaned(completed: Program) 
     completed.call("sessions", "clean")
     assert list(directory.glob("snapshots/*.json"))
     assert (directory / "papers_enriched.json").exists()
+
+
+def test_a_linked_directory_of_a_session_is_unlinked_and_its_target_stays(
+    completed: Program, tmp_path: Path
+) -> None:
+    (session,) = completed.json("sessions", "list")
+    directory = completed.database.parent / session["session"]
+    moved = tmp_path / "moved"
+    directory.rename(moved)
+    directory.symlink_to(moved)
+    said = completed.call("sessions", "delete", session["session"], "--yes")
+    assert "None" not in said.stdout + said.stderr
+    assert not directory.is_symlink()
+    assert (moved / "snapshots").is_dir()
+    assert completed.json("sessions", "list") == []

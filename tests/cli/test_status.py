@@ -234,7 +234,7 @@ def test_a_file_that_is_not_the_newest_snapshot_is_not_named_as_the_output(
     out.write_text("of last year, and of something else", encoding="utf-8")
     change(program, "UPDATE session SET output = ?", str(out))
     assert status_of(database, session).output is None
-    program.call("resume")
+    program.call("resume", "-o", out)
     assert status_of(database, session).output == str(out)
     out.with_name("out.json.sha256").unlink()
     assert status_of(database, session).output == str(newest_path(database, session))

@@ -19,6 +19,7 @@ import pytest
 
 from jobrunner.cli.main import main
 from jobrunner.demo.messages import Plan
+from jobrunner.engine.shutdown import SIGNALS
 from jobrunner.matching.decide import RULES
 from jobrunner.operations.load import load_session
 from jobrunner.store.database import Database, open_database
@@ -87,12 +88,16 @@ class Program:
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", argv)
+            handlers = {number: signal.getsignal(number) for number in SIGNALS}
             patch.setattr(sys, "stdin", nothing)
             ended = 0
             try:
                 main()
             except SystemExit as exit_:
                 ended = int(exit_.code or 0)
+            finally:  # a run ignores signals at its end, when its process would end too
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
         said = out.getvalue(), err.getvalue()
         assert code is None or ended == code, f"{ended}\n{said[0]}\n{said[1]}"
         return subprocess.CompletedProcess(argv, ended, *said)

@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 
-from jobrunner.engine.shutdown import Stop, stop_signals
+import pytest
+
+from jobrunner.engine.shutdown import SIGNALS, Stop, stop_signals
 
 
 def test_the_first_reason_to_stop_is_kept() -> None:
@@ -58,3 +60,19 @@ def test_the_time_limit_asks_for_the_stop() -> None:
         return stop.reason
 
     assert asyncio.run(wait()) == "time limit"
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_after_the_last_run_of_a_process_signals_are_ignored(last: bool) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def stop() -> None:
+        with stop_signals(Stop(), max_seconds=None, last=last):
+            pass
+
+    try:
+        asyncio.run(stop())
+        assert signal.getsignal(signal.SIGTERM) == (signal.SIG_IGN if last else before)
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, before if number != signal.SIGINT else signal.default_int_handler)
