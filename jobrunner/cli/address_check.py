@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from jobrunner.cli.console import print_message
 from jobrunner.errors import FileError, Refused
 from jobrunner.http.service import may_carry_key
-from jobrunner.settings.addresses import Address, AddressRefused, is_same
+from jobrunner.settings.addresses import Address, is_same, unnamed
 from jobrunner.settings.confirmations import confirm, confirmed
 from jobrunner.settings.settings import Settings, variable
 from jobrunner.sources.contract import SourceSettings
@@ -33,7 +33,7 @@ def check_addresses(
     known = confirmed(session.id).addresses if session else {}
     for name, address in other_addresses(settings, names, session):
         if not (address.named or address.url in known.get(name, ())):
-            raise AddressRefused(name, address)
+            raise unnamed(name, address)
         if name in settings.keys and not may_carry_key(address.url):
             raise Refused(
                 f"{name}: the key would be sent unencrypted to {address}",

@@ -39,11 +39,9 @@ def naming_option(source: str, url: str) -> str:
     return f"--base-url {shlex.quote(f'{source}={url}')}"
 
 
-class AddressRefused(Refused):
-    """An address was not named by the user. Nothing was sent to it."""
-
-    def __init__(self, source: str, address: Address) -> None:
-        super().__init__(
-            f"{source}: you have not named the address {address}, so nothing was sent",
-            hint=f"if you trust it, add {naming_option(source, address.url)} once",
-        )
+def unnamed(source: str, address: Address) -> Refused:
+    """Return the error for an address that the user has not named. Nothing was sent to it."""
+    return Refused(
+        f"{source}: you have not named the address {address}, so nothing was sent",
+        hint=f"if you trust it, add {naming_option(source, address.url)} once",
+    )
