@@ -41,16 +41,20 @@ def check_addresses(
             )
 
 
-def remember_addresses(settings: Settings, names: Sequence[str], session: SessionRow) -> None:
-    """Remember the addresses that the user has named, so that later runs may use them; show all."""
-    addresses = dict(other_addresses(settings, names, session))
+def show_addresses(settings: Settings, names: Sequence[str], session: SessionRow) -> None:
+    """Print the addresses that are not the published ones."""
     for sentence in address_sentences(settings, names, session):
         print_message(sentence)
+
+
+def remember_addresses(settings: Settings, names: Sequence[str], session_id: str) -> None:
+    """Remember the addresses that the user has named, so that later runs may use them."""
+    addresses = dict(other_addresses(settings, names))
     named = {name: address.url for name, address in addresses.items() if address.named}
     if not named:
         return
     try:
-        confirm(session.id, named)
+        confirm(session_id, named)
     except FileError as error:
         print_message(f"warning: {error}; a later resume needs --base-url again")
 

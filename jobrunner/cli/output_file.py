@@ -47,7 +47,7 @@ def check_output(output: Path, database: Path, input_path: Path | str | None) ->
 def announced_output(database: Database, session: SessionRow, *, is_named: bool) -> Output | None:
     """Return the output of a session after telling what happens to it.
 
-    ``is_named``: the user named it in this command, which is remembered.
+    ``is_named``: the user named it in this command.
     """
     if not session.output:
         return None
@@ -55,6 +55,14 @@ def announced_output(database: Database, session: SessionRow, *, is_named: bool)
     output = Output(Path(session.output), may_create=may_create, may_replace=is_named)
     _announce(database, session, output)
     return output
+
+
+def remember_output(session_id: str, output: Path) -> None:
+    """Remember an output that the user named, so that a later resume may create it."""
+    try:
+        confirm(session_id, output=str(real_path(output)))
+    except FileError as error:
+        print_message(f"warning: {error}; a later resume may need -o again")
 
 
 def _announce(database: Database, session: SessionRow, output: Output) -> None:
@@ -72,11 +80,6 @@ def _announce(database: Database, session: SessionRow, output: Output) -> None:
     for one in list_sessions(database):
         if one.output == session.output and one.id not in (session.id, other):
             print_message(f"warning: session {one.id} writes to {output.path} too")
-    if output.may_replace:
-        try:
-            confirm(session.id, output=str(output.path))
-        except FileError as error:
-            print_message(f"warning: {error}; a later resume may need -o again")
 
 
 def _is_too_long(place: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from msgspec import structs
 
-from jobrunner.cli.address_check import check_addresses, remember_addresses
+from jobrunner.cli.address_check import check_addresses, remember_addresses, show_addresses
 from jobrunner.cli.command_context import CommandContext
 from jobrunner.cli.commands.status import print_next_step
 from jobrunner.cli.console import counted, drop_output, print_message, print_result
@@ -22,7 +22,12 @@ from jobrunner.cli.option_values import (
     seconds_of,
     settings_of,
 )
-from jobrunner.cli.output_file import announced_output, check_directory, check_output
+from jobrunner.cli.output_file import (
+    announced_output,
+    check_directory,
+    check_output,
+    remember_output,
+)
 from jobrunner.cli.run_display import RunDisplay
 from jobrunner.cli.run_hints import add_next_command, print_hint
 from jobrunner.cli.source_table import source_table
@@ -49,7 +54,7 @@ from jobrunner.sources.registry import open_source
 from jobrunner.store.database import Database
 from jobrunner.store.lease import Lease, is_running, take_lease
 from jobrunner.store.progress import check_positions, read_progress
-from jobrunner.store.rows import SessionRow
+from jobrunner.store.rows import Options, SessionRow
 from jobrunner.store.session_export import list_unusable
 from jobrunner.store.sessions import list_sessions
 
@@ -89,13 +94,19 @@ class Start:
             check_output(output, database, input_path)
             check_directory(output)
 
+    def remember(self, options: Options, output: Path | None, session_id: str) -> None:
+        """Remember what this command names for a session, before the session can be resumed."""
+        remember_addresses(self.settings, options.sources, session_id)
+        if output is not None:
+            remember_output(session_id, output)
+
     def _open(self, names: Sequence[str], remembered: dict[str, str]) -> list[Source]:
         return [open_source(name, self.settings.of(name, remembered)) for name in names]
 
     def begin(self, database: Database, lease: Lease, session: SessionRow, origin: str) -> NoReturn:
         """Run a session that was just loaded."""
         with lease:
-            remember_addresses(self.settings, session.options.sources, session)
+            show_addresses(self.settings, session.options.sources, session)
             self._print_loaded(database, session, origin)
             self._work(database, lease, session, is_named=True)
 
@@ -117,11 +128,14 @@ class Start:
         changes = structs.replace(changes, accepted=accepted)
         with take_lease(database, session.id) as lease:
             _update_input(database, lease, session, update=update_input)
+            self.remember(
+                structs.replace(session.options, sources=names), changes.output, session.id
+            )
             session = apply_changes(database, lease, session, changes)
             if retries is not None:
                 count = retire(database, lease, retries)
                 print_message(f"retrying {counted(count, 'paper')}")
-            remember_addresses(self.settings, names, session)
+            show_addresses(self.settings, names, session)
             print_message(f"session {session.id} continues")
             self._work(database, lease, session, is_named=changes.output is not None)
 

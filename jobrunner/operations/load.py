@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -60,13 +60,15 @@ def load_session(
     output: Path | None = None,
     strict: bool = False,
     new: bool = False,
+    before: Callable[[str], None] = lambda _session_id: None,
 ) -> tuple[SessionRow, Lease]:
     """Store a paper list as a new session; ``path`` None is standard input.
 
     Returns the session and its lease. ``strict`` refuses a list with an unusable paper. Without
     ``new`` a list that has an unfinished session is refused, even if another process created that
-    session during the load. Raises InputError, StoreError, Refused or LeaseHeld, and then leaves
-    nothing of the session behind.
+    session during the load. ``before`` is called with the session's id before anybody can see the
+    session: what must be known to a resume is recorded there. Raises InputError, StoreError,
+    Refused or LeaseHeld, and then leaves nothing of the session behind.
     """
     with open_input(path) as papers:
         lease = _reserve(database)
@@ -79,6 +81,7 @@ def load_session(
                 options=options,
                 output=_absolute(output),
             )
+            before(session_id)
             count = add_papers(database, session_id, _checked(papers, strict=strict))
             if not count:
                 raise InputError(f"{path or 'standard input'}: contains no papers")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -98,8 +100,30 @@ def run(
         if unfinished and (resume_ or _user_resumes(database, unfinished, path)):
             start.go_on_as_loaded(database, unfinished[-1], asked, in_order=in_order, strict=strict)
         new = bool(unfinished)  # the user chose a new session
+    _begin(start, database, path, options, output, strict=strict, new=new)
+
+
+def _begin(
+    start: Start,
+    database: Database,
+    path: Path | None,
+    options: Options,
+    output: Path | None,
+    *,
+    strict: bool,
+    new: bool,
+) -> NoReturn:
+    """Load a new session and run it."""
     check_addresses(start.settings, options.sources)
-    session, lease = load_session(database, path, options, output=output, strict=strict, new=new)
+    session, lease = load_session(
+        database,
+        path,
+        options,
+        output=output,
+        strict=strict,
+        new=new,
+        before=partial(start.remember, options, output),
+    )
     start.begin(database, lease, session, input_name(path))
 
 

@@ -180,3 +180,16 @@ def test_a_directory_whose_name_is_not_text_is_refused_at_the_start(
     said = program.call(*RUN, "-o", "out.json", code=2)
     assert "error: the name of the working directory is not valid UTF-8" in said.stderr
     assert server.requests == []
+
+
+@pytest.mark.parametrize("moment", ["load.sealing", "snapshot.begin"])
+def test_what_was_named_is_known_from_the_moment_at_which_a_session_can_be_resumed(
+    moment: str, program: Program
+) -> None:
+    killed = program.run(*RUN, "-o", "out.json", fault=moment, code=None)
+    assert killed.returncode < 0
+    if program.has_started():
+        program.run("resume")
+    else:
+        program.run(*RUN, "-o", "out.json")
+    assert (program.directory / "out.json").exists()
