@@ -1,8 +1,7 @@
-"""Encode and decode JSON columns and enum columns."""
+"""Encode and decode JSON columns and whole rows."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,7 +10,6 @@ from jobrunner.decode_errors import json_fault
 from jobrunner.errors import GET_BACK, DamageFound
 
 T = TypeVar("T")
-Word = TypeVar("Word", bound=StrEnum)
 
 
 def to_json(value: object) -> str:
@@ -37,11 +35,3 @@ def row_of(values: dict[str, Any], kind: type[T], what: str) -> T:
     number the length of a loop.
     """
     return from_json(to_json(values), kind, what)
-
-
-def from_word(text_: str, kind: type[Word], what: str) -> Word:
-    """Decode an enum column. ``what`` names the value in the DamageFound of an unknown word."""
-    try:
-        return kind(text_)
-    except ValueError as error:
-        raise DamageFound(f"{what} cannot be read: {error}", hint=GET_BACK) from error
