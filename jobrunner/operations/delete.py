@@ -58,6 +58,10 @@ def delete_whole(
 
 def _delete_files(directory: Path, doomed: Path) -> None:
     directory.rename(doomed)
+    _remove(doomed)
+
+
+def _remove(doomed: Path) -> None:
     if doomed.is_symlink():
         doomed.unlink()  # whatever else is at its target is not ours to delete
     else:
@@ -76,7 +80,7 @@ def delete_leftovers(database: Database) -> None:
     for directory in database.path.parent.iterdir():
         with contextlib.suppress(OSError):  # another process may be deleting it too
             if _DOOMED.fullmatch(directory.name):
-                shutil.rmtree(directory)
+                _remove(directory)
             elif SESSION_ID.fullmatch(directory.name) and _is_left_over(database, directory):
                 _delete_alone(database, directory)
 

@@ -13,6 +13,7 @@ from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from jobrunner.matching.decide import RULES
 from jobrunner.models import EventKind
+from jobrunner.operations.delete import delete_leftovers
 from jobrunner.operations.verify import verify_session
 from jobrunner.store.lease import take_lease
 from jobrunner.store.rows import Options
@@ -274,13 +275,25 @@ def test_snapshots_without_their_database_are_never_cleaned(completed: Program) 
 def test_a_linked_directory_of_a_session_is_unlinked_and_its_target_stays(
     completed: Program, tmp_path: Path
 ) -> None:
-    (session,) = completed.json("sessions", "list")
-    directory = completed.database.parent / session["session"]
+    session = session_of(completed)
+    directory = completed.database.parent / session
     moved = tmp_path / "moved"
     directory.rename(moved)
     directory.symlink_to(moved)
-    said = completed.call("sessions", "delete", session["session"], "--yes")
+    said = completed.call("sessions", "delete", session, "--yes")
     assert "None" not in said.stdout + said.stderr
     assert not directory.is_symlink()
     assert (moved / "snapshots").is_dir()
     assert completed.json("sessions", "list") == []
+
+
+def test_the_link_that_a_kill_left_of_a_deleted_session_is_cleaned(
+    completed: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "moved").mkdir()
+    left = completed.database.parent / f".{session_of(completed)}.0123abcd.deleted"
+    left.symlink_to(tmp_path / "moved")
+    with opened(completed) as database:
+        delete_leftovers(database)
+    assert not left.is_symlink()
+    assert (tmp_path / "moved").is_dir()
