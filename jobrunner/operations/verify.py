@@ -142,7 +142,7 @@ def _verify_output(
     if sha256_of(path) in {row.sha256 for row in snapshots}:
         return []
     if session_in(path) != session_id:
-        damaged = was_published(database, session_id, path)
+        damaged = was_published(path, snapshots)
         return [f"the output {path} no longer holds a snapshot"] if damaged else []
     return [f"the output: {problem}" for problem in verify_file(path)[0]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ class Output(Struct, frozen=True):
     """The output file of a session, and what the user has allowed.
 
     A stored path proves nothing: the database may be somebody else's. ``may_create``: the user has
-    named the path for this session before. ``may_replace``: the user named it in this command.
+    named the path for this session. ``may_replace``, which includes it: in this command.
     """
 
     path: Path
@@ -47,8 +48,7 @@ def refusal(database: Database, session_id: str, output: Output) -> str | None:
         if owner:
             return f"it belongs to {owner}"
         if not exists(output.path):
-            is_named = output.may_create or output.may_replace
-            return None if is_named else "you have not named it"
+            return None if output.may_create else "you have not named it"
         if not is_file(output.path):
             return "it is not a regular file"
     except OSError as error:
@@ -60,15 +60,15 @@ def refusal(database: Database, session_id: str, output: Output) -> str | None:
 def _is_own(database: Database, session_id: str, output: Output) -> bool:
     if session_in(output.path) == session_id:
         return True
-    return output.may_create and was_published(database, session_id, output.path)
+    return output.may_create and was_published(output.path, list_snapshots(database, session_id))
 
 
-def was_published(database: Database, session_id: str, path: Path) -> bool:
-    """Return whether the checksum file of an output names a kept snapshot of the session.
+def was_published(path: Path, snapshots: Iterable[SnapshotRow]) -> bool:
+    """Return whether the checksum file of an output names one of these snapshots.
 
     The output itself may have been cut or changed since.
     """
-    return read_sidecar(path) in {row.sha256 for row in list_snapshots(database, session_id)}
+    return read_sidecar(path) in {row.sha256 for row in snapshots}
 
 
 def session_in(path: Path) -> str | None:
