@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jobrunner.cli.console import print_message
-from jobrunner.errors import FileError, Refused
+from jobrunner.errors import Refused
 from jobrunner.http.service import may_carry_key
 from jobrunner.settings.addresses import Address, is_same, unnamed
-from jobrunner.settings.confirmations import confirm, confirmed
+from jobrunner.settings.confirmations import confirmed
 from jobrunner.settings.settings import Settings, variable
 from jobrunner.sources.contract import SourceSettings
 from jobrunner.sources.registry import open_source
@@ -47,21 +47,13 @@ def show_addresses(settings: Settings, names: Sequence[str], session: SessionRow
         print_message(sentence)
 
 
-def remember_addresses(settings: Settings, names: Sequence[str], session_id: str) -> None:
-    """Remember the addresses that the user has named, so that later runs may use them."""
-    addresses = dict(other_addresses(settings, names))
-    named = {name: address.url for name, address in addresses.items() if address.named}
-    if not named:
-        return
-    try:
-        confirm(session_id, named)
-    except FileError as error:
-        print_message(f"warning: {error}; a later resume needs --base-url again")
+def named_addresses(settings: Settings, names: Sequence[str]) -> dict[str, str]:
+    """Return the addresses that the user has named, by source."""
+    addresses = other_addresses(settings, names)
+    return {name: address.url for name, address in addresses if address.named}
 
 
-def address_sentences(
-    settings: Settings, names: Sequence[str], session: SessionRow | None = None
-) -> list[str]:
+def address_sentences(settings: Settings, names: Sequence[str], session: SessionRow) -> list[str]:
     """Return a sentence for each source whose address is not the published one."""
     return [
         f"{name} is queried at {address}"

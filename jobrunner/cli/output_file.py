@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 
 from jobrunner.cli.console import print_message
-from jobrunner.errors import FileError, SettingsError
+from jobrunner.errors import SettingsError
 from jobrunner.files.path_queries import exists, is_directory, is_file, real_path
-from jobrunner.settings.confirmations import confirm, confirmed
+from jobrunner.settings.confirmations import confirmed
 from jobrunner.snapshots.publish import Output, refusal, session_in
 from jobrunner.store.database import Database
 from jobrunner.store.paths import owner_of
@@ -55,14 +55,6 @@ def announced_output(database: Database, session: SessionRow, *, is_named: bool)
     output = Output(Path(session.output), may_create=may_create, may_replace=is_named)
     _announce(database, session, output)
     return output
-
-
-def remember_output(session_id: str, output: Path) -> None:
-    """Remember an output that the user named, so that a later resume may create it."""
-    try:
-        confirm(session_id, output=str(real_path(output)))
-    except FileError as error:
-        print_message(f"warning: {error}; a later resume may need -o again")
 
 
 def _announce(database: Database, session: SessionRow, output: Output) -> None:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from msgspec import structs
 
-from jobrunner.cli.address_check import check_addresses, remember_addresses, show_addresses
+from jobrunner.cli.address_check import check_addresses, named_addresses, show_addresses
 from jobrunner.cli.command_context import CommandContext
 from jobrunner.cli.commands.status import print_next_step
 from jobrunner.cli.console import counted, drop_output, print_message, print_result
@@ -22,22 +22,14 @@ from jobrunner.cli.option_values import (
     seconds_of,
     settings_of,
 )
-from jobrunner.cli.output_file import (
-    announced_output,
-    check_directory,
-    check_output,
-    remember_output,
-)
+from jobrunner.cli.output_file import announced_output, check_directory, check_output
 from jobrunner.cli.run_display import RunDisplay
 from jobrunner.cli.run_hints import add_next_command, print_hint
 from jobrunner.cli.source_table import source_table
 from jobrunner.cli.tables import print_message_table
 from jobrunner.engine.run import Ending, RunRequest, run_session
-from jobrunner.errors import (
-    FileError,
-    JobrunnerError,
-    SettingsError,
-)
+from jobrunner.errors import FileError, JobrunnerError, SettingsError
+from jobrunner.files.path_queries import real_path
 from jobrunner.operations.resume import (
     Changes,
     InputState,
@@ -48,13 +40,15 @@ from jobrunner.operations.resume import (
 )
 from jobrunner.operations.retry import Retries, retire
 from jobrunner.operations.status import read_status
+from jobrunner.settings.confirmations import confirm
 from jobrunner.snapshots.publish import Output
 from jobrunner.sources.contract import Source
 from jobrunner.sources.registry import open_source
+from jobrunner.store.audit import check_positions
 from jobrunner.store.database import Database
 from jobrunner.store.lease import Lease, is_running, take_lease
-from jobrunner.store.progress import check_positions, read_progress
-from jobrunner.store.rows import Options, SessionRow
+from jobrunner.store.progress import read_progress
+from jobrunner.store.rows import SessionRow
 from jobrunner.store.session_export import list_unusable
 from jobrunner.store.sessions import list_sessions
 
@@ -94,11 +88,16 @@ class Start:
             check_output(output, database, input_path)
             check_directory(output)
 
-    def remember(self, options: Options, output: Path | None, session_id: str) -> None:
+    def remember(self, names: Sequence[str], output: Path | None, session_id: str) -> None:
         """Remember what this command names for a session, before the session can be resumed."""
-        remember_addresses(self.settings, options.sources, session_id)
-        if output is not None:
-            remember_output(session_id, output)
+        addresses = named_addresses(self.settings, names)
+        place = str(real_path(output)) if output else None
+        try:
+            confirm(session_id, addresses, place)
+        except FileError as error:
+            named = (("--base-url", addresses), ("-o", place))
+            options = " and ".join(option for option, value in named if value)
+            print_message(f"warning: {error}; a later resume needs {options} again")
 
     def _open(self, names: Sequence[str], remembered: dict[str, str]) -> list[Source]:
         return [open_source(name, self.settings.of(name, remembered)) for name in names]
@@ -128,9 +127,7 @@ class Start:
         changes = structs.replace(changes, accepted=accepted)
         with take_lease(database, session.id) as lease:
             _update_input(database, lease, session, update=update_input)
-            self.remember(
-                structs.replace(session.options, sources=names), changes.output, session.id
-            )
+            self.remember(names, changes.output, session.id)
             session = apply_changes(database, lease, session, changes)
             if retries is not None:
                 count = retire(database, lease, retries)

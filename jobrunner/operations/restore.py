@@ -27,12 +27,12 @@ from jobrunner.snapshots.document import (
     RunEntry,
     damaged,
 )
-from jobrunner.store.database import Database
+from jobrunner.store.audit import check_positions
+from jobrunner.store.database import DEFAULT_PATH, Database
 from jobrunner.store.events import add_event
 from jobrunner.store.json_columns import from_json
 from jobrunner.store.lease import take_lease
 from jobrunner.store.paths import SESSION_ID, session_directory
-from jobrunner.store.progress import check_positions
 from jobrunner.store.rows import EventRow, Options, SessionRow
 from jobrunner.store.salvage import Batches, batches_of, databases_beside, holds_session, traces_of
 from jobrunner.store.session_export import StoredPaper
@@ -202,7 +202,7 @@ def _output_in(place: Path, output: str | None) -> str | None:
 
     Elsewhere it may be a file of the user, or the output of the original session.
     """
-    root = place.parent.parent if place.parent.name == ".jobrunner" else place.parent
+    root = place.parent.parent if place.parent.name == DEFAULT_PATH.parent.name else place.parent
     return output if output and real_path(Path(output)).is_relative_to(root) else None
 
 

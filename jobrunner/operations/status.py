@@ -13,9 +13,10 @@ from msgspec import Struct, structs
 from jobrunner.files.checksums import is_published
 from jobrunner.files.path_queries import exists
 from jobrunner.models import SessionState, SourceState, SourceStatus
+from jobrunner.store.audit import check_positions
 from jobrunner.store.database import Database
 from jobrunner.store.lease import is_running
-from jobrunner.store.progress import Progress, SourceProgress, check_positions, read_progress
+from jobrunner.store.progress import Progress, SourceProgress, read_progress
 from jobrunner.store.rows import RunRow, SessionRow, SnapshotRow
 from jobrunner.store.runs import list_runs
 from jobrunner.store.sessions import get_session

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from jobrunner.decode_errors import json_fault
-from jobrunner.errors import DamageFound
+from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.models import Candidate, Match, Outcome, Record
 from jobrunner.store.batches import field_counts
 from jobrunner.store.database import Database
@@ -38,8 +38,8 @@ _BATCHES = text(
 )
 _COUNTED = ("papers", "enriched", "not_found", "ambiguous", "failed", "passed_on")
 _POSITIONS = text(
-    "SELECT count(*) AS papers, coalesce(max(position) + 1, 0) AS positions FROM paper"
-    " WHERE session_id = :session"
+    "SELECT count(*) AS papers, coalesce(min(position), 0) AS first,"
+    " coalesce(max(position), -1) AS last FROM paper WHERE session_id = :session"
 )
 _STRAY = text(
     """
@@ -70,6 +70,16 @@ def check_database(database: Database) -> list[str]:
     return problems
 
 
+def check_positions(database: Database, session_id: str) -> None:
+    """Raise DamageFound unless the papers of a session are numbered from 0 without a gap.
+
+    The progress takes that for granted, and would show a wrong number of papers.
+    """
+    with database.read() as connection:
+        for problem in _check_positions(connection, session_id):
+            raise DamageFound(f"session {session_id}: {problem}", hint=GET_BACK)
+
+
 def check_session(database: Database, session_id: str) -> list[str]:
     """Recount a session from its rows. Return one sentence per discrepancy."""
     with database.read() as connection:
@@ -82,8 +92,9 @@ def check_session(database: Database, session_id: str) -> list[str]:
 
 def _check_positions(connection: Connection, session_id: str) -> Iterator[str]:
     row = connection.execute(_POSITIONS, {"session": session_id}).one()
-    if row.papers != row.positions:
-        yield f"{row.papers} papers occupy {row.positions} positions"
+    if (row.first, row.last) != (0, row.papers - 1):
+        beginning = f", the first is {row.first}" if row.first < 0 else ""
+        yield f"{row.papers} papers occupy {row.last + 1} positions{beginning}"
     stray = connection.execute(_STRAY, {"session": session_id}).scalar_one()
     if stray:
         yield f"{stray} records belong to no batch or source of the session"

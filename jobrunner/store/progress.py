@@ -9,7 +9,6 @@ from msgspec import Struct
 from sqlalchemy import Connection, text
 
 from jobrunner import clock
-from jobrunner.errors import GET_BACK, DamageFound
 from jobrunner.models import Outcome, Record, SourceState, SourceStatus
 from jobrunner.store.batches import field_counts
 from jobrunner.store.database import Database
@@ -81,21 +80,6 @@ class Progress(Struct, frozen=True, kw_only=True):
         return sum(source.ambiguous for source in self.active)
 
 
-def check_positions(database: Database, session_id: str) -> None:
-    """Raise DamageFound unless the papers of a session are numbered from 0 without a gap.
-
-    All other counts take that for granted, and would show a wrong number.
-    """
-    with database.read() as connection:
-        row = connection.execute(_POSITIONS, {"session": session_id}).one()
-    if row.papers and (row.first, row.last) != (0, row.papers - 1):
-        raise DamageFound(
-            f"the {row.papers} papers of session {session_id} are numbered from {row.first} to"
-            f" {row.last}",
-            hint=GET_BACK,
-        )
-
-
 def read_progress(database: Database, session_id: str, *, fields: bool = False) -> Progress:
     """Read the progress of a session. ``fields``: also sum the field counts of its batches."""
     with database.read() as connection:
@@ -113,12 +97,8 @@ def read_progress(database: Database, session_id: str, *, fields: bool = False) 
         )
 
 
-# max() reads one index entry where count() reads all. Positions have no gaps; `verify` checks that.
+# max() reads one index entry where count() reads all. Positions have no gaps: check_positions.
 _PAPERS = text("SELECT coalesce(max(position) + 1, 0) FROM paper WHERE session_id = :session")
-_POSITIONS = text(
-    "SELECT count(*) AS papers, min(position) AS first, max(position) AS last FROM paper"
-    " WHERE session_id = :session"
-)
 _UNUSABLE = text("SELECT count(*) FROM paper WHERE session_id = :session AND unusable IS NOT NULL")
 _LATEST_RUN = text("SELECT max(id) FROM run WHERE session_id = :session")
 _SUMS = text(

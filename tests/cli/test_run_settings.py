@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from jobrunner.demo.messages import Fault, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from tests.support import made_up_papers
 from tests.support.program import Program, papers_of
+from tests.support.servers.listener import Listener
 
 KEY = "planted-in-a-file-4711"
 OTHER = "planted-elsewhere-0815"
@@ -29,24 +29,11 @@ given_first = []
 """
 
 
-class Hearing:
-    """A plan that spoils nothing and remembers the headers of all requests."""
-
-    def __init__(self) -> None:
-        self.keys: set[str] = set()
-        self.agents: set[str] = set()
-
-    def __call__(self, request: Request, _number: int) -> Fault | None:
-        self.keys.add(request.headers.get("authorization", ""))
-        self.agents.add(request.headers.get("user-agent", ""))
-        return None
-
-
 class Heard(NamedTuple):
     """A server, and what it has heard."""
 
     server: LocalServer
-    hearing: Hearing
+    hearing: Listener
 
     def program(self, directory: Path, name: str = "jobrunner.toml") -> Program:
         """Return a program that is told of the server by a file alone."""
@@ -63,7 +50,7 @@ class Heard(NamedTuple):
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    hearing = Hearing()
+    hearing = Listener()
     with LocalServer(OpenAlex(made_up_papers.works()), faults=hearing) as server:
         yield Heard(server, hearing)
 
@@ -72,7 +59,7 @@ class Ended(NamedTuple):
     """A run with a configuration file, what a server heard of it, and all that was printed."""
 
     program: Program
-    hearing: Hearing
+    hearing: Listener
     printed: str
 
 
@@ -91,7 +78,7 @@ COMMANDS = (
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
-    hearing = Hearing()
+    hearing = Listener()
     with LocalServer(OpenAlex(made_up_papers.works()), faults=hearing) as server:
         program = Heard(server, hearing).program(tmp_path_factory.mktemp("ended"))
         program.environment["JOBRUNNER_DEBUG"] = "1"

@@ -122,7 +122,7 @@ def _begin(
         output=output,
         strict=strict,
         new=new,
-        before=partial(start.remember, options, output),
+        before=partial(start.remember, options.sources, output),
     )
     start.begin(database, lease, session, input_name(path))
 

@@ -36,7 +36,7 @@ MORE_MOMENTS = [
     "commit.before:7",
     "commit.after:8",
     "snapshot.half",
-    "snapshot.written:3",  # the first two are what the user named: the address and the output
+    "snapshot.written:2",  # the first is the file with the address and the output that were named
     "snapshot.recording",
 ]
 

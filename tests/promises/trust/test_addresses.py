@@ -11,34 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from jobrunner.demo.messages import Fault, Request
 from jobrunner.demo.openalex import OpenAlex
 from jobrunner.demo.server import LocalServer
 from tests.support import made_up_papers
 from tests.support.program import KEY, Program
+from tests.support.servers.listener import Listener
+from tests.support.three_sources import session_of
 
 REFUSED = 5
 
 
-class Listener:
-    """Remembers the keys of all requests, and spoils none."""
-
-    def __init__(self) -> None:
-        self.keys: set[str] = set()
-
-    def __call__(self, request: Request, _number: int) -> Fault | None:
-        self.keys.add(request.headers.get("authorization", ""))
-        return None
-
-
 @pytest.fixture
-def listener() -> Listener:
+def hearing() -> Listener:
     return Listener()
 
 
 @pytest.fixture
-def server(listener: Listener) -> Iterator[LocalServer]:
-    with LocalServer(OpenAlex(made_up_papers.works()), faults=listener) as server:
+def server(hearing: Listener) -> Iterator[LocalServer]:
+    with LocalServer(OpenAlex(made_up_papers.works()), faults=hearing) as server:
         yield server
 
 
@@ -74,7 +64,7 @@ def killed(program: Program, server: LocalServer) -> Program:
     ],
 )
 def test_an_address_of_the_working_directory_gets_nothing_before_it_is_named(
-    name: str, text: str, program: Program, server: LocalServer, listener: Listener
+    name: str, text: str, program: Program, server: LocalServer, hearing: Listener
 ) -> None:
     (program.directory / name).write_text(text.format(server.base_url), encoding="utf-8")
     said = program.call("run", "papers.json", code=REFUSED).stderr
@@ -83,16 +73,16 @@ def test_an_address_of_the_working_directory_gets_nothing_before_it_is_named(
     assert server.requests == []
     assert not program.database.exists()
     program.run("run", "papers.json", "--base-url", naming(server))
-    assert listener.keys == {f"Bearer {KEY}"}
+    assert hearing.keys == {f"Bearer {KEY}"}
 
 
 def test_a_session_whose_address_was_named_resumes_without_the_option(
-    killed: Program, server: LocalServer, listener: Listener
+    killed: Program, server: LocalServer, hearing: Listener
 ) -> None:
-    listener.keys.clear()
+    hearing.keys.clear()
     said = killed.run("resume").stderr
     assert f"openalex is queried at {server.base_url} (from the session)" in said
-    assert listener.keys == {f"Bearer {KEY}"}
+    assert hearing.keys == {f"Bearer {KEY}"}
 
 
 def test_the_database_of_somebody_else_is_asked_about_before_anything_is_sent(
@@ -106,8 +96,7 @@ def test_the_database_of_somebody_else_is_asked_about_before_anything_is_sent(
     for command in ("resume", "run papers.json --resume"):
         said = killed.call(*command.split(), code=REFUSED).stderr
         assert "you have not named the address" in said
-    (session,) = killed.json("sessions", "list")
-    killed.call("retry", session["session"], code=REFUSED)
+    killed.call("retry", session_of(killed), code=REFUSED)
     assert server.requests == []
     killed.run("resume", "--base-url", naming(server))
     assert server.requests != []
@@ -144,14 +133,14 @@ def test_the_address_in_a_snapshot_is_shown_and_gets_nothing(
 
 
 def test_the_users_own_file_names_an_address(
-    program: Program, server: LocalServer, listener: Listener, tmp_path: Path
+    program: Program, server: LocalServer, hearing: Listener, tmp_path: Path
 ) -> None:
     own = tmp_path / "config" / "jobrunner" / "config.toml"
     own.parent.mkdir(parents=True)
     own.write_text(f'[openalex]\nbase_url = "{server.base_url}"\n', encoding="utf-8")
     said = program.run("run", "papers.json").stderr
     assert f"openalex is queried at {server.base_url} (from {own})" in said
-    assert listener.keys == {f"Bearer {KEY}"}
+    assert hearing.keys == {f"Bearer {KEY}"}
 
 
 def test_a_key_is_not_sent_unencrypted_to_another_machine(program: Program) -> None:
@@ -170,10 +159,10 @@ def test_what_was_named_is_kept_where_only_the_user_can_write(
     place.mkdir(parents=True)
     place.chmod(0o777)
     program.run("run", "papers.json", "--base-url", naming(server))
-    (session,) = program.json("sessions", "list")
+    session = session_of(program)
     assert place.stat().st_mode & 0o777 == 0o700
-    assert (place / f"{session['session']}.json").stat().st_mode & 0o777 == 0o600
-    program.call("sessions", "delete", session["session"], "--yes")
+    assert (place / f"{session}.json").stat().st_mode & 0o777 == 0o600
+    program.call("sessions", "delete", session, "--yes")
     assert list(place.iterdir()) == []
 
 

@@ -15,6 +15,7 @@ import pytest
 from jobrunner.demo.server import LocalServer
 from tests.support import made_up_papers
 from tests.support.program import Program
+from tests.support.three_sources import session_of
 
 RUN = ("run", "papers.json", "--batch-size", 5)
 TWELVE = [made_up_papers.by_doi(number) for number in range(12)]
@@ -62,8 +63,8 @@ def test_a_strangers_file_is_not_replaced(killed: Program, tmp_path: Path) -> No
     assert f"add -o {profile}" in said
     killed.call("snapshot")
     assert profile.read_text(encoding="utf-8") == "export A=1\n"
-    (session,) = killed.json("sessions", "list")
-    killed.run("resume", session["session"], "-o", profile)
+    session = session_of(killed)
+    killed.run("resume", session, "-o", profile)
     assert len(json.loads(profile.read_text(encoding="utf-8"))["papers"]) == 12
 
 
@@ -76,8 +77,8 @@ def test_no_new_file_is_made_where_the_user_has_named_none(killed: Program, tmp_
 
 @pytest.mark.parametrize("kind", ["database", "log", "lock", "snapshot", "fifo", "directory"])
 def test_what_is_no_output_is_never_replaced(kind: str, killed: Program, tmp_path: Path) -> None:
-    (session,) = killed.json("sessions", "list")
-    directory = killed.database.parent / session["session"]
+    session = session_of(killed)
+    directory = killed.database.parent / session
     places = {
         "database": killed.database,
         "log": killed.database.with_name("state.db-wal"),
@@ -99,14 +100,14 @@ def test_a_restored_session_leaves_the_output_of_the_original_alone(
 ) -> None:
     program.run(*RUN, "-o", "out.json")
     before = (program.directory / "out.json").stat()
-    (session,) = program.json("sessions", "list")
+    session = session_of(program)
     other = Program(tmp_path / "elsewhere", server.base_url)
     other.environment["XDG_STATE_HOME"] = program.environment["XDG_STATE_HOME"]
-    said = other.call("restore", program.database.parent / session["session"]).stderr
+    said = other.call("restore", program.database.parent / session).stderr
     assert f"the output {program.directory / 'out.json'} is not here: add -o FILE" in said
-    other.run("resume", session["session"])
+    other.run("resume", session)
     assert os.path.samestat((program.directory / "out.json").stat(), before)
-    other.run("resume", session["session"], "-o", "here.json")
+    other.run("resume", session, "-o", "here.json")
     assert (other.directory / "here.json").exists()
 
 
@@ -127,8 +128,8 @@ def test_an_output_that_was_damaged_is_reported_and_written_again(
     output.write_bytes(DAMAGE[how](whole))
     assert output.read_bytes() != whole
     assert "the output" in program.call("verify", code=6).stdout
-    (session,) = program.json("sessions", "list")
-    program.run("resume", session["session"])
+    session = session_of(program)
+    program.run("resume", session)
     assert output.read_bytes() == whole
     program.call("verify")
 
@@ -157,9 +158,9 @@ def test_a_name_that_is_too_long_is_refused_before_any_request(
 
 def test_a_second_session_with_the_same_output_is_told(program: Program) -> None:
     program.run(*RUN, "-o", "out.json")
-    (first,) = program.json("sessions", "list")
+    first = session_of(program)
     said = program.run(*RUN, "--new", "-o", "out.json").stderr
-    assert f"out.json holds session {first['session']}, and is replaced" in said
+    assert f"out.json holds session {first}, and is replaced" in said
 
 
 def test_a_link_as_output_stays_and_its_target_is_replaced(program: Program) -> None:
